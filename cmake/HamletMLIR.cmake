@@ -7,6 +7,8 @@ include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
 
+# TableGen takes its include paths from the directory property.
+include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 separate_arguments(HAMLET_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 
 # hamlet_mlir_library(NAME sources... [DEPENDS targets...] [LINK libs...])

@@ -1,0 +1,111 @@
+//===- TileDialect.cpp - types and attributes
+//---------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/Tile/TileDialect.h"
+#include "dialects/Tile/TileOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace hamlet::tile;
+
+#include "dialects/Tile/TileDialect.cpp.inc"
+#include "dialects/Tile/TileEnums.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Tile/TileTypes.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Tile/TileAttrs.cpp.inc"
+
+void TileDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Tile/TileTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Tile/TileAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Tile/TileOps.cpp.inc"
+      >();
+}
+
+Type DescType::parse(AsmParser &parser) {
+  SmallVector<int64_t> shape;
+  Type element;
+  Layout layout = Layout::strided;
+  if (parser.parseLess() ||
+      parser.parseDimensionList(shape, /*allowDynamic=*/true) ||
+      parser.parseType(element))
+    return {};
+  if (succeeded(parser.parseOptionalComma())) {
+    StringRef keyword;
+    SMLoc at = parser.getCurrentLocation();
+    if (parser.parseKeyword(&keyword))
+      return {};
+    std::optional<Layout> parsed = symbolizeLayout(keyword);
+    if (!parsed) {
+      parser.emitError(at)
+          << "expected 'strided', 'panel' or 'panel_pairs', got '" << keyword
+          << "'";
+      return {};
+    }
+    layout = *parsed;
+  }
+  if (parser.parseGreater())
+    return {};
+  return DescType::get(parser.getContext(), shape, element, layout);
+}
+
+void DescType::print(AsmPrinter &printer) const {
+  printer << "<";
+  printer.printDimensionList(getShape());
+  if (!getShape().empty())
+    printer << "x";
+  printer << getElementType();
+  if (isPanel())
+    printer << ", " << stringifyLayout(getLayout());
+  printer << ">";
+}
+
+int64_t DescType::getPanelElements() const {
+  if (!isPanel())
+    return 0;
+  int64_t k = getShape()[getRank() - 2], n = getShape()[getRank() - 1];
+  if (getLayout() == Layout::panel_pairs)
+    k += k % 2;
+  return (n + kPanel - 1) / kPanel * kPanel * k;
+}
+
+LogicalResult NumericsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   Type operands, Type accumulate,
+                                   int64_t group, int64_t split) {
+  if (!accumulate.isF32())
+    return emitError() << "expected 'accumulate' to be f32, got " << accumulate;
+  if (operands.isBF16() ? group != 2 : group != 1)
+    return emitError() << "expected 'group' to be 2 for bf16 operands and 1 "
+                          "for others, got "
+                       << group << " for " << operands;
+  if (!operands.isBF16() && !operands.isF32())
+    return emitError() << "expected 'operands' to be f32 or bf16, got "
+                       << operands
+                       << "; f16 weights are widened under f32 operands";
+  if (split < 0)
+    return emitError() << "expected 'split' to be at least 0, got " << split;
+  return success();
+}

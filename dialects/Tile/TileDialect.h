@@ -1,0 +1,32 @@
+//===- TileDialect.h ---------------------------------------------------*- C++
+//-*-===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HAMLET_DIALECTS_TILE_TILEDIALECT_H
+#define HAMLET_DIALECTS_TILE_TILEDIALECT_H
+
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+
+#include "dialects/Tile/TileDialect.h.inc"
+#include "dialects/Tile/TileEnums.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Tile/TileTypes.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Tile/TileAttrs.h.inc"
+
+namespace hamlet::tile {
+/// Marks a `func.func` as a kernel.
+inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
+/// Columns of a panel, and virtual lanes of a sum over the last axis.
+inline constexpr int64_t kPanel = 16;
+} // namespace hamlet::tile
+
+#endif
