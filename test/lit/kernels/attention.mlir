@@ -44,7 +44,7 @@ func.func @attention_decode(%q: !tile.ptr<f32>, %out: !tile.ptr<f32>, %kp: !tile
     %vv = tile.view %vp[%vo] sizes [64, 24] strides [] : !tile.ptr<f32> -> !tile.desc<64x24xf32, panel>
     %kt = tile.load %kv[%c0, %c0] : !tile.desc<24x64xf32, panel> -> tensor<24x64xf32>
     %z = arith.constant dense<0.0> : tensor<2x64xf32>
-    %sc0 = tile.dot %qt, %kt, %z, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<2x24xf32>, tensor<24x64xf32> -> tensor<2x64xf32>
+    %sc0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %qt, %kt, %z : tensor<2x24xf32>, tensor<24x64xf32> -> tensor<2x64xf32>
     %sc1 = arith.mulf %sc0, %scale : tensor<2x64xf32>
     %base = arith.muli %pg, %c64 : index
     %left = arith.subi %pos, %base : index
@@ -72,7 +72,7 @@ func.func @attention_decode(%q: !tile.ptr<f32>, %out: !tile.ptr<f32>, %kp: !tile
     %vsee = arith.cmpi sle, %vi, %vl : tensor<64x24xi32>
     %vz = arith.constant dense<0.0> : tensor<64x24xf32>
     %vt = arith.select %vsee, %vraw, %vz : tensor<64x24xi1>, tensor<64x24xf32>
-    %on = tile.dot %p, %vt, %os, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<2x64xf32>, tensor<64x24xf32> -> tensor<2x24xf32>
+    %on = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %p, %vt, %os : tensor<2x64xf32>, tensor<64x24xf32> -> tensor<2x24xf32>
     scf.yield %mn, %ln, %on : tensor<2xf32>, tensor<2xf32>, tensor<2x24xf32>
   }
   %lb = tile.broadcast %r#1 dims [0] : tensor<2xf32> -> tensor<2x24xf32>

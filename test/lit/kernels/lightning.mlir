@@ -86,7 +86,7 @@ func.func @lightning_r64(%qkv: !tile.ptr<bf16>, %decays: !tile.ptr<f32>, %out: !
     %qt = tile.load %q[%rel, %c0] : !tile.desc<?x16xbf16> -> tensor<64x16xbf16>
     %st = tile.load %sv[%c0, %c0] : !tile.desc<16x16xf32> -> tensor<16x16xf32>
     %zo = arith.constant dense<0.0> : tensor<64x16xf32>
-    %qs = tile.dot %qt, %st, %zo, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<64x16xbf16>, tensor<16x16xf32> -> tensor<64x16xf32>
+    %qs = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %qt, %st, %zo : tensor<64x16xbf16>, tensor<16x16xf32> -> tensor<64x16xf32>
     %ri = tile.iota axis 0 : tensor<64xi32>
     %one32 = arith.constant dense<1> : tensor<64xi32>
     %ri1 = arith.addi %ri, %one32 : tensor<64xi32>
@@ -97,7 +97,7 @@ func.func @lightning_r64(%qkv: !tile.ptr<bf16>, %decays: !tile.ptr<f32>, %out: !
     %gb = tile.broadcast %gd dims [0] : tensor<64xf32> -> tensor<64x16xf32>
     %o0 = arith.mulf %qs, %gb : tensor<64x16xf32>
     %zs = arith.constant dense<0.0> : tensor<64x64xf32>
-    %sc = tile.dot %qt, %kall, %zs, #tile.numerics<operands = bf16, accumulate = f32, group = 2> : tensor<64x16xbf16>, tensor<16x64xbf16> -> tensor<64x64xf32>
+    %sc = tile.dot #tile.numerics<operands = bf16, accumulate = f32, group = 2> %qt, %kall, %zs : tensor<64x16xbf16>, tensor<16x64xbf16> -> tensor<64x64xf32>
     %i = tile.iota axis 0 : tensor<64x64xi32>
     %j = tile.iota axis 1 : tensor<64x64xi32>
     %dist = arith.subi %i, %j : tensor<64x64xi32>
@@ -111,7 +111,7 @@ func.func @lightning_r64(%qkv: !tile.ptr<bf16>, %decays: !tile.ptr<f32>, %out: !
     %dec = math.exp %ex : tensor<64x64xf32>
     %pf = arith.mulf %sc, %dec : tensor<64x64xf32>
     %p = arith.truncf %pf : tensor<64x64xf32> to tensor<64x64xbf16>
-    %of = tile.dot %p, %vall, %o0, #tile.numerics<operands = bf16, accumulate = f32, group = 2> : tensor<64x64xbf16>, tensor<64x16xbf16> -> tensor<64x16xf32>
+    %of = tile.dot #tile.numerics<operands = bf16, accumulate = f32, group = 2> %p, %vall, %o0 : tensor<64x64xbf16>, tensor<64x16xbf16> -> tensor<64x16xf32>
     %ob = arith.truncf %of : tensor<64x16xf32> to tensor<64x16xbf16>
     tile.store %ob, %o[%rel, %c0] : tensor<64x16xbf16>, !tile.desc<?x16xbf16>
     %full = arith.cmpi eq, %hi, %c64 : index
@@ -127,7 +127,7 @@ func.func @lightning_r64(%qkv: !tile.ptr<bf16>, %decays: !tile.ptr<f32>, %out: !
       %kf = arith.extf %kall : tensor<16x64xbf16> to tensor<16x64xf32>
       %kw = arith.mulf %kf, %kdb : tensor<16x64xf32>
       %zd = arith.constant dense<0.0> : tensor<16x16xf32>
-      %delta = tile.dot %kw, %vall, %zd, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<16x64xf32>, tensor<64x16xbf16> -> tensor<16x16xf32>
+      %delta = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %kw, %vall, %zd : tensor<16x64xf32>, tensor<64x16xbf16> -> tensor<16x16xf32>
       %c64f = arith.constant 64.0 : f32
       %gB = arith.mulf %g, %c64f : f32
       %eB = math.exp %gB : f32

@@ -14,7 +14,7 @@ func.func @linear_silu_r8(%x: !tile.ptr<f32>, %w: !tile.ptr<f32>, %y: !tile.ptr<
   %a = tile.load %xv[%row, %c0] : !tile.desc<?x96xf32> -> tensor<8x96xf32>
   %b = tile.load %wv[%c0, %col] : !tile.desc<96x160xf32, panel> -> tensor<96x64xf32>
   %zero = arith.constant dense<0.0> : tensor<8x64xf32>
-  %d = tile.dot %a, %b, %zero, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<8x96xf32>, tensor<96x64xf32> -> tensor<8x64xf32>
+  %d = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %zero : tensor<8x96xf32>, tensor<96x64xf32> -> tensor<8x64xf32>
   %neg = arith.negf %d : tensor<8x64xf32>
   %e = math.exp %neg : tensor<8x64xf32>
   %one = arith.constant dense<1.0> : tensor<8x64xf32>
@@ -37,7 +37,7 @@ func.func @linear_bf16_r1(%x: !tile.ptr<bf16>, %w: !tile.ptr<bf16>, %y: !tile.pt
   %a = tile.load %xv[%row, %c0] : !tile.desc<?x96xbf16> -> tensor<1x96xbf16>
   %b = tile.load %wv[%c0, %col] : !tile.desc<96x160xbf16, panel_pairs> -> tensor<96x64xbf16>
   %zero = arith.constant dense<0.0> : tensor<1x64xf32>
-  %d = tile.dot %a, %b, %zero, #tile.numerics<operands = bf16, accumulate = f32, group = 2> : tensor<1x96xbf16>, tensor<96x64xbf16> -> tensor<1x64xf32>
+  %d = tile.dot #tile.numerics<operands = bf16, accumulate = f32, group = 2> %a, %b, %zero : tensor<1x96xbf16>, tensor<96x64xbf16> -> tensor<1x64xf32>
   %r = arith.truncf %d : tensor<1x64xf32> to tensor<1x64xbf16>
   tile.store %r, %yv[%row, %col] : tensor<1x64xbf16>, !tile.desc<?x160xbf16>
   return

@@ -13,7 +13,7 @@ func.func @route_r8(%x: !tile.ptr<bf16>, %w: !tile.ptr<f32>, %ids: !tile.ptr<i32
   %a = tile.load %xv[%row, %c0] : !tile.desc<?x64xbf16> -> tensor<8x64xbf16>
   %b = tile.load %wv[%c0, %c0] : !tile.desc<64x5xf32, panel> -> tensor<64x5xf32>
   %z = arith.constant dense<0.0> : tensor<8x5xf32>
-  %lg = tile.dot %a, %b, %z, #tile.numerics<operands = f32, accumulate = f32, group = 1> : tensor<8x64xbf16>, tensor<64x5xf32> -> tensor<8x5xf32>
+  %lg = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %z : tensor<8x64xbf16>, tensor<64x5xf32> -> tensor<8x5xf32>
   %e = tile.iota axis 1 : tensor<8x5xi32>
   %big = arith.constant dense<5> : tensor<8x5xi32>
   %ninf = arith.constant dense<0xFF800000> : tensor<8x5xf32>
