@@ -1,0 +1,52 @@
+#ifndef HAMLET_CONTAINER_CONTAINER_H
+#define HAMLET_CONTAINER_CONTAINER_H
+
+#include "container/Status.h"
+#include "container/hmlt_generated.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hamlet {
+
+/// Raised with every change of the schema's meaning; other versions are
+/// refused.
+inline constexpr uint32_t kContainerVersion = 1;
+/// Tokens of a key/value page.
+inline constexpr int64_t kPageTokens = 64;
+/// Columns of a weight panel.
+inline constexpr int64_t kPanel = 16;
+
+/// Bytes of one element.
+int64_t sizeOf(hmlt::DType dtype);
+/// Bytes of `weight` in device memory, padding of its layout included.
+int64_t packedBytes(const hmlt::WeightT &weight);
+
+/// The file's bytes. Sets `version` and `content_hash`; equal containers give
+/// equal bytes. Fails where `verifyContainer` would.
+Result<std::vector<uint8_t>> serializeContainer(hmlt::ContainerT &in);
+
+/// Serialises and writes under a temporary name, then renames.
+Status writeContainer(hmlt::ContainerT &in, const std::string &path);
+
+/// Checks, in this order, size and identifier, the FlatBuffers structure, the
+/// version, the content hash and the meaning (`verifyContainer`), then unpacks.
+/// Arbitrary bytes give an error, never a crash.
+Result<std::unique_ptr<hmlt::ContainerT>>
+parseContainer(std::span<const uint8_t> bytes);
+
+/// Maps `path` and parses it; errors name the file.
+Result<std::unique_ptr<hmlt::ContainerT>>
+readContainer(const std::string &path);
+
+/// The semantic check: every index in range, shapes and expressions sane,
+/// buffer lifetimes apart within an arena slot, variants ascending, symbols
+/// and images present. Errors say where, what was expected and what was found.
+Status verifyContainer(const hmlt::ContainerT &in);
+
+} // namespace hamlet
+
+#endif // HAMLET_CONTAINER_CONTAINER_H

@@ -1,0 +1,441 @@
+// The semantic check of a container: after it, the runtime indexes without
+// looking. Enumerations are checked too, FlatBuffers stores any byte in them.
+#include "container/Container.h"
+
+#include <algorithm>
+#include <set>
+
+namespace hamlet {
+namespace {
+
+using namespace hmlt;
+
+constexpr int64_t kLargest = int64_t(1) << 46; // bytes or elements of anything
+constexpr int64_t kMaxGpuThreads = 1024;       // threads of a block
+
+template <typename Enum> bool isValid(Enum value) {
+  return value >= Enum::MIN && value <= Enum::MAX;
+}
+
+template <typename T>
+std::string at(const char *what, size_t i, const T &name) {
+  std::ostringstream out;
+  out << what << ' ' << i << " '" << name << "'";
+  return out.str();
+}
+
+std::string shown(const std::vector<int64_t> &shape) {
+  std::ostringstream out;
+  out << '[';
+  for (size_t i = 0; i < shape.size(); ++i)
+    out << (i ? ", " : "") << shape[i];
+  out << ']';
+  return out.str();
+}
+
+template <typename T>
+Status verifyIndex(const char *what, int64_t index, const T &table) {
+  if (index < 0 || static_cast<size_t>(index) >= table.size())
+    return failure(what, " index ", index, " is out of range, there are ",
+                   table.size());
+  return {};
+}
+
+/// Elements of a shape whose dimensions must be positive.
+Status countElements(const std::vector<int64_t> &shape, int64_t &count) {
+  count = 1;
+  for (int64_t dim : shape) {
+    if (dim < 1)
+      return failure("shape ", shown(shape),
+                     " has a dimension below 1, expected positive ones");
+    if (__builtin_mul_overflow(count, dim, &count) || count > kLargest)
+      return failure("shape ", shown(shape), " has too many elements");
+  }
+  return {};
+}
+
+/// Names must be there and be unique.
+template <typename T>
+Status verifyNames(const char *what,
+                   const std::vector<std::unique_ptr<T>> &table) {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < table.size(); ++i) {
+    if (!table[i])
+      return failure(what, ' ', i, " is null");
+    if (table[i]->name.empty())
+      return failure(what, ' ', i, " has no name");
+    if (!seen.insert(table[i]->name).second)
+      return failure(what, " '", table[i]->name, "' stands there twice");
+  }
+  return {};
+}
+
+class FunctionVerifier {
+public:
+  FunctionVerifier(const ContainerT &file, const FunctionT &function)
+      : file(file), function(function),
+        isStep(function.operands.empty() && function.results.empty()) {}
+
+  Status run() {
+    HAMLET_TRY(verifyOperands("operand", function.operands));
+    HAMLET_TRY(verifyOperands("result", function.results));
+    for (size_t i = 0; i < function.buffers.size(); ++i) {
+      if (!function.buffers[i])
+        return failure("buffer ", i, " is null");
+      const BufferT &buffer = *function.buffers[i];
+      HAMLET_TRY(verifyBuffer(buffer).in(at("buffer", i, buffer.name)));
+    }
+    HAMLET_TRY(verifyLifetimes());
+    for (size_t i = 0; i < function.launches.size(); ++i) {
+      if (!function.launches[i])
+        return failure("launch ", i, " is null");
+      HAMLET_TRY(verifyLaunch(*function.launches[i], static_cast<int>(i))
+                     .in("launch " + std::to_string(i)));
+    }
+    return verifyLogits();
+  }
+
+private:
+  Status verifyOperands(const char *what,
+                        const std::vector<std::unique_ptr<OperandT>> &table) {
+    for (size_t i = 0; i < table.size(); ++i) {
+      if (!table[i])
+        return failure(what, ' ', i, " is null");
+      const OperandT &operand = *table[i];
+      if (!isValid(operand.dtype))
+        return failure(what, ' ', i, " has unknown dtype ",
+                       static_cast<int>(operand.dtype));
+      std::vector<int64_t> known;
+      for (size_t d = 0; d < operand.shape.size(); ++d) {
+        if (operand.shape[d] >= 0) {
+          known.push_back(std::max<int64_t>(operand.shape[d], 1));
+          continue;
+        }
+        if (d >= operand.extents.size())
+          return failure(what, ' ', i, " dimension ", d,
+                         " is dynamic without an extent");
+        HAMLET_TRY(verifyIndex("extent", operand.extents[d], function.extents)
+                       .in(at(what, i, operand.name)));
+      }
+      int64_t count;
+      HAMLET_TRY(countElements(known, count).in(at(what, i, operand.name)));
+    }
+    return {};
+  }
+
+  Status verifyExpr(const Expr *expr, bool mayUseRows) {
+    if (!expr)
+      return failure("an expression is missing");
+    if (!isValid(expr->symbol()))
+      return failure("unknown symbol ", static_cast<int>(expr->symbol()));
+    if (expr->symbol() == Symbol::extent)
+      HAMLET_TRY(verifyIndex("extent", expr->index(), function.extents));
+    else if (!isStep && expr->symbol() != Symbol::one)
+      return failure("symbol '", EnumNameSymbol(expr->symbol()),
+                     "' is known in a step only");
+    if (expr->mul() < 0 || expr->mul() > kLargest || expr->add() < 0 ||
+        expr->add() > kLargest || expr->div() < 1 || expr->div() > kLargest)
+      return failure("expression * ", expr->mul(), " / ", expr->div(), " + ",
+                     expr->add(),
+                     ", expected mul and add of at least 0, div of at least 1");
+    if (expr->by_rows() && !mayUseRows)
+      return failure("a buffer's size cannot depend on a variant's rows");
+    return {};
+  }
+
+  Status verifyBuffer(const BufferT &buffer) {
+    if (!isValid(buffer.dtype))
+      return failure("unknown dtype ", static_cast<int>(buffer.dtype));
+    HAMLET_TRY(verifyExpr(buffer.bytes.get(), /*mayUseRows=*/false));
+    int launches = static_cast<int>(function.launches.size());
+    if (buffer.first < 0 || buffer.first > buffer.last ||
+        buffer.last >= launches)
+      return failure("lives over launches ", buffer.first, " to ", buffer.last,
+                     " of ", launches);
+    if (buffer.arena_slot < 0 || buffer.arena_slot >= function.arena_slots)
+      return failure("arena slot ", buffer.arena_slot, " of ",
+                     function.arena_slots);
+    return {};
+  }
+
+  Status verifyLifetimes() {
+    size_t count = function.buffers.size();
+    if (function.arena_slots < 0 ||
+        static_cast<size_t>(function.arena_slots) > count)
+      return failure(function.arena_slots, " arena slots for ", count,
+                     " buffers");
+    std::vector<const BufferT *> sorted;
+    for (const auto &buffer : function.buffers)
+      sorted.push_back(buffer.get());
+    std::sort(sorted.begin(), sorted.end(),
+              [](const BufferT *a, const BufferT *b) {
+                return std::pair(a->arena_slot, a->first) <
+                       std::pair(b->arena_slot, b->first);
+              });
+    for (size_t i = 1; i < count; ++i) {
+      const BufferT &a = *sorted[i - 1], &b = *sorted[i];
+      if (a.arena_slot == b.arena_slot && b.first <= a.last)
+        return failure("buffers '", a.name, "' (launches ", a.first, " to ",
+                       a.last, ") and '", b.name, "' (", b.first, " to ",
+                       b.last, ") live at once in arena slot ", a.arena_slot);
+    }
+    return {};
+  }
+
+  Status verifyLaunch(const LaunchT &launch, int number) {
+    HAMLET_TRY(verifyIndex("kernel", launch.kernel, file.kernels));
+    if (!isValid(launch.metric))
+      return failure("unknown metric ", static_cast<int>(launch.metric));
+    if (!isStep && launch.metric != RowMetric::one &&
+        launch.metric != RowMetric::tokens)
+      return failure("metric '", EnumNameRowMetric(launch.metric),
+                     "' is known in a step only");
+    if (launch.row_mul < 1 || launch.row_div < 1)
+      return failure("rows * ", launch.row_mul, " / ", launch.row_div,
+                     ", expected positive factors");
+    if (launch.grid.size() != 3)
+      return failure("a grid of ", launch.grid.size(), ", expected 3");
+    for (const Expr &expr : launch.grid)
+      HAMLET_TRY(verifyExpr(&expr, /*mayUseRows=*/true).in("grid"));
+    for (size_t i = 0; i < launch.args.size(); ++i) {
+      if (!launch.args[i])
+        return failure("argument ", i, " is null");
+      HAMLET_TRY(verifyArg(*launch.args[i], number)
+                     .in("argument " + std::to_string(i)));
+    }
+    return {};
+  }
+
+  Status verifyArg(const ArgT &arg, int launch) {
+    switch (arg.kind) {
+    case ArgKind::buffer: {
+      HAMLET_TRY(verifyIndex("buffer", arg.index, function.buffers));
+      const BufferT &buffer = *function.buffers[arg.index];
+      if (launch < buffer.first || launch > buffer.last)
+        return failure("buffer '", buffer.name, "' lives over launches ",
+                       buffer.first, " to ", buffer.last, " only");
+      return {};
+    }
+    case ArgKind::step_input:
+      if (!isStep)
+        return failure("a function with operands has no step inputs");
+      if (arg.index < 0 || arg.index > static_cast<int>(StepInput::MAX))
+        return failure("unknown step input ", arg.index);
+      return {};
+    case ArgKind::weight:
+      return verifyIndex("weight", arg.index, file.weights);
+    case ArgKind::constant:
+      return verifyIndex("constant", arg.index, file.constants);
+    case ArgKind::cache:
+      if (!isStep)
+        return failure("a function with operands has no caches");
+      return verifyIndex("cache", arg.index, file.caches);
+    case ArgKind::scalar:
+      return verifyExpr(arg.scalar.get(), /*mayUseRows=*/true);
+    case ArgKind::float_scalar:
+      return {};
+    case ArgKind::operand:
+      return verifyIndex("operand", arg.index, function.operands);
+    case ArgKind::result:
+      return verifyIndex("result", arg.index, function.results);
+    }
+    return failure("unknown kind ", static_cast<int>(arg.kind));
+  }
+
+  Status verifyLogits() {
+    int index = function.logits_buffer;
+    if (index == -1)
+      return {};
+    HAMLET_TRY(verifyIndex("logits buffer", index, function.buffers));
+    const BufferT &logits = *function.buffers[index];
+    if (logits.dtype != DType::f32)
+      return failure("logits are ", EnumNameDType(logits.dtype),
+                     ", expected f32");
+    if (logits.bytes->symbol() != Symbol::output_rows ||
+        logits.bytes->div() != 1 ||
+        logits.bytes->mul() != file.model->vocab * 4)
+      return failure("logits must take vocab * 4 = ", file.model->vocab * 4,
+                     " bytes per output row");
+    for (const auto &buffer : function.buffers)
+      if (buffer->arena_slot == logits.arena_slot &&
+          buffer->first > logits.last)
+        return failure("buffer '", buffer->name,
+                       "' overwrites the logits in arena slot ",
+                       logits.arena_slot);
+    return {};
+  }
+
+  const ContainerT &file;
+  const FunctionT &function;
+  const bool isStep;
+};
+
+/// `runs`: there is a function that yields logits.
+Status verifyModel(const ModelT &model, bool runs) {
+  if (!isValid(model.dtype))
+    return failure("unknown dtype ", static_cast<int>(model.dtype));
+  if (model.vocab < (runs ? 1 : 0) || model.vocab > INT32_MAX)
+    return failure("vocabulary of ", model.vocab);
+  if (model.max_positions < (runs ? 1 : 0) || model.max_positions > INT32_MAX)
+    return failure("max_positions of ", model.max_positions);
+  if (model.hidden < 0 || model.layers < 0 || model.chunk < 0)
+    return failure("hidden ", model.hidden, ", layers ", model.layers,
+                   ", chunk ", model.chunk, ": expected none below 0");
+  return {};
+}
+
+Status verifyKernel(const KernelT &kernel) {
+  if (kernel.variants.empty())
+    return failure("has no variant");
+  int rows = 0;
+  for (size_t i = 0; i < kernel.variants.size(); ++i) {
+    if (!kernel.variants[i])
+      return failure("variant ", i, " is null");
+    const VariantT &variant = *kernel.variants[i];
+    if (variant.rows <= rows)
+      return failure("variant ", i, " works on ", variant.rows,
+                     " rows, expected more than ", rows);
+    rows = variant.rows;
+    if (variant.symbol.empty())
+      return failure("variant ", i, " has no symbol");
+    if (variant.scratch_bytes < 0 || variant.scratch_bytes > kLargest ||
+        variant.scratch_bytes_gpu < 0 || variant.scratch_bytes_gpu > kLargest ||
+        variant.shared_bytes < 0)
+      return failure("variant ", i, " asks for ", variant.scratch_bytes, ", ",
+                     variant.scratch_bytes_gpu, " and ", variant.shared_bytes,
+                     " bytes of scratch and shared memory");
+    if (variant.block_threads < 0 || variant.block_threads > kMaxGpuThreads)
+      return failure("variant ", i, " has blocks of ", variant.block_threads,
+                     " threads, at most ", kMaxGpuThreads, " are possible");
+  }
+  return {};
+}
+
+Status verifyImages(const ContainerT &in) {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < in.images.size(); ++i) {
+    if (!in.images[i])
+      return failure("image ", i, " is null");
+    const ImageT &image = *in.images[i];
+    std::string where = at("image", i, image.target);
+    if (!seen.insert(image.target).second)
+      return failure(where, " stands there twice");
+    if (image.bytes.empty() && image.cubin.empty())
+      return failure(where, " is empty");
+    bool x86 = image.target.starts_with("x86-64-v");
+    if (!x86 && !image.target.starts_with("sm_"))
+      return failure(where, ": unknown target, expected x86-64-v... or sm_...");
+    constexpr uint8_t kElf[] = {0x7f, 'E', 'L', 'F'};
+    if (x86 &&
+        (image.bytes.size() < 64 ||
+         !std::equal(std::begin(kElf), std::end(kElf), image.bytes.begin())))
+      return failure(where, " is not an ELF shared object");
+  }
+  if (!in.kernels.empty() && in.images.empty())
+    return failure("there are ", in.kernels.size(), " kernels and no image");
+  return {};
+}
+
+Status verifyWeight(const WeightT &weight) {
+  if (!isValid(weight.dtype) || !isValid(weight.layout))
+    return failure("unknown dtype ", static_cast<int>(weight.dtype),
+                   " or layout ", static_cast<int>(weight.layout));
+  int64_t count;
+  HAMLET_TRY(countElements(weight.shape, count));
+  size_t rank = weight.shape.size();
+  if (rank < 1)
+    return failure("has no dimensions");
+  if (weight.layout != Layout::plain &&
+      (rank < 2 || (weight.dtype != DType::f32 && weight.dtype != DType::bf16 &&
+                    weight.dtype != DType::f16)))
+    return failure("layout '", EnumNameLayout(weight.layout),
+                   "' needs two dimensions or more and a float dtype");
+  if (weight.layout == Layout::panel_pairs && sizeOf(weight.dtype) != 2)
+    return failure("layout 'panel_pairs' needs a dtype of 2 bytes");
+  if (weight.sources.empty())
+    return failure("has no source");
+  int64_t stored = 0;
+  for (size_t i = 0; i < weight.sources.size(); ++i) {
+    if (!weight.sources[i] || weight.sources[i]->tensor.empty())
+      return failure("source ", i, " has no name");
+    const SourceT &source = *weight.sources[i];
+    int64_t elements;
+    HAMLET_TRY(countElements(source.shape, elements)
+                   .in(at("source", i, source.tensor)));
+    if (weight.stack && elements != count / weight.shape[0])
+      return failure(at("source", i, source.tensor), " of shape ",
+                     shown(source.shape), " is not one slice of ",
+                     shown(weight.shape));
+    stored += elements;
+    if (stored > count)
+      break;
+  }
+  if (stored != count)
+    return failure("shape ", shown(weight.shape), " has ", count,
+                   " elements, the sources have ", stored);
+  int64_t a = weight.permute_a, b = weight.permute_b, c = weight.permute_c;
+  if (!a && !b && !c)
+    return {};
+  if (weight.stack && rank < 2)
+    return failure("stacked rows cannot be permuted, the slices have no rows");
+  int64_t rows = weight.shape[weight.stack ? 1 : 0];
+  if (a < 1 || b < 1 || c < 1 || rows % a || rows / a % b || rows / a / b != c)
+    return failure("permutation [", a, ", ", b, ", ", c, "] of ", rows,
+                   " rows");
+  return {};
+}
+
+Status verifyTables(const ContainerT &in) {
+  HAMLET_TRY(verifyNames("kernel", in.kernels));
+  HAMLET_TRY(verifyNames("weight", in.weights));
+  HAMLET_TRY(verifyNames("constant", in.constants));
+  HAMLET_TRY(verifyNames("cache", in.caches));
+  HAMLET_TRY(verifyNames("function", in.functions));
+  for (size_t i = 0; i < in.kernels.size(); ++i)
+    HAMLET_TRY(
+        verifyKernel(*in.kernels[i]).in(at("kernel", i, in.kernels[i]->name)));
+  for (size_t i = 0; i < in.weights.size(); ++i)
+    HAMLET_TRY(
+        verifyWeight(*in.weights[i]).in(at("weight", i, in.weights[i]->name)));
+  for (size_t i = 0; i < in.constants.size(); ++i) {
+    const ConstantT &constant = *in.constants[i];
+    std::string where = at("constant", i, constant.name);
+    if (!isValid(constant.dtype))
+      return failure(where, ": unknown dtype ",
+                     static_cast<int>(constant.dtype));
+    int64_t count;
+    HAMLET_TRY(countElements(constant.shape, count).in(where));
+    if (static_cast<int64_t>(constant.bytes.size()) !=
+        count * sizeOf(constant.dtype))
+      return failure(where, " has ", constant.bytes.size(), " bytes, shape ",
+                     shown(constant.shape), " needs ",
+                     count * sizeOf(constant.dtype));
+  }
+  for (size_t i = 0; i < in.caches.size(); ++i) {
+    const CacheT &cache = *in.caches[i];
+    if (!isValid(cache.per) || cache.bytes < 1 || cache.bytes > kLargest)
+      return failure(at("cache", i, cache.name), " takes ", cache.bytes,
+                     " bytes per ", static_cast<int>(cache.per));
+  }
+  return {};
+}
+
+} // namespace
+
+Status verifyContainer(const ContainerT &in) {
+  HAMLET_TRY(verifyTables(in));
+  HAMLET_TRY(verifyImages(in));
+  if (!in.model)
+    return failure("the model's section is missing");
+  bool runs = std::any_of(
+      in.functions.begin(), in.functions.end(),
+      [](const auto &function) { return function->logits_buffer != -1; });
+  HAMLET_TRY(verifyModel(*in.model, runs).in("model"));
+  for (const auto &function : in.functions)
+    HAMLET_TRY(FunctionVerifier(in, *function)
+                   .run()
+                   .in("function '" + function->name + "'"));
+  return {};
+}
+
+} // namespace hamlet
