@@ -1,0 +1,252 @@
+// The CPU as a device: kernels come as shared objects inside the container,
+// are mapped from memory and run over the pool.
+#include "runtime/Device.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+namespace hamlet::runtime {
+namespace {
+
+/// `args`: one word per argument. Called once per point of the grid; instances
+/// do not depend on each other. `scratch` belongs to the thread.
+using KernelFunction = void (*)(const uint64_t *args, int64_t p0, int64_t p1,
+                                int64_t p2, char *scratch);
+
+constexpr uint64_t kHugePage = uint64_t(2) << 20;
+/// Pieces of a grid that each thread gets, so that uneven ones even out.
+constexpr int64_t kPiecesPerThread = 8;
+
+struct Level {
+  const char *name;   // HAMLET_CPU
+  const char *target; // Image.target
+  bool present;       // on this machine
+};
+
+/// Worst first.
+std::vector<Level> levels() {
+#if defined(__x86_64__)
+  bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  bool v4 = v3 && __builtin_cpu_supports("avx512f") &&
+            __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512cd") &&
+            __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512vl");
+  bool bf16 = v4 && __builtin_cpu_supports("avx512bf16");
+#else
+  bool v3 = false, v4 = false, bf16 = false;
+#endif
+  return {{"avx2", "x86-64-v3", v3},
+          {"avx512", "x86-64-v4", v4},
+          {"avx512bf16", "x86-64-v4-bf16", bf16}};
+}
+
+const hmlt::ImageT *findImage(const hmlt::ContainerT &file,
+                              const char *target) {
+  for (const auto &image : file.images)
+    if (image->target == target)
+      return image.get();
+  return nullptr;
+}
+
+std::string targetsOf(const hmlt::ContainerT &file) {
+  std::string list;
+  for (const auto &image : file.images)
+    list += (list.empty() ? "" : ", ") + image->target;
+  return list.empty() ? "none" : list;
+}
+
+Result<const hmlt::ImageT *> pickImage(const hmlt::ContainerT &file) {
+  std::vector<Level> known = levels();
+  if (const char *forced = std::getenv("HAMLET_CPU"); forced && *forced) {
+    auto level =
+        std::find_if(known.begin(), known.end(), [&](const Level &candidate) {
+          return !strcmp(candidate.name, forced);
+        });
+    if (level == known.end())
+      return failure("HAMLET_CPU is '", forced,
+                     "', expected avx2, avx512 or avx512bf16");
+    if (!level->present)
+      return failure("HAMLET_CPU is '", forced,
+                     "', which this machine does not have");
+    if (const hmlt::ImageT *image = findImage(file, level->target))
+      return image;
+    return failure("HAMLET_CPU is '", forced, "', but the file has no ",
+                   level->target, " code; it has: ", targetsOf(file));
+  }
+  for (size_t i = known.size(); i-- > 0;)
+    if (const hmlt::ImageT *image =
+            known[i].present ? findImage(file, known[i].target) : nullptr)
+      return image;
+  return failure("the file has no code that this CPU can run; it has: ",
+                 targetsOf(file));
+}
+
+/// A shared object mapped from memory.
+class SharedObject {
+public:
+  SharedObject() = default;
+  SharedObject(const SharedObject &) = delete;
+  SharedObject &operator=(const SharedObject &) = delete;
+  ~SharedObject() {
+    if (handle)
+      dlclose(handle);
+  }
+
+  Status open(const std::vector<uint8_t> &bytes) {
+    int fd = memfd_create("hamlet-kernels", MFD_CLOEXEC);
+    if (fd < 0)
+      return failure("memfd_create: ", std::strerror(errno));
+    for (size_t done = 0; done < bytes.size();) {
+      ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+      if (n <= 0) {
+        Status status = failure("write of ", bytes.size(),
+                                " bytes of kernels: ", std::strerror(errno));
+        close(fd);
+        return status;
+      }
+      done += static_cast<size_t>(n);
+    }
+    std::string path = "/proc/self/fd/" + std::to_string(fd);
+    handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    close(fd);
+    if (!handle) {
+      const char *why = dlerror();
+      return failure("dlopen: ", why ? why : "unknown error");
+    }
+    return {};
+  }
+  void *find(const char *symbol) const { return dlsym(handle, symbol); }
+
+private:
+  void *handle = nullptr;
+};
+
+class CpuDevice final : public Device {
+public:
+  explicit CpuDevice(ThreadPool &pool) : pool(pool), scratch(pool.size()) {}
+
+  std::string describe() const override {
+    std::ostringstream out;
+    out << "cpu, " << (target.empty() ? "no kernels" : target) << ", "
+        << pool.size() << (pool.size() == 1 ? " thread" : " threads");
+    return out.str();
+  }
+
+  Status load(const hmlt::ContainerT &file) override {
+    if (file.kernels.empty())
+      return {};
+    Result<const hmlt::ImageT *> image = pickImage(file);
+    if (image.failed())
+      return image.status();
+    target = (*image)->target;
+    HAMLET_TRY(object.open((*image)->bytes).in("kernels for " + target));
+    uint64_t scratchBytes = 0;
+    for (const auto &kernel : file.kernels) {
+      std::vector<KernelFunction> &variants = kernels.emplace_back();
+      for (const auto &variant : kernel->variants) {
+        void *symbol = object.find(variant->symbol.c_str());
+        if (!symbol)
+          return failure("kernel '", kernel->name, "': no symbol '",
+                         variant->symbol, "' in the code for ", target);
+        variants.push_back(reinterpret_cast<KernelFunction>(symbol));
+        scratchBytes = std::max(scratchBytes,
+                                static_cast<uint64_t>(variant->scratch_bytes));
+      }
+    }
+    for (DeviceMemory &memory : scratch) {
+      auto allocated = DeviceMemory::allocate(*this, scratchBytes);
+      if (allocated.failed())
+        return allocated.status().in("scratch memory");
+      memory = std::move(*allocated);
+    }
+    return {};
+  }
+
+  // Mapped, not from the heap: pages that no step touches cost nothing, and
+  // large ones can be huge pages.
+  Result<DeviceAddress> allocate(uint64_t bytes) override {
+    void *map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED)
+      return failure("cannot allocate ", bytes,
+                     " bytes: ", std::strerror(errno));
+    if (bytes >= 2 * kHugePage)
+      madvise(map, bytes, MADV_HUGEPAGE);
+    return static_cast<DeviceAddress>(reinterpret_cast<uintptr_t>(map));
+  }
+  void free(DeviceAddress address, uint64_t bytes) override {
+    munmap(hostView(address), bytes);
+  }
+  void *hostView(DeviceAddress address) override {
+    return reinterpret_cast<void *>(static_cast<uintptr_t>(address));
+  }
+  Status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
+    std::memcpy(hostView(to), from, bytes);
+    return {};
+  }
+  Status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
+    std::memcpy(to, hostView(from), bytes);
+    return {};
+  }
+  Status zero(DeviceAddress to, uint64_t bytes) override {
+    std::memset(hostView(to), 0, bytes);
+    return {};
+  }
+
+  Status launch(const KernelLaunch &launch) override {
+    KernelFunction kernel = kernels[launch.kernel][launch.variant];
+    auto [n0, n1, n2] = launch.grid;
+    int64_t count, threads = pool.size();
+    if (__builtin_mul_overflow(n0, n1, &count) ||
+        __builtin_mul_overflow(count, n2, &count))
+      return failure("a grid of ", n0, " x ", n1, " x ", n2, " is too large");
+    int64_t grain = std::max<int64_t>(1, count / (threads * kPiecesPerThread));
+    pool.forEach(
+        count, grain, [&](int64_t begin, int64_t end, unsigned thread) {
+          auto *mine = static_cast<char *>(hostView(scratch[thread].address()));
+          int64_t p0 = begin % n0, p1 = begin / n0 % n1, p2 = begin / n0 / n1;
+          for (int64_t i = begin; i < end; ++i) {
+            kernel(launch.args.data(), p0, p1, p2, mine);
+            if (++p0 < n0)
+              continue;
+            p0 = 0;
+            if (++p1 < n1)
+              continue;
+            p1 = 0;
+            ++p2;
+          }
+        });
+    return {};
+  }
+  Status synchronize() override { return {}; }
+
+private:
+  ThreadPool &pool;
+  SharedObject object;
+  std::string target;
+  std::vector<std::vector<KernelFunction>> kernels; // by kernel, variant
+  std::vector<DeviceMemory> scratch;                // by thread
+};
+
+} // namespace
+
+std::unique_ptr<Device> makeCpuDevice(ThreadPool &pool) {
+  return std::make_unique<CpuDevice>(pool);
+}
+
+Result<std::unique_ptr<Device>> openDevice(const std::string &name,
+                                           ThreadPool &pool) {
+  if (name == "cpu")
+    return makeCpuDevice(pool);
+  return failure("unknown device '", name, "', expected cpu");
+}
+
+} // namespace hamlet::runtime

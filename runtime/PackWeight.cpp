@@ -1,0 +1,192 @@
+#include "runtime/PackWeight.h"
+
+#include "runtime/Float.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace hamlet::runtime {
+namespace {
+
+using hmlt::DType;
+using hmlt::Layout;
+
+constexpr int64_t kPlainGroupBytes = 1 << 18;
+
+bool isFloat(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
+}
+
+template <DType kType>
+using Bits = std::conditional_t<kType == DType::f32, uint32_t, uint16_t>;
+
+template <DType kType> Bits<kType> loadBits(const uint8_t *data, int64_t i) {
+  Bits<kType> bits;
+  std::memcpy(&bits, data + i * static_cast<int64_t>(sizeof(bits)),
+              sizeof(bits));
+  return bits;
+}
+
+template <DType kTo, DType kFrom>
+Bits<kTo> convert(const uint8_t *data, int64_t i) {
+  Bits<kFrom> bits = loadBits<kFrom>(data, i);
+  if constexpr (kTo == kFrom) {
+    return bits;
+  } else {
+    float value;
+    if constexpr (kFrom == DType::f32)
+      value = std::bit_cast<float>(bits);
+    else if constexpr (kFrom == DType::bf16)
+      value = widenBf16(bits);
+    else
+      value = widenF16(bits);
+    if constexpr (kTo == DType::f32)
+      return std::bit_cast<uint32_t>(value);
+    else if constexpr (kTo == DType::bf16)
+      return narrowBf16(value);
+    else
+      return narrowF16(value);
+  }
+}
+
+template <DType kTo, DType kFrom>
+void convertRow(const uint8_t *from, int64_t columns, uint8_t *out) {
+  auto *to = reinterpret_cast<Bits<kTo> *>(out);
+  for (int64_t k = 0; k < columns; ++k)
+    to[k] = convert<kTo, kFrom>(from, k);
+}
+
+/// A panel's column of a matrix, `lane`: element k goes to [k][lane], or with
+/// pairs to [k / 2][lane][k % 2].
+template <DType kTo, DType kFrom>
+void scatterLane(const uint8_t *from, int64_t begin, int64_t end, int64_t lane,
+                 bool pairs, uint8_t *out) {
+  auto *to = reinterpret_cast<Bits<kTo> *>(out);
+  if (pairs)
+    for (int64_t k = begin; k < end; ++k)
+      to[(k / 2 * kPanel + lane) * 2 + k % 2] = convert<kTo, kFrom>(from, k);
+  else
+    for (int64_t k = begin; k < end; ++k)
+      to[k * kPanel + lane] = convert<kTo, kFrom>(from, k);
+}
+
+/// Calls `body` with the two dtypes as constants.
+template <typename Body> void dispatch(DType to, DType from, Body body) {
+  auto second = [&](auto toConstant) {
+    switch (from) {
+    case DType::f32:
+      return body(toConstant, std::integral_constant<DType, DType::f32>());
+    case DType::bf16:
+      return body(toConstant, std::integral_constant<DType, DType::bf16>());
+    default:
+      return body(toConstant, std::integral_constant<DType, DType::f16>());
+    }
+  };
+  switch (to) {
+  case DType::f32:
+    return second(std::integral_constant<DType, DType::f32>());
+  case DType::bf16:
+    return second(std::integral_constant<DType, DType::bf16>());
+  default:
+    return second(std::integral_constant<DType, DType::f16>());
+  }
+}
+
+} // namespace
+
+Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
+                                        std::vector<SourceData> sources) {
+  WeightPacker packer;
+  packer.weight = &weight;
+  packer.sources = std::move(sources);
+  size_t rank = weight.shape.size();
+  packer.columns = rank > 1 ? weight.shape.back() : 1;
+  int64_t rows = 0;
+  for (const SourceData &source : packer.sources) {
+    if (source.dtype != weight.dtype &&
+        !(isFloat(source.dtype) && isFloat(weight.dtype)))
+      return failure("stored as ", hmlt::EnumNameDType(source.dtype),
+                     ", expected ", hmlt::EnumNameDType(weight.dtype));
+    if (source.elements % packer.columns)
+      return failure("a source of ", source.elements,
+                     " elements does not divide into rows of ", packer.columns);
+    packer.firstRows.push_back(rows);
+    rows += source.elements / packer.columns;
+  }
+  packer.firstRows.push_back(rows);
+
+  if (weight.layout == Layout::plain) {
+    int64_t rowBytes = packer.columns * sizeOf(weight.dtype);
+    packer.rowsPerGroup = std::max<int64_t>(1, kPlainGroupBytes / rowBytes);
+    packer.groupCount = (rows + packer.rowsPerGroup - 1) / packer.rowsPerGroup;
+    packer.bytesPerGroup = packer.rowsPerGroup * rowBytes;
+    return packer;
+  }
+  packer.rowsPerMatrix = weight.shape[rank - 2];
+  int64_t panels = (packer.rowsPerMatrix + kPanel - 1) / kPanel;
+  packer.groupCount = rows / packer.rowsPerMatrix * panels;
+  packer.bytesPerGroup = packedBytes(weight) / packer.groupCount;
+  return packer;
+}
+
+WeightPacker::Row WeightPacker::row(int64_t index) const {
+  int64_t a = weight->permute_a, b = weight->permute_b, c = weight->permute_c;
+  if (a) {
+    // Permuted rows are those of dimension 0 (1 within a stack); one of them
+    // may be several of our rows.
+    int64_t slices = weight->stack ? weight->shape[0] : 1;
+    int64_t inner = firstRows.back() / slices / (a * b * c);
+    int64_t within = index % inner, r = index / inner % (a * b * c);
+    int64_t slice = index / inner / (a * b * c);
+    int64_t i = r / c % a, j = r / c / a, k = r % c; // r = [j][i][k]
+    index = ((slice * a + i) * b + j) * c + k;
+    index = index * inner + within;
+  }
+  size_t s = static_cast<size_t>(
+      std::upper_bound(firstRows.begin(), firstRows.end(), index) -
+      firstRows.begin() - 1);
+  const SourceData &source = sources[s];
+  return {source.data + (index - firstRows[s]) * columns * sizeOf(source.dtype),
+          source.dtype};
+}
+
+int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
+  if (weight->layout == Layout::plain) {
+    int64_t rowBytes = columns * sizeOf(weight->dtype);
+    int64_t begin = group * rowsPerGroup;
+    int64_t end = std::min(begin + rowsPerGroup, firstRows.back());
+    for (int64_t r = begin; r < end; ++r) {
+      Row from = row(r);
+      uint8_t *to = out + (r - begin) * rowBytes;
+      if (from.dtype == weight->dtype)
+        std::memcpy(to, from.data, static_cast<size_t>(rowBytes));
+      else
+        dispatch(weight->dtype, from.dtype, [&](auto toType, auto fromType) {
+          convertRow<toType(), fromType()>(from.data, columns, to);
+        });
+    }
+    return (end - begin) * rowBytes;
+  }
+  int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
+  int64_t matrix = group / panels, first = group % panels * kPanel;
+  int64_t lanes = std::min(kPanel, rowsPerMatrix - first);
+  bool pairs = weight->layout == Layout::panel_pairs;
+  if (lanes < kPanel || (pairs && columns % 2))
+    std::memset(out, 0, static_cast<size_t>(bytesPerGroup));
+  std::array<Row, kPanel> rows;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    rows[lane] = row(matrix * rowsPerMatrix + first + lane);
+  constexpr int64_t kBlock = 64; // columns whose output stays in the L1 cache
+  for (int64_t k = 0; k < columns; k += kBlock)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      dispatch(
+          weight->dtype, rows[lane].dtype, [&](auto toType, auto fromType) {
+            scatterLane<toType(), fromType()>(rows[lane].data, k,
+                                              std::min(k + kBlock, columns),
+                                              lane, pairs, out);
+          });
+  return bytesPerGroup;
+}
+
+} // namespace hamlet::runtime

@@ -1,0 +1,67 @@
+#ifndef HAMLET_RUNTIME_THREADPOOL_H
+#define HAMLET_RUNTIME_THREADPOOL_H
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// A few threads that work through index ranges together with the caller.
+/// Workers spin for some microseconds between ranges, then sleep. Every thread
+/// computes with MXCSR at its default (round to nearest, denormals on) whatever
+/// the host program has set. `forEach` is called by one thread at a time and
+/// not from inside a range.
+class ThreadPool {
+public:
+  /// `threads` counts the caller; at least 1.
+  explicit ThreadPool(unsigned threads);
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool &operator=(const ThreadPool &) = delete;
+  ~ThreadPool();
+
+  unsigned size() const { return static_cast<unsigned>(workers.size()) + 1; }
+
+  /// Calls `body(begin, end, thread)` over all of [0, count) in pieces of at
+  /// most `grain`, which threads take as they get free; `thread` < size().
+  template <typename Body>
+  void forEach(int64_t count, int64_t grain, Body &&body) {
+    using Type = std::remove_reference_t<Body>;
+    run(
+        count, grain,
+        [](const void *context, int64_t begin, int64_t end, unsigned thread) {
+          (*static_cast<Type *>(const_cast<void *>(context)))(begin, end,
+                                                              thread);
+        },
+        &body);
+  }
+
+private:
+  using Function = void (*)(const void *, int64_t, int64_t, unsigned);
+
+  void run(int64_t count, int64_t grain, Function function,
+           const void *context);
+  void work(unsigned thread);
+  void take(unsigned thread);
+
+  Function function = nullptr;
+  const void *context = nullptr;
+  int64_t count = 0, grain = 1;
+  // Apart, so that taking a piece does not disturb those who watch the epoch.
+  alignas(64) std::atomic<int64_t> next{0};
+  alignas(64) std::atomic<int> epoch{0};
+  alignas(64) std::atomic<int> pending{0};
+  bool stopping = false; // read after an epoch
+  std::vector<std::thread> workers;
+};
+
+/// `requested` if above 0, else HAMLET_THREADS, else the cores this process
+/// may use.
+unsigned defaultThreads(unsigned requested);
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_THREADPOOL_H

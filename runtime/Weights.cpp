@@ -1,0 +1,286 @@
+#include "runtime/Weights.h"
+
+#include "container/Safetensors.h"
+#include "runtime/PackWeight.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <optional>
+#include <set>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace hamlet::runtime {
+namespace {
+
+constexpr uint64_t kAlignment = 256; // 64 for the CPU, 256 for GPUs
+constexpr int64_t kStageBytes = int64_t(64) << 20;
+constexpr size_t kShown = 10; // names in a message
+
+uint64_t aligned(uint64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// A file mapped for reading.
+class MappedFile {
+public:
+  MappedFile() = default;
+  MappedFile(MappedFile &&other) noexcept
+      : base(std::exchange(other.base, nullptr)),
+        bytes(std::exchange(other.bytes, 0)) {}
+  MappedFile &operator=(MappedFile &&) = delete;
+  ~MappedFile() {
+    if (base)
+      munmap(base, bytes);
+  }
+
+  Status open(const std::string &path) {
+    int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+      return failure("cannot open '", path, "': ", std::strerror(errno));
+    struct stat info;
+    if (fstat(fd, &info)) {
+      close(fd);
+      return failure("cannot read '", path, "': ", std::strerror(errno));
+    }
+    bytes = static_cast<size_t>(info.st_size);
+    void *map = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (map == MAP_FAILED)
+      return failure("cannot map '", path, "': ", std::strerror(errno));
+    base = map;
+    madvise(base, bytes, MADV_WILLNEED);
+    return {};
+  }
+  const uint8_t *data() const { return static_cast<const uint8_t *>(base); }
+  size_t size() const { return bytes; }
+
+private:
+  void *base = nullptr;
+  size_t bytes = 0;
+};
+
+std::string shown(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+std::optional<hmlt::DType> storedType(safetensors::DType dtype) {
+  switch (dtype) {
+  case safetensors::DType::F32:
+    return hmlt::DType::f32;
+  case safetensors::DType::BF16:
+    return hmlt::DType::bf16;
+  case safetensors::DType::F16:
+    return hmlt::DType::f16;
+  case safetensors::DType::I32:
+    return hmlt::DType::i32;
+  case safetensors::DType::I64:
+    return hmlt::DType::i64;
+  case safetensors::DType::U8:
+    return hmlt::DType::u8;
+  default:
+    return std::nullopt;
+  }
+}
+
+/// Collects complaints of one kind for one message.
+class Complaints {
+public:
+  explicit Complaints(std::string title) : title(std::move(title)) {}
+  void add(const std::string &what) {
+    if (count++ < kShown)
+      text += "\n  " + what;
+  }
+  void appendTo(std::string &message) const {
+    if (!count)
+      return;
+    message += "\n" + std::to_string(count) + " " + title + ":" + text;
+    if (count > kShown)
+      message += "\n  ...";
+  }
+
+private:
+  std::string title, text;
+  size_t count = 0;
+};
+
+class Loader {
+public:
+  Loader(const hmlt::ContainerT &file, const std::string &directory,
+         Device &device, ThreadPool &pool, const Progress &progress)
+      : file(file), directory(directory), device(device), pool(pool),
+        progress(progress) {}
+
+  Result<WeightStore> run() {
+    if (!file.weights.empty())
+      HAMLET_TRY(openCheckpoint());
+    HAMLET_TRY(allocate());
+    for (size_t i = 0; i < file.constants.size(); ++i)
+      HAMLET_TRY(device.copyIn(store.constants[i],
+                               file.constants[i]->bytes.data(),
+                               file.constants[i]->bytes.size()));
+    for (size_t i = 0; i < file.weights.size(); ++i)
+      HAMLET_TRY(loadWeight(*file.weights[i], store.weights[i])
+                     .in("weight '" + file.weights[i]->name + "'"));
+    HAMLET_TRY(device.synchronize());
+    return std::move(store);
+  }
+
+private:
+  Status openCheckpoint() {
+    std::string error;
+    if (!safetensors::openCheckpoint(directory, checkpoint, error))
+      return Status::failure(error);
+    HAMLET_TRY(checkSources());
+    for (const std::string &path : checkpoint.files)
+      HAMLET_TRY(files.emplace_back().open(path));
+    return {};
+  }
+
+  Status checkSources() {
+    Complaints missing("missing"), shapes("of another shape"),
+        dtypes("of an unusable dtype");
+    std::set<std::string_view> used;
+    for (const auto &weight : file.weights) {
+      bool wantsFloat = weight->dtype == hmlt::DType::f32 ||
+                        weight->dtype == hmlt::DType::bf16 ||
+                        weight->dtype == hmlt::DType::f16;
+      for (const auto &source : weight->sources) {
+        auto found = checkpoint.tensors.find(source->tensor);
+        if (found == checkpoint.tensors.end()) {
+          missing.add("'" + source->tensor + "', expected shape " +
+                      shown(source->shape));
+          continue;
+        }
+        used.insert(found->first);
+        const safetensors::Tensor &tensor = found->second;
+        std::string where =
+            "'" + source->tensor + "' in " + checkpoint.files[tensor.file];
+        if (tensor.shape != source->shape)
+          shapes.add(where + ": expected " + shown(source->shape) + ", found " +
+                     shown(tensor.shape));
+        auto dtype = storedType(tensor.dtype);
+        if (!dtype || (wantsFloat ? !safetensors::isWeightType(tensor.dtype)
+                                  : *dtype != weight->dtype))
+          dtypes.add(where + ": expected " +
+                     (wantsFloat ? "F32, BF16 or F16"
+                                 : hmlt::EnumNameDType(weight->dtype)) +
+                     ", found " + std::string(dtypeName(tensor.dtype)));
+      }
+    }
+    std::string message;
+    missing.appendTo(message);
+    shapes.appendTo(message);
+    dtypes.appendTo(message);
+    if (!message.empty())
+      return failure("the checkpoint '", directory,
+                     "' does not fit the container; tensors", message);
+    for (const auto &[name, tensor] : checkpoint.tensors)
+      if (!used.contains(name))
+        store.unused.push_back(name);
+    return {};
+  }
+
+  Status allocate() {
+    uint64_t bytes = 0;
+    auto place = [&](uint64_t size) {
+      uint64_t offset = bytes;
+      bytes += aligned(size);
+      return offset;
+    };
+    for (const auto &weight : file.weights) {
+      uint64_t size = static_cast<uint64_t>(packedBytes(*weight));
+      total += size;
+      store.weights.push_back(place(size));
+    }
+    for (const auto &constant : file.constants)
+      store.constants.push_back(place(constant->bytes.size()));
+    auto memory = DeviceMemory::allocate(device, bytes);
+    if (memory.failed())
+      return memory.status().in("weights");
+    store.memory = std::move(*memory);
+    for (DeviceAddress &address : store.weights)
+      address += store.memory.address();
+    for (DeviceAddress &address : store.constants)
+      address += store.memory.address();
+    return {};
+  }
+
+  Status loadWeight(const hmlt::WeightT &weight, DeviceAddress to) {
+    std::vector<SourceData> sources;
+    for (const auto &source : weight.sources) {
+      const auto &tensor = checkpoint.tensors.find(source->tensor)->second;
+      const MappedFile &mapped = files[tensor.file];
+      // The file may have shrunk since its header was read.
+      if (tensor.offset > mapped.size() ||
+          tensor.size > mapped.size() - tensor.offset)
+        return failure("'", checkpoint.files[tensor.file],
+                       "' changed while it was read");
+      hmlt::DType dtype = *storedType(tensor.dtype);
+      sources.push_back({mapped.data() + tensor.offset, dtype,
+                         static_cast<int64_t>(tensor.size) / sizeOf(dtype)});
+    }
+    Result<WeightPacker> packer =
+        WeightPacker::make(weight, std::move(sources));
+    if (packer.failed())
+      return packer.status();
+    if (auto *view = static_cast<uint8_t *>(device.hostView(to))) {
+      pack(*packer, 0, packer->groups(), view);
+      return {};
+    }
+    int64_t perStage = std::max<int64_t>(1, kStageBytes / packer->groupBytes());
+    for (int64_t begin = 0; begin < packer->groups(); begin += perStage) {
+      int64_t end = std::min(begin + perStage, packer->groups());
+      stage.resize(static_cast<size_t>((end - begin) * packer->groupBytes()));
+      int64_t bytes = pack(*packer, begin, end, stage.data());
+      HAMLET_TRY(device.copyIn(
+          to + static_cast<uint64_t>(begin * packer->groupBytes()),
+          stage.data(), static_cast<uint64_t>(bytes)));
+    }
+    return {};
+  }
+
+  /// Packs groups [begin, end) to `out`, returns their bytes.
+  int64_t pack(const WeightPacker &packer, int64_t begin, int64_t end,
+               uint8_t *out) {
+    std::atomic<int64_t> bytes = 0;
+    pool.forEach(end - begin, 1, [&](int64_t b, int64_t e, unsigned thread) {
+      for (int64_t group = b; group < e; ++group)
+        bytes += packer.pack(begin + group, out + group * packer.groupBytes());
+      if (thread == 0 && progress)
+        progress(done + static_cast<uint64_t>(bytes.load()), total);
+    });
+    done += static_cast<uint64_t>(bytes.load());
+    if (progress)
+      progress(done, total);
+    return bytes;
+  }
+
+  const hmlt::ContainerT &file;
+  const std::string &directory;
+  Device &device;
+  ThreadPool &pool;
+  const Progress &progress;
+  safetensors::Checkpoint checkpoint;
+  std::vector<MappedFile> files;
+  std::vector<uint8_t> stage;
+  WeightStore store;
+  uint64_t done = 0, total = 0;
+};
+
+} // namespace
+
+Result<WeightStore> loadWeights(const hmlt::ContainerT &file,
+                                const std::string &directory, Device &device,
+                                ThreadPool &pool, const Progress &progress) {
+  return Loader(file, directory, device, pool, progress).run();
+}
+
+} // namespace hamlet::runtime
