@@ -1,0 +1,107 @@
+#include "runtime/CacheManager.h"
+
+#include <algorithm>
+
+namespace hamlet::runtime {
+namespace {
+
+constexpr uint64_t kAlignment = 256;
+
+} // namespace
+
+Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
+                                        Device &device, int slots,
+                                        int64_t pages) {
+  CacheManager manager;
+  manager.file = &file;
+  manager.device = &device;
+  manager.pageCount = pages;
+  __int128 total = 0;
+  for (const auto &cache : file.caches) {
+    bool perPage = cache->per == hmlt::CachePer::page;
+    manager.hasPages |= perPage;
+    manager.bases.push_back(static_cast<uint64_t>(total));
+    total += __int128(cache->bytes) * (perPage ? pages : slots);
+    total = (total + kAlignment - 1) / kAlignment * kAlignment;
+    if (total > (__int128(1) << 60))
+      return failure("caches for ", slots, " sequences and ", pages,
+                     " pages are too large");
+  }
+  auto memory = DeviceMemory::allocate(device, static_cast<uint64_t>(total));
+  if (memory.failed())
+    return memory.status().in("caches");
+  manager.memory = std::move(*memory);
+  for (DeviceAddress &base : manager.bases)
+    base += manager.memory.address();
+  manager.sequences.resize(static_cast<size_t>(slots));
+  for (int slot = slots; slot-- > 0;)
+    manager.freeSlots.push_back(slot);
+  if (manager.hasPages) {
+    if (pages > INT32_MAX)
+      return failure(pages, " cache pages are too many");
+    manager.freePages.reserve(static_cast<size_t>(pages));
+    for (int64_t page = pages; page-- > 0;)
+      manager.freePages.push_back(static_cast<int32_t>(page));
+  }
+  return manager;
+}
+
+Status CacheManager::zero(hmlt::CachePer per, int64_t index) {
+  for (size_t i = 0; i < bases.size(); ++i) {
+    const hmlt::CacheT &cache = *file->caches[i];
+    if (cache.per == per)
+      HAMLET_TRY(
+          device->zero(bases[i] + static_cast<uint64_t>(index * cache.bytes),
+                       static_cast<uint64_t>(cache.bytes)));
+  }
+  return {};
+}
+
+Result<int> CacheManager::open() {
+  if (freeSlots.empty())
+    return failure("all ", sequences.size(), " sequences are in use");
+  int slot = freeSlots.back();
+  HAMLET_TRY(zero(hmlt::CachePer::slot, slot));
+  freeSlots.pop_back();
+  sequence(slot).open = true;
+  touchedSlots = std::max<int64_t>(touchedSlots, slot + 1);
+  return slot;
+}
+
+void CacheManager::close(int slot) {
+  Sequence &closed = sequence(slot);
+  for (size_t i = closed.pages.size(); i-- > 0;)
+    freePages.push_back(closed.pages[i]);
+  closed = Sequence();
+  freeSlots.push_back(slot);
+}
+
+Status CacheManager::extend(int slot, int64_t tokens) {
+  if (!hasPages)
+    return {};
+  Sequence &grown = sequence(slot);
+  auto wanted = static_cast<size_t>((grown.length + tokens + kPageTokens - 1) /
+                                    kPageTokens);
+  if (wanted > grown.pages.size() + freePages.size())
+    return failure("no key/value pages left: ", wanted - grown.pages.size(),
+                   " more wanted, ", freePages.size(), " of ", pageCount,
+                   " free; allow a longer context or fewer sequences");
+  while (grown.pages.size() < wanted) {
+    int32_t page = freePages.back();
+    HAMLET_TRY(zero(hmlt::CachePer::page, page));
+    freePages.pop_back();
+    grown.pages.push_back(page);
+    touchedPages = std::max<int64_t>(touchedPages, page + 1);
+  }
+  return {};
+}
+
+uint64_t CacheManager::touchedBytes() const {
+  int64_t bytes = 0;
+  for (const auto &cache : file->caches)
+    bytes += cache->bytes *
+             (cache->per == hmlt::CachePer::page ? touchedPages : touchedSlots);
+  return static_cast<uint64_t>(bytes);
+}
+
+} // namespace hamlet::runtime

@@ -1,0 +1,69 @@
+#ifndef HAMLET_RUNTIME_CACHEMANAGER_H
+#define HAMLET_RUNTIME_CACHEMANAGER_H
+
+#include "runtime/Device.h"
+
+#include <span>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// Slots (lightning anchors and tails, one per sequence) and 64-token pages
+/// (keys and values) of all sequences, in pools whose sizes are fixed when it
+/// is made. A slot and a page are zeroed when a sequence takes them. The
+/// container and the device must outlive it. Used by one thread at a time.
+class CacheManager {
+public:
+  /// `pages` counts 64-token pages over all sequences.
+  static Result<CacheManager> make(const hmlt::ContainerT &file, Device &device,
+                                   int slots, int64_t pages);
+
+  /// Takes a slot and zeroes it; fails if none is free.
+  Result<int> open();
+  /// Gives the slot and its pages back.
+  void close(int slot);
+  /// Makes room for `tokens` more tokens of the sequence in `slot`; takes
+  /// nothing if the pages do not suffice.
+  Status extend(int slot, int64_t tokens);
+  /// After a step: the tokens now stand in the cache.
+  void commit(int slot, int64_t tokens) { sequence(slot).length += tokens; }
+
+  bool isOpen(int slot) const {
+    return slot >= 0 && static_cast<size_t>(slot) < sequences.size() &&
+           sequences[static_cast<size_t>(slot)].open;
+  }
+  int64_t length(int slot) const { return sequence(slot).length; }
+  std::span<const int32_t> pages(int slot) const {
+    return sequence(slot).pages;
+  }
+  /// Bases of the pools, by index in the container.
+  std::span<const DeviceAddress> addresses() const { return bases; }
+  /// Bytes of slots and pages that were ever taken.
+  uint64_t touchedBytes() const;
+
+private:
+  struct Sequence {
+    bool open = false;
+    int64_t length = 0;
+    std::vector<int32_t> pages;
+  };
+  Sequence &sequence(int slot) { return sequences[static_cast<size_t>(slot)]; }
+  const Sequence &sequence(int slot) const {
+    return sequences[static_cast<size_t>(slot)];
+  }
+  Status zero(hmlt::CachePer per, int64_t index);
+
+  const hmlt::ContainerT *file = nullptr;
+  Device *device = nullptr;
+  bool hasPages = false;
+  DeviceMemory memory;
+  std::vector<DeviceAddress> bases;
+  std::vector<Sequence> sequences; // by slot
+  std::vector<int> freeSlots;      // the last is taken next
+  std::vector<int32_t> freePages;
+  int64_t pageCount = 0, touchedSlots = 0, touchedPages = 0;
+};
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_CACHEMANAGER_H

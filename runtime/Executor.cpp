@@ -1,0 +1,248 @@
+#include "runtime/Executor.h"
+
+#include <algorithm>
+
+namespace hamlet::runtime {
+namespace {
+
+using hmlt::StepInput;
+
+constexpr size_t kInputAlignment = 64 / sizeof(int32_t);
+
+const hmlt::FunctionT *findStep(const hmlt::ContainerT &file) {
+  for (const auto &function : file.functions)
+    if (function->name == "step" && function->logits_buffer >= 0)
+      return function.get();
+  return nullptr;
+}
+
+} // namespace
+
+Result<std::unique_ptr<LoadedModel>> loadModel(const std::string &path,
+                                               const std::string &device,
+                                               unsigned threads) {
+  auto file = readContainer(path);
+  if (file.failed())
+    return file.status();
+  auto model = std::make_unique<LoadedModel>();
+  model->file = std::move(*file);
+  model->pool = std::make_unique<ThreadPool>(defaultThreads(threads));
+  auto opened = openDevice(device, *model->pool);
+  if (opened.failed())
+    return opened.status();
+  model->device = std::move(*opened);
+  HAMLET_TRY(model->device->load(*model->file).in("'" + path + "'"));
+  return model;
+}
+
+Result<std::unique_ptr<Executor>> Executor::make(LoadedModel &model,
+                                                 const ExecutorLimits &limits) {
+  const hmlt::FunctionT *function = findStep(*model.file);
+  if (!function)
+    return failure("the container has no function 'step' that yields logits: "
+                   "it was not compiled from a model");
+  int64_t pagesOfOne = (limits.context + kPageTokens - 1) / kPageTokens;
+  int64_t pages = limits.pages ? limits.pages : limits.sequences * pagesOfOne;
+  auto caches =
+      CacheManager::make(*model.file, *model.device, limits.sequences, pages);
+  if (caches.failed())
+    return caches.status();
+  std::unique_ptr<Executor> executor(
+      new Executor(model, *function, limits, std::move(*caches)));
+
+  // Every symbol at its largest bounds every buffer: expressions grow with
+  // their symbol. The prefill pieces make both the most blocks of a row each
+  // and the most sequences.
+  Quantities largest;
+  largest.tokens = std::max<int64_t>(limits.stepTokens, limits.sequences);
+  largest.sequences = limits.sequences;
+  largest.decodeSequences = limits.sequences;
+  largest.outputRows = limits.allRows ? largest.tokens : limits.sequences;
+  largest.maxPages = pagesOfOne;
+  largest.prefillLengths.assign(static_cast<size_t>(limits.sequences), 1);
+  largest.prefillLengths[0] = largest.tokens;
+  HAMLET_TRY(executor->program.reserve(largest));
+  return executor;
+}
+
+Status Executor::check(std::span<const Piece> pieces) const {
+  std::vector<bool> seen(static_cast<size_t>(limits.sequences));
+  if (pieces.empty())
+    return failure("a step needs at least one piece");
+  for (const Piece &piece : pieces) {
+    if (!caches.isOpen(piece.sequence))
+      return failure("sequence ", piece.sequence, " is not open");
+    if (seen[static_cast<size_t>(piece.sequence)])
+      return failure("sequence ", piece.sequence, " stands in the step twice");
+    seen[static_cast<size_t>(piece.sequence)] = true;
+    if (piece.tokens.empty())
+      return failure("sequence ", piece.sequence, ": a piece without tokens");
+    int64_t length = caches.length(piece.sequence) +
+                     static_cast<int64_t>(piece.tokens.size());
+    if (length > limits.context)
+      return failure("sequence ", piece.sequence, ": ", length,
+                     " tokens, the context holds ", limits.context);
+    for (int32_t id : piece.tokens)
+      if (id < 0 || id >= vocabulary())
+        return failure("sequence ", piece.sequence, ": token id ", id,
+                       " is outside the vocabulary of ", vocabulary());
+  }
+  return {};
+}
+
+Status Executor::uploadInputs(std::span<const Piece> pieces) {
+  quantities = Quantities();
+  staged.clear();
+  std::array<size_t, static_cast<size_t>(StepInput::MAX) + 1> offsets;
+  auto begin = [&](StepInput input) {
+    staged.resize((staged.size() + kInputAlignment - 1) / kInputAlignment *
+                  kInputAlignment);
+    offsets[static_cast<size_t>(input)] = staged.size();
+  };
+  auto eachToken = [&](StepInput input, auto value) {
+    begin(input);
+    for (const Piece &piece : pieces)
+      for (size_t i = 0; i < piece.tokens.size(); ++i)
+        staged.push_back(static_cast<int32_t>(value(piece, i)));
+  };
+  auto eachPiece = [&](StepInput input, auto value) {
+    begin(input);
+    for (const Piece &piece : pieces)
+      staged.push_back(static_cast<int32_t>(value(piece)));
+  };
+  auto position = [&](const Piece &piece, size_t i) {
+    return caches.length(piece.sequence) + static_cast<int64_t>(i);
+  };
+
+  quantities.sequences = static_cast<int64_t>(pieces.size());
+  eachToken(StepInput::token_ids,
+            [](const Piece &piece, size_t i) { return piece.tokens[i]; });
+  eachToken(StepInput::positions, position);
+  eachToken(StepInput::token_pages, [&](const Piece &piece, size_t i) {
+    auto pages = caches.pages(piece.sequence);
+    auto page = static_cast<size_t>(position(piece, i) / kPageTokens);
+    return page < pages.size() ? pages[page] : 0; // a model without pages
+  });
+  eachToken(StepInput::token_offsets, [&](const Piece &piece, size_t i) {
+    return position(piece, i) % kPageTokens;
+  });
+  eachPiece(StepInput::first_positions,
+            [&](const Piece &piece) { return caches.length(piece.sequence); });
+  eachPiece(StepInput::slots,
+            [](const Piece &piece) { return piece.sequence; });
+  eachPiece(StepInput::sequence_starts, [&](const Piece &piece) {
+    int64_t start = quantities.tokens;
+    quantities.tokens += static_cast<int64_t>(piece.tokens.size());
+    quantities.maxPages =
+        std::max(quantities.maxPages,
+                 static_cast<int64_t>(caches.pages(piece.sequence).size()));
+    return start;
+  });
+  staged.push_back(static_cast<int32_t>(quantities.tokens));
+
+  begin(StepInput::page_table);
+  for (const Piece &piece : pieces) {
+    auto pages = caches.pages(piece.sequence);
+    staged.insert(staged.end(), pages.begin(), pages.end());
+    staged.resize(staged.size() + static_cast<size_t>(quantities.maxPages) -
+                  pages.size());
+  }
+  begin(StepInput::decode_list);
+  for (size_t i = 0; i < pieces.size(); ++i)
+    if (pieces[i].tokens.size() == 1) {
+      staged.push_back(static_cast<int32_t>(i));
+      ++quantities.decodeSequences;
+    }
+  begin(StepInput::prefill_list);
+  for (size_t i = 0; i < pieces.size(); ++i)
+    if (pieces[i].tokens.size() > 1) {
+      staged.push_back(static_cast<int32_t>(i));
+      quantities.prefillLengths.push_back(
+          static_cast<int64_t>(pieces[i].tokens.size()));
+    }
+  begin(StepInput::output_row_list);
+  int32_t token = 0;
+  for (const Piece &piece : pieces) {
+    auto count = static_cast<int32_t>(piece.tokens.size());
+    int32_t wanted = piece.rows == OutputRows::none   ? 0
+                     : piece.rows == OutputRows::last ? 1
+                                                      : count;
+    for (int32_t i = count - wanted; i < count; ++i)
+      staged.push_back(token + i);
+    token += count;
+    quantities.outputRows += wanted;
+  }
+
+  std::map<int64_t, size_t> blockOffsets;
+  for (int64_t rows : program.queryBlockRows(quantities)) {
+    begin(StepInput::query_block_list);
+    blockOffsets[rows] = staged.size();
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      auto count = static_cast<int64_t>(pieces[i].tokens.size());
+      for (int64_t first = 0; count > 1 && first < count; first += rows) {
+        staged.push_back(static_cast<int32_t>(i));
+        staged.push_back(static_cast<int32_t>(first));
+      }
+    }
+  }
+
+  uint64_t bytes = staged.size() * sizeof(int32_t);
+  if (bytes > inputMemory.size()) {
+    HAMLET_TRY(model.device->synchronize());
+    auto memory = DeviceMemory::allocate(*model.device, bytes * 2);
+    if (memory.failed())
+      return memory.status().in("step inputs");
+    inputMemory = std::move(*memory);
+  }
+  HAMLET_TRY(model.device->copyIn(inputMemory.address(), staged.data(), bytes));
+  auto address = [&](size_t offset) {
+    return inputMemory.address() + offset * sizeof(int32_t);
+  };
+  for (size_t i = 0; i < offsets.size(); ++i)
+    if (i != static_cast<size_t>(StepInput::query_block_list))
+      inputs.addresses[i] = address(offsets[i]);
+  inputs.queryBlocks.clear();
+  for (auto [rows, offset] : blockOffsets)
+    inputs.queryBlocks[rows] = address(offset);
+  return {};
+}
+
+Status Executor::step(std::span<const Piece> pieces) {
+  HAMLET_TRY(check(pieces));
+  for (const Piece &piece : pieces)
+    HAMLET_TRY(caches.extend(piece.sequence,
+                             static_cast<int64_t>(piece.tokens.size())));
+  HAMLET_TRY(uploadInputs(pieces));
+  Bindings bindings;
+  bindings.weights = model.weights.weights;
+  bindings.constants = model.weights.constants;
+  bindings.caches = caches.addresses();
+  bindings.inputs = &inputs;
+  RowCount &rows = quantities.prefillLengths.empty() ? decodeRows : prefillRows;
+  HAMLET_TRY(program.run(quantities, bindings, &rows, profile));
+  for (const Piece &piece : pieces)
+    caches.commit(piece.sequence, static_cast<int64_t>(piece.tokens.size()));
+  rowsOfLogits = quantities.outputRows;
+  return {};
+}
+
+Status Executor::copyLogits(int64_t first, int64_t rows, float *out) {
+  if (first < 0 || rows < 0 || first + rows > rowsOfLogits)
+    return failure("rows ", first, " to ", first + rows,
+                   " of logits, there are ", rowsOfLogits);
+  if (!rows)
+    return {};
+  uint64_t rowBytes = static_cast<uint64_t>(vocabulary()) * sizeof(float);
+  return model.device->copyOut(
+      out,
+      program.buffer(program.description().logits_buffer) +
+          static_cast<uint64_t>(first) * rowBytes,
+      static_cast<uint64_t>(rows) * rowBytes);
+}
+
+uint64_t Executor::deviceBytes() const {
+  return model.weights.memory.size() + program.arenaBytes() +
+         inputMemory.size() + caches.touchedBytes();
+}
+
+} // namespace hamlet::runtime

@@ -1,0 +1,105 @@
+#ifndef HAMLET_RUNTIME_PROGRAM_H
+#define HAMLET_RUNTIME_PROGRAM_H
+
+#include "runtime/Device.h"
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <set>
+#include <span>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// What is known once a step (or a call) is prepared: the values of the
+/// container's symbols.
+struct Quantities {
+  int64_t tokens = 0;
+  int64_t sequences = 0;
+  int64_t decodeSequences = 0;
+  int64_t outputRows = 0;
+  int64_t maxPages = 0;
+  std::vector<int64_t> prefillLengths; ///< Tokens of each prefill piece.
+  std::vector<int64_t> extents;        ///< Of a call's dynamic dimensions.
+
+  int64_t longestPrefill() const;
+  /// Blocks of `rows` tokens that the prefill pieces divide into.
+  int64_t queryBlocks(int64_t rows) const;
+};
+
+/// Where the inputs of a step lie in device memory.
+struct StepInputs {
+  std::array<DeviceAddress, static_cast<size_t>(hmlt::StepInput::MAX) + 1>
+      addresses = {};
+  /// The query block lists by the rows of a block.
+  std::map<int64_t, DeviceAddress> queryBlocks;
+};
+
+/// Addresses that a function's arguments refer to, by index in the container
+/// or function.
+struct Bindings {
+  std::span<const DeviceAddress> weights, constants, caches, operands, results;
+  const StepInputs *inputs = nullptr;
+};
+
+/// Mean rows of the product kernels' launches.
+struct RowCount {
+  double rows = 0;
+  int64_t launches = 0;
+  double mean() const { return launches ? rows / double(launches) : 0; }
+};
+
+/// One row of a profile; times in microseconds since the profile's start.
+struct ProfileEvent {
+  int kernel, variant, layer;
+  double start, duration;
+};
+struct Profile {
+  std::chrono::steady_clock::time_point origin =
+      std::chrono::steady_clock::now();
+  std::vector<ProfileEvent> events;
+};
+
+/// A function of a container made ready on a device: picks variants, evaluates
+/// grids and arguments, keeps the arena. The container and the device must
+/// outlive it. Used by one thread at a time.
+class Program {
+public:
+  Program(const hmlt::ContainerT &file, const hmlt::FunctionT &function,
+          Device &device);
+
+  /// Makes the arena large enough for every run within `largest`.
+  Status reserve(const Quantities &largest);
+  /// Launches the function; grows the arena if `reserve` was too small.
+  Status run(const Quantities &quantities, const Bindings &bindings,
+             RowCount *rows = nullptr, Profile *profile = nullptr);
+  /// Rows of the query blocks that launches of this run will ask for.
+  std::set<int64_t> queryBlockRows(const Quantities &quantities) const;
+  /// Valid until the next `reserve` or `run`.
+  DeviceAddress buffer(int index) const;
+  uint64_t arenaBytes() const { return arena.size(); }
+  const hmlt::FunctionT &description() const { return function; }
+
+private:
+  std::vector<uint64_t> slotBytes(const Quantities &quantities) const;
+  int variantOf(const hmlt::LaunchT &launch,
+                const Quantities &quantities) const;
+  Status runLaunch(const hmlt::LaunchT &launch, const Quantities &quantities,
+                   const Bindings &bindings, RowCount *rows, Profile *profile);
+  Result<uint64_t> argument(const hmlt::ArgT &arg, const Quantities &quantities,
+                            const Bindings &bindings, int64_t rows) const;
+
+  const hmlt::ContainerT &file;
+  const hmlt::FunctionT &function;
+  Device &device;
+  DeviceMemory arena;
+  std::vector<uint64_t> slotSizes, slotOffsets;
+  std::vector<std::vector<int>> zeroedBefore; // buffers, by launch
+  std::vector<bool> usesQueryBlocks;          // by launch
+  std::vector<uint64_t> words;                // arguments of one launch
+};
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_PROGRAM_H
