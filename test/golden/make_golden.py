@@ -272,6 +272,7 @@ PACKS = {
             architectures=["LanternForCausalLM"],
             model_type="lantern",
             width=32,
+            n_layers=5,
             n_vocab=88,
             n_heads=4,
             n_kv_heads=2,
