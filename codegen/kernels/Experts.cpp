@@ -1,0 +1,130 @@
+//===- Experts.cpp - dispatch to experts and their products ---------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Rows are sorted by expert without a limit of capacity, and cut into blocks
+// of one expert's rows; a product's program instance works on one block. A
+// row's sums do not depend on the block it lands in.
+
+#include "codegen/kernels/Kernels.h"
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::codegen;
+
+func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name, int64_t experts, int64_t rows) {
+  Builder b(module.getContext());
+  Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
+  TileBuilder t(module, name, {i32, i32, i32, i32, i32, index, index});
+  Value ids = t.arg(0), offsets = t.arg(1), order = t.arg(2), place = t.arg(3), blocks = t.arg(4);
+  Value pairs = t.arg(5), zero = t.index(0), one = t.index(1), count = t.index(experts);
+  auto put = [&](Value value, Value base, Value at) { t.storeScalar(t.toI32(value), base, at); };
+  auto each = [&](Value from, Value to, function_ref<void(Value)> body) {
+    t.forLoop(from, to, 1, {}, [&](Value i, ValueRange) {
+      body(i);
+      return SmallVector<Value>{};
+    });
+  };
+  // Rows of each expert, one place up; then where each begins.
+  each(zero, t.add(count, 1), [&](Value e) { put(zero, offsets, e); });
+  each(zero, pairs, [&](Value p) {
+    Value next = t.add(t.loadIndex(ids, p), 1);
+    put(t.add(t.loadIndex(offsets, next), 1), offsets, next);
+  });
+  each(one, t.add(count, 1), [&](Value e) {
+    put(t.add(t.loadIndex(offsets, e), t.loadIndex(offsets, t.sub(e, one))), offsets, e);
+  });
+  // Placing a row moves its expert's begin up to its end, which is the next one's begin.
+  each(zero, pairs, [&](Value p) {
+    Value e = t.loadIndex(ids, p);
+    Value at = t.loadIndex(offsets, e);
+    put(p, order, at);
+    put(at, place, p);
+    put(t.add(at, 1), offsets, e);
+  });
+  each(zero, count, [&](Value i) {
+    Value e = t.sub(count, i);
+    put(t.loadIndex(offsets, t.sub(e, one)), offsets, e);
+  });
+  put(zero, offsets, zero);
+
+  Value used = t.forLoop(zero, count, 1, {zero}, [&](Value e, ValueRange carried) {
+    Value begin = t.loadIndex(offsets, e), end = t.loadIndex(offsets, t.add(e, 1));
+    Value mine = t.divCeil(t.sub(end, begin), rows);
+    each(zero, mine, [&](Value i) {
+      Value at = t.mul(t.add(carried[0], i), 3), first = t.add(begin, t.mul(i, rows));
+      put(e, blocks, at);
+      put(first, blocks, t.add(at, 1));
+      put(t.minIndex(t.index(rows), t.sub(end, first)), blocks, t.add(at, 2));
+    });
+    return SmallVector<Value>{t.add(carried[0], mine)};
+  })[0];
+  each(used, t.arg(6), [&](Value i) { put(zero, blocks, t.add(t.mul(i, 3), 2)); });
+  return t.finish();
+}
+
+namespace {
+/// The block a program instance has.
+struct RowBlock {
+  Value expert, first, count;
+  RowBlock(TileBuilder &t, Value blocks) {
+    Value at = t.mul(t.programId(0), 3);
+    expert = t.loadIndex(blocks, at);
+    first = t.loadIndex(blocks, t.add(at, 1));
+    count = t.loadIndex(blocks, t.add(at, 2));
+  }
+};
+} // namespace
+
+/// Columns `col`.. of the block's rows times one expert's weights.
+static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows, Value weights, Value expert, Value col,
+                           int64_t count) {
+  Value view = t.panelView(weights, t.mul(expert, panelElements(s.in, s.out, s.pairs())), s.in, s.out, s.pairs());
+  Value w = t.load(view, {t.index(0), col}, {s.in, s.columns});
+  return t.dot(rows, w, t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())), s.pairs());
+}
+
+func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name, const ExpertShape &s, int64_t rows) {
+  Builder b(module.getContext());
+  Type element = TileBuilder::ptr(s.element), weight = TileBuilder::ptr(s.weight),
+       i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
+  TileBuilder t(module, name, {element, i32, i32, weight, weight, TileBuilder::ptr(s.result), index, index});
+  RowBlock block(t, t.arg(2));
+  Value zero = t.index(0);
+  t.ifThen(t.lessIndex(zero, block.count), [&] {
+    Value col = t.mul(t.programId(1), s.columns);
+    Value pairs = t.load(t.view(t.arg(1), zero, {-1}, {1}, {t.arg(7)}), {block.first}, {rows});
+    Value tokens = pairs;
+    if (s.topK > 1)
+      tokens = arith::DivUIOp::create(t.builder(), t.loc(), pairs,
+                                      t.splat(static_cast<double>(s.topK), TileBuilder::tile({rows}, t.i32())));
+    Value x = t.gather(t.view(t.arg(0), zero, {-1, s.in}, {s.in, 1}, {t.arg(6)}), tokens, zero, s.in);
+    Value gate = expertProduct(t, s, x, t.arg(3), block.expert, col, rows);
+    Value up = expertProduct(t, s, x, t.arg(4), block.expert, col, rows);
+    Value h = t.mulF(s.sigmoid ? t.sigmoid(gate) : t.silu(gate), up);
+    Value out = t.view(t.arg(5), t.mul(block.first, s.out), {-1, s.out}, {s.out, 1}, {block.count});
+    t.store(t.round(h, s.result), out, {zero, col});
+  });
+  return t.finish();
+}
+
+func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name, const ExpertShape &s, int64_t rows) {
+  Builder b(module.getContext());
+  Type element = TileBuilder::ptr(s.element), weight = TileBuilder::ptr(s.weight),
+       i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
+  TileBuilder t(module, name, {element, i32, weight, TileBuilder::ptr(s.result), index});
+  RowBlock block(t, t.arg(1));
+  Value zero = t.index(0);
+  t.ifThen(t.lessIndex(zero, block.count), [&] {
+    Value col = t.mul(t.programId(1), s.columns);
+    Value x = t.load(t.view(t.arg(0), t.mul(block.first, s.in), {-1, s.in}, {s.in, 1}, {block.count}), {zero, zero},
+                     {rows, s.in});
+    Value y = expertProduct(t, s, x, t.arg(2), block.expert, col, rows);
+    Value out = t.view(t.arg(3), t.mul(block.first, s.out), {-1, s.out}, {s.out, 1}, {block.count});
+    t.store(t.round(y, s.result), out, {zero, col});
+  });
+  return t.finish();
+}
