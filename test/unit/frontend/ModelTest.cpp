@@ -1,0 +1,321 @@
+#include "TestFiles.h"
+
+#include <cmath>
+
+using namespace hamlet::frontend;
+using namespace hamlet::test;
+
+namespace {
+
+// Two layers in the published dialect; tests cut and change keys.
+const std::string kM1 =
+    R"({"model_type":"minimax_m1","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,
+"num_key_value_heads":2,"intermediate_size":96,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":160,
+"attn_type_list":[0,1]})";
+
+std::string edited(std::string text, const std::string &from,
+                   const std::string &to) {
+  size_t place = text.find(from);
+  EXPECT_NE(place, std::string::npos) << from;
+  return place == std::string::npos ? text
+                                    : text.replace(place, from.size(), to);
+}
+std::string with(const std::string &text, const std::string &member) {
+  return edited(text, "{", "{" + member + ",");
+}
+
+TEST(Model, M1DefaultsOfAbsentKeys) {
+  ModelSpec spec = resolved(kM1);
+  ASSERT_EQ(spec.layers.size(), 2u);
+  EXPECT_FALSE(spec.postnorm);
+  EXPECT_EQ(spec.normEps, 1e-5);
+  EXPECT_FALSE(spec.configDType);
+  EXPECT_TRUE(spec.eosIds.empty());
+  const LightningSpec *lightning = spec.layers[0].lightning();
+  ASSERT_TRUE(lightning);
+  EXPECT_EQ(lightning->keyDim, 16); // hidden / heads
+  EXPECT_EQ(lightning->outputNormEps, 1e-6);
+  EXPECT_EQ(lightning->activation, Activation::Silu);
+  EXPECT_EQ(lightning->scale, 1);
+  EXPECT_EQ(lightning->rope.dims, 0);
+  const SoftmaxSpec *softmax = spec.layers[1].softmax();
+  ASSERT_TRUE(softmax);
+  EXPECT_EQ(softmax->rope.dims, 16); // the whole head
+  EXPECT_EQ(softmax->rope.theta, 1e6);
+  EXPECT_EQ(softmax->scale, 0.25);
+  EXPECT_FALSE(softmax->slidingWindow);
+  EXPECT_EQ(spec.layers[0].mixerResidual.alpha, 1);
+  EXPECT_FALSE(spec.layers[0].moe.shared);
+}
+
+TEST(Model, NamesOfOneFamily) {
+  for (const char *name :
+       {"MiniMaxM1", "minimax_text_01", "MiniMaxText01", "MINIMAX-M1"})
+    EXPECT_EQ(resolved(edited(kM1, "minimax_m1", name)).family, "minimax_m1")
+        << name;
+  EXPECT_EQ(resolved(edited(kM1, R"("model_type":"minimax_m1")",
+                            R"("architectures":["MiniMaxM1ForCausalLM"])"))
+                .family,
+            "minimax_m1");
+}
+
+TEST(Model, AliasesAndListsPerLayer) {
+  ModelSpec spec =
+      resolved(edited(kM1, "attn_type_list", "decoder_attention_types"));
+  EXPECT_TRUE(spec.layers[0].lightning());
+  spec = resolved(edited(
+      edited(kM1, R"("num_local_experts":4)", R"("num_local_experts":[4,8])"),
+      "hidden_size", R"(shared_intermediate_size":[0],"hidden_size)"));
+  EXPECT_EQ(spec.layers[0].moe.experts, 4);
+  EXPECT_EQ(spec.layers[1].moe.experts, 8);
+  EXPECT_EQ(spec.weight("layers.1.experts.down")->shape,
+            (std::vector<int64_t>{8, 64, 96}));
+  // Two names of one thing: equal is fine, different is not.
+  EXPECT_EQ(configError(with(kM1, R"("num_experts":4)")), "");
+  EXPECT_EQ(configError(with(kM1, R"("num_experts":5)")),
+            "config.json: num_local_experts, num_experts: two names of one "
+            "thing disagree: expected equal values, "
+            "found 4 and 5");
+}
+
+TEST(Model, NullMeansNone) {
+  // The class default of eos_token_id is 2: for an absent key only.
+  std::string native = edited(edited(kM1, "minimax_m1", "minimax"),
+                              R"("attn_type_list":[0,1])", R"("a":0)");
+  EXPECT_EQ(resolved(native).eosIds, std::vector<int64_t>{2});
+  EXPECT_TRUE(resolved(with(native, R"("eos_token_id":null)")).eosIds.empty());
+  EXPECT_EQ(resolved(with(native, R"("eos_token_id":[3,4])")).eosIds,
+            (std::vector<int64_t>{3, 4}));
+  EXPECT_EQ(resolved(edited(kM1, R"("num_key_value_heads":2)",
+                            R"("num_key_value_heads":null)"))
+                .layers[1]
+                .softmax()
+                ->kvHeads,
+            4);
+  EXPECT_EQ(
+      configError(edited(kM1, R"("vocab_size":160)", R"("vocab_size":null)")),
+      "config.json: vocab_size: expected a whole number from 1 to 268435456, "
+      "found null");
+  std::string qwen =
+      R"({"model_type":"qwen3_moe","num_hidden_layers":1,"num_experts":4,"num_experts_per_tok":2,)";
+  EXPECT_FALSE(resolved(qwen + R"("use_sliding_window":false})")
+                   .layers[0]
+                   .softmax()
+                   ->slidingWindow);
+  EXPECT_EQ(resolved(qwen + R"("use_sliding_window":true})")
+                .layers[0]
+                .softmax()
+                ->slidingWindow,
+            4096);
+  EXPECT_FALSE(
+      resolved(qwen + R"("use_sliding_window":true,"sliding_window":null})")
+          .layers[0]
+          .softmax()
+          ->slidingWindow);
+}
+
+TEST(Model, NativeLayersAlternateFromFull) {
+  std::string native =
+      edited(edited(kM1, "minimax_m1", "minimax"), R"("attn_type_list":[0,1])",
+             R"("layer_types":null)");
+  ModelSpec spec = resolved(native);
+  EXPECT_TRUE(spec.layers[0].softmax());
+  EXPECT_TRUE(spec.layers[1].lightning());
+  EXPECT_TRUE(spec.postnorm);
+  spec = resolved(with(
+      native,
+      R"("rope_parameters":{"rope_theta":10000000.0,"partial_rotary_factor":0.5})"));
+  EXPECT_EQ(spec.layers[0].softmax()->rope.dims, 8);
+  EXPECT_EQ(spec.layers[0].softmax()->rope.theta, 1e7);
+  EXPECT_EQ(resolved(with(native, R"("rotary_dim":4)"))
+                .layers[0]
+                .softmax()
+                ->rope.dims,
+            4);
+}
+
+TEST(Model, ErrorsNameFileKeyExpectedAndFound) {
+  struct Case {
+    std::string config;
+    const char *error;
+  };
+  const Case cases[] = {
+      {"{", "config.json: is not valid JSON"},
+      {"[]", "config.json: expected a mapping, found []"},
+      {R"({"model_type":"llama"})", "config.json: model_type: expected a known "
+                                    "family (minimax_m1, minimax_text_01, "
+                                    "minimax, mixtral, qwen3_moe), found "
+                                    "'llama'; --models DIR adds descriptions"},
+      {"{}", "found none"},
+      {edited(kM1, R"("hidden_size":64,)", ""),
+       "config.json: hidden_size: is missing"},
+      {edited(kM1, "64", "\"64\""),
+       "config.json: hidden_size: expected a whole number from 1 to 1048576, "
+       "found \"64\""},
+      {edited(kM1, "64", "0"),
+       "hidden_size: expected a whole number from 1 to 1048576, found 0"},
+      {edited(kM1, "64", "64.5"), "found 64.5"},
+      {edited(kM1, R"("num_hidden_layers":2)",
+              R"("num_hidden_layers":1000000000)"),
+       "from 1 to 4096"},
+      {edited(kM1, "[0,1]", "[0]"),
+       "config.json: attn_type_list: expected a list of 2 layer kinds, one for "
+       "each layer, "
+       "found [0] with 1 entries"},
+      {edited(kM1, "[0,1]", "[0,2]"),
+       "config.json: attn_type_list[1]: expected one of 0, 1, found 2"},
+      {edited(kM1, "[0,1]", "7"),
+       "attn_type_list: expected a list of 2 layer kinds"},
+      {edited(kM1, ",\n\"attn_type_list\":[0,1]", ""),
+       "attn_type_list: expected a list of 2 layer kinds, found nothing"},
+      {edited(kM1, R"("num_key_value_heads":2)", R"("num_key_value_heads":3)"),
+       "expected a divisor of the 4 heads, found 3"},
+      {edited(kM1, R"("num_experts_per_tok":2)", R"("num_experts_per_tok":5)"),
+       "config.json: num_experts_per_tok: expected a whole number from 1 to 4, "
+       "found 5"},
+      {with(kM1, R"("hidden_act":"gelu")"),
+       "config.json: hidden_act: expected one of silu, swish, found \"gelu\""},
+      {with(kM1, R"("attention_bias":true)"),
+       "config.json: attention_bias: expected false or null (hamlet supports "
+       "nothing else here), found true"},
+      {with(kM1, R"("rope_scaling":{"type":"yarn"})"),
+       "rope_scaling: expected null"},
+      {with(kM1, R"("rotary_dim":7)"), "expected an even number, found 7"},
+      {with(kM1, R"("rotary_dim":18)"),
+       "rotary_dim: expected a whole number from 0 to 16, found 18"},
+      {with(kM1, R"("sliding_window":0)"),
+       "sliding_window: expected a whole number from 1"},
+      {with(kM1, R"("postnorm":1)"),
+       "postnorm: expected true or false, found 1"},
+      {with(kM1, R"("rms_norm_eps":-1)"),
+       "rms_norm_eps: expected a number from 0 to 1, found -1"},
+      {with(kM1, R"("torch_dtype":"int8")"),
+       "torch_dtype: expected float32, bfloat16 or float16, found \"int8\""},
+      {with(kM1, R"("shared_intermediate_size":8,"shared_moe_mode":"softmax")"),
+       "shared_moe_mode: expected \"sigmoid\""},
+      {R"({"model_type":"qwen3_moe","mlp_only_layers":[0]})",
+       "mlp_only_layers: expected [] or null"},
+      {R"({"model_type":"qwen3_moe","decoder_sparse_step":2})",
+       "decoder_sparse_step: expected 1"},
+      {std::string(5000, '['), "nested deeper than 64"},
+  };
+  for (const Case &c : cases) {
+    std::string error = configError(c.config);
+    EXPECT_NE(error.find(c.error), std::string::npos)
+        << c.config << "\n -> " << error;
+  }
+  // Without a shared expert the mode means nothing.
+  EXPECT_EQ(
+      configError(with(
+          kM1, R"("shared_intermediate_size":0,"shared_moe_mode":"softmax")")),
+      "");
+  EXPECT_EQ(
+      configError(with(
+          kM1,
+          R"("shared_intermediate_size":[0],"shared_moe_mode":"softmax")")),
+      "");
+}
+
+TEST(Model, DTypeOfTheConfiguration) {
+  EXPECT_EQ(resolved(with(kM1, R"("torch_dtype":"bfloat16")")).configDType,
+            FloatType::BF16);
+  EXPECT_EQ(resolved(with(kM1, R"("dtype":"float32")")).configDType,
+            FloatType::F32);
+  EXPECT_EQ(resolved(with(kM1, R"("torch_dtype":"torch.float16")")).configDType,
+            FloatType::F16);
+  EXPECT_FALSE(resolved(with(kM1, R"("torch_dtype":null)")).configDType);
+}
+
+TEST(Model, SharedExpert) {
+  ModelSpec spec = resolved(with(kM1, R"("shared_intermediate_size":24)"));
+  ASSERT_TRUE(spec.layers[0].moe.shared);
+  EXPECT_EQ(spec.layers[0].moe.shared->mix, SharedMix::Complement);
+  EXPECT_EQ(spec.weight(1, "shared.down")->shape,
+            (std::vector<int64_t>{64, 24}));
+  EXPECT_EQ(spec.weight(1, "shared.coefficient")->sources[0].tensor,
+            "model.layers.1.coefficient.weight");
+}
+
+// Table in shared/reference/models.md, 1.5: 64 heads, 80 layers.
+TEST(Decay, TableOfMiniMaxM1) {
+  DecaySpec remote;
+  auto rate = [&](int64_t layer, int64_t head) {
+    return decayRates(remote, 64, layer, 80)[head];
+  };
+  EXPECT_NEAR(rate(0, 0), 0.917013213, 1e-9);
+  EXPECT_NEAR(rate(0, 63), 0.00390628906, 1e-11);
+  EXPECT_NEAR(rate(1, 1), 0.830260566, 1e-9);
+  EXPECT_NEAR(rate(40, 31), 0.0308550554, 1e-10);
+  EXPECT_NEAR(rate(78, 0), 0.0116168162, 1e-10);
+  EXPECT_NEAR(rate(78, 63), 4.9485265e-05, 1e-12);
+}
+
+TEST(Decay, LaddersOfOddHeadCounts) {
+  DecaySpec remote, native;
+  remote.byLayer = native.byLayer = false;
+  native.ladder = DecayLadder::Geometric;
+  EXPECT_EQ(decayRates(remote, 6, 0, 4),
+            (std::vector<double>{.25, .0625, .015625, .00390625, .5, .125}));
+  const double expected[] = {.397, .157, .0625, .0248, .00984, .00391};
+  for (int head = 0; head < 6; ++head)
+    EXPECT_NEAR(decayRates(native, 6, 0, 4)[head], expected[head],
+                4e-3 * expected[head]);
+  std::vector<double> twelve = decayRates(remote, 12, 0, 4);
+  for (int head = 0; head < 12; ++head)
+    EXPECT_DOUBLE_EQ(twelve[head],
+                     std::exp2(head < 8 ? -(head + 1.0) : -(head - 8 + 0.5)));
+  EXPECT_EQ(decayRates(remote, 1, 0, 1), std::vector<double>{std::exp2(-8)});
+  // One layer: the published code divides by zero; the factor is 1 + 1e-5 in
+  // both.
+  remote.byLayer = true;
+  EXPECT_DOUBLE_EQ(decayRates(remote, 1, 0, 1)[0], std::exp2(-8) * (1 + 1e-5));
+}
+
+TEST(Recipe, HeadMajorQkvBecomesPlanar) {
+  ModelSpec spec = resolved(kM1);
+  const WeightRecipe *qkv = spec.weight(0, "qkv");
+  ASSERT_TRUE(qkv);
+  EXPECT_EQ(qkv->shape, (std::vector<int64_t>{192, 64}));
+  // Weight row part * 64 + head * 16 + i is source row head * 48 + part * 16 +
+  // i.
+  for (int64_t part = 0; part < 3; ++part)
+    for (int64_t head = 0; head < 4; ++head)
+      for (int64_t i = 0; i < 16; ++i)
+        EXPECT_EQ(sourceRow(*qkv, 0, part * 64 + head * 16 + i),
+                  (SourceRow{0, head * 48 + part * 16 + i}));
+}
+
+TEST(Recipe, ConcatenatesAndInterleaves) {
+  ModelSpec spec = resolved(kM1);
+  const WeightRecipe *gate = spec.weight(0, "experts.gate"),
+                     *up = spec.weight(0, "experts.up");
+  WeightRecipe halves = concatRows("gate_up", {gate, up});
+  EXPECT_EQ(halves.shape, (std::vector<int64_t>{4, 192, 64}));
+  EXPECT_EQ(halves.sources[5].tensor,
+            "model.layers.0.block_sparse_moe.experts.2.w3.weight");
+  EXPECT_EQ(sourceRow(halves, 2, 95), (SourceRow{4, 95}));
+  EXPECT_EQ(sourceRow(halves, 2, 96), (SourceRow{5, 0}));
+  WeightRecipe blocks = concatRows("gate_up", {gate, up}, 16);
+  EXPECT_EQ(sourceRow(blocks, 1, 15), (SourceRow{2, 15}));
+  EXPECT_EQ(sourceRow(blocks, 1, 16), (SourceRow{3, 0}));
+  EXPECT_EQ(sourceRow(blocks, 1, 32), (SourceRow{2, 16}));
+  // 96 rows in blocks of 40: 40, 40, 16 of each part.
+  WeightRecipe uneven = concatRows("gate_up", {gate, up}, 40);
+  EXPECT_EQ(sourceRow(uneven, 0, 160), (SourceRow{0, 80}));
+  EXPECT_EQ(sourceRow(uneven, 0, 176), (SourceRow{1, 80}));
+  EXPECT_EQ(sourceRow(uneven, 0, 191), (SourceRow{1, 95}));
+  WeightRecipe qkv = concatRows(
+      "qkv", {spec.weight(1, "q"), spec.weight(1, "k"), spec.weight(1, "v")});
+  EXPECT_EQ(qkv.shape, (std::vector<int64_t>{128, 64}));
+  EXPECT_EQ(sourceRow(qkv, 0, 64), (SourceRow{1, 0}));
+  EXPECT_EQ(sourceRow(qkv, 0, 127), (SourceRow{2, 31}));
+}
+
+TEST(Model, TiedEmbeddingsShareATensor) {
+  ModelSpec spec = resolved(with(kM1, R"("tie_word_embeddings":true)"));
+  EXPECT_EQ(spec.weight("lm_head")->sources[0].tensor,
+            "model.embed_tokens.weight");
+  EXPECT_EQ(resolved(kM1).parameters() - spec.parameters(), 160 * 64);
+}
+
+} // namespace
