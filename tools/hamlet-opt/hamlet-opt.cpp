@@ -6,6 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#ifdef HAVE_HamletCodegenTile
+#include "codegen/tile/ExpandMath.h"
+#endif
 #include "dialects/Tile/TileDialect.h"
 
 #include "mlir/InitAllDialects.h"
@@ -17,6 +20,9 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
   registry.insert<hamlet::tile::TileDialect>();
+#ifdef HAVE_HamletCodegenTile
+  hamlet::tile::registerExpandMathPass();
+#endif
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Hamlet's passes on MLIR text\n", registry));
 }
