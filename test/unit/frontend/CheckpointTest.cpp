@@ -47,6 +47,26 @@ INSTANTIATE_TEST_SUITE_P(Golden, Packs,
                            return name;
                          });
 
+// The packs that the test tree writes itself: tied, f16, windows, shared
+// experts, a family of their own.
+TEST(OwnPacks, EveryTensorIsThere) {
+  std::string golden = sourceDir() + "/test/golden";
+  size_t packs = 0;
+  for (const auto &folder :
+       std::filesystem::directory_iterator(golden + "/packs")) {
+    auto spec =
+        loadModel(folder.path().string(), builtin({golden + "/families"}));
+    ASSERT_TRUE(bool(spec)) << llvm::toString(spec.takeError());
+    safetensors::Checkpoint checkpoint = opened(folder.path().string());
+    CheckpointReport report =
+        checkCheckpoint(*spec, checkpoint, folder.path().string());
+    EXPECT_TRUE(report.ok()) << report.text();
+    EXPECT_TRUE(report.unused.empty()) << report.text();
+    ++packs;
+  }
+  EXPECT_GE(packs, 9u);
+}
+
 TEST(RealMiniMaxM1, EveryNameMaps) {
   std::string folder = sharedDir() + "/models/minimax-m1";
   HAMLET_NEEDS(folder);
