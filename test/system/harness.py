@@ -1,0 +1,226 @@
+"""What the system tests share: finding the build, running its commands, and
+compiling each model once for all of them.
+
+HAMLET_BIN     folder of the commands (build/bin)
+HAMLET_SHARED  packs and models outside the repository (../shared)
+HAMLET_TEST_CACHE  compiled files (build/test-cache); a file is compiled anew
+                   when the commands or the model have changed
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "test" / "golden"
+sys.path.insert(0, str(GOLDEN))
+
+import tensors
+
+BIN = pathlib.Path(os.environ.get("HAMLET_BIN", ROOT / "build" / "bin"))
+SHARED = pathlib.Path(os.environ.get("HAMLET_SHARED", ROOT / ".." / "shared")).resolve()
+CACHE = pathlib.Path(os.environ.get("HAMLET_TEST_CACHE", BIN.parent / "test-cache"))
+FAMILIES = GOLDEN / "families"
+HAMLET = BIN / "hamlet"
+TIMEOUT = 240  # seconds; a command that runs longer hangs
+
+
+def own_packs():
+    return sorted(p.parent for p in GOLDEN.glob("packs/*/golden.json"))
+
+
+def shared_packs():
+    return sorted(p.parent for p in (SHARED / "golden").glob("*/golden.json"))
+
+
+def pack(name):
+    return GOLDEN / "packs" / name
+
+
+def golden(folder):
+    """(golden.json, the tensors of golden.safetensors) of a pack."""
+    truth = json.loads((folder / "golden.json").read_text())
+    return truth, tensors.read(folder / "golden.safetensors")
+
+
+def cpu_levels():
+    """The HAMLET_CPU levels of this machine, the least first."""
+    text = pathlib.Path("/proc/cpuinfo").read_text()
+    flags = set(next(l for l in text.splitlines() if l.startswith("flags")).split())
+    levels = ["avx2"]
+    if {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags:
+        levels.append("avx512")
+        if "avx512_bf16" in flags:
+            levels.append("avx512bf16")
+    return levels
+
+
+class Result:
+    def __init__(self, command, status, out, err):
+        self.command, self.status, self.out, self.err = command, status, out, err
+
+    def __str__(self):
+        command = " ".join(map(str, self.command))
+        return f"{command}\nstatus {self.status}\n{self.out[-2000:]}{self.err[-4000:]}"
+
+
+def run(*arguments, env=None, timeout=TIMEOUT, **more):
+    """Runs a hamlet command to its end."""
+    command = [str(HAMLET), *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(env or {})},
+            timeout=timeout,
+            **more,
+        )
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"ran longer than {timeout} s: {' '.join(command)}") from None
+    except FileNotFoundError:
+        raise AssertionError(f"{HAMLET} is missing; build it or set HAMLET_BIN") from None
+    out = done.stdout.decode(errors="replace")
+    return Result(command, done.returncode, out, done.stderr.decode(errors="replace"))
+
+
+def ok(*arguments, **more):
+    """Runs a command that must succeed."""
+    result = run(*arguments, **more)
+    if result.status != 0:
+        raise AssertionError(f"expected status 0\n{result}")
+    return result
+
+
+@contextlib.contextmanager
+def workspace():
+    """A folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hamlet-test-") as folder:
+        yield pathlib.Path(folder)
+
+
+def _stamp(path):
+    """Changes when the file or folder does."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def compiled(source, *options):
+    """The .hmlt of `source` (folder, config.json or .mlir) under `options`."""
+    source = pathlib.Path(source)
+    if not HAMLET.exists():
+        raise AssertionError(f"{HAMLET} is missing; build it or set HAMLET_BIN")
+    programs = [_stamp(p) for p in sorted(BIN.glob("hamlet*")) if p.is_file()]
+    libraries = [_stamp(p) for p in sorted((BIN.parent / "lib").glob("libhamlet*.so*"))]
+    key = repr((str(source), _stamp(source), list(map(str, options)), programs, libraries))
+    name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:20]}.hmlt"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path = CACHE / name
+    with open(CACHE / (name + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            if (source / "config.json").exists() and _is_lantern(source):
+                options = (*options, "--models", FAMILIES)
+            ok("compile", source, "-o", path, *options)
+    return path
+
+
+def _is_lantern(folder):
+    return json.loads((folder / "config.json").read_text()).get("model_type") == "lantern"
+
+
+def request(id, prompt, max_tokens=0, **more):
+    ids = [int(t) for t in prompt]
+    return {"id": id, "prompt_ids": ids, "max_tokens": max_tokens, **more}
+
+
+class Batch:
+    """What one `hamlet run --batch` gave: `answers` by id, `logits` by id
+    (f32 [rows, vocabulary], where asked for), `stats`."""
+
+    def __init__(self, answers, logits, stats, result):
+        self.answers, self.logits, self.stats, self.result = answers, logits, stats, result
+
+    def tokens(self, id):
+        return self.answers[id]["tokens"]
+
+
+def write_requests(path, requests):
+    path.write_text("".join(json.dumps(r) + "\n" for r in requests))
+
+
+def batch(file, weights, requests, *options, logits=True, env=None, folder=None):
+    """Runs `requests` through a compiled file and reads back what it wrote."""
+    with contextlib.ExitStack() as stack:
+        folder = folder or stack.enter_context(workspace())
+        source, output = folder / "in.jsonl", folder / "out.jsonl"
+        write_requests(source, requests)
+        arguments = ["run", file, "--weights", weights, "--batch", source, "--output", output]
+        arguments += ["--stats", folder / "stats.json", *options]
+        if logits:
+            arguments += ["--dump-logits", folder / "logits.safetensors"]
+        result = ok(*arguments, env=env)
+        answers = [json.loads(line) for line in output.read_text().splitlines()]
+        found = [a["id"] for a in answers]
+        wanted = [r["id"] for r in requests]
+        if found != wanted:
+            raise AssertionError(f"answers are not in the order of the requests: {found}")
+        dumped = {}
+        if logits:
+            for name, rows in tensors.read(folder / "logits.safetensors").items():
+                dumped[name[: -len(".logits")]] = rows
+        stats = json.loads((folder / "stats.json").read_text())
+        return Batch({a["id"]: a for a in answers}, dumped, stats, result)
+
+
+def assert_same_bits(test, found, wanted, what):
+    """Equal as bits: neither a tolerance nor -0 == 0."""
+    test.assertEqual(found.shape, wanted.shape, what)
+    a, b = found.view(np.uint32), wanted.view(np.uint32)
+    if not np.array_equal(a, b):
+        rows = np.nonzero((a != b).any(-1))[0]
+        largest = np.abs(found.astype(np.float64) - wanted).max()
+        test.fail(
+            f"{what}: {len(rows)} of {len(a)} rows differ, the first is {rows[0]}, "
+            f"by at most {largest:.3g}"
+        )
+
+
+def assert_fails(test, result, *words, status=1):
+    """A clear error: that status, one message on stderr that has the words,
+    no crash, no stack trace."""
+    test.assertEqual(result.status, status, str(result))
+    test.assertIn("error", result.err.lower(), str(result))
+    for word in words:
+        test.assertIn(word, result.err, str(result))
+    for trace in ("Stack dump", "Assertion", "terminate called", "Sanitizer"):
+        test.assertNotIn(trace, result.err, str(result))
+
+
+def copy_pack(folder, destination):
+    """A writable copy of a checkpoint (without its golden files)."""
+    destination.mkdir(parents=True)
+    for file in folder.iterdir():
+        if not file.name.startswith(("golden", "train")):
+            target = destination / file.name
+            shutil.copyfile(file, target)
+            target.chmod(0o644)
+    return destination
+
+
+def edit_config(folder, **changes):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config.update(changes)
+    path.write_text(json.dumps(config, indent=1))
+    return folder

@@ -1,0 +1,297 @@
+"""The commands beside `run`: what they print, and their exit statuses."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+import numpy as np
+
+import harness
+
+PACK = "minimax-7p1-tied"
+
+
+def digest(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+class Compile(unittest.TestCase):
+    def setUp(self):
+        context = harness.workspace()
+        self.work = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        self.folder = harness.pack(PACK)
+
+    def test_same_bytes_twice(self):
+        for options in ((), ("--dtype", "bf16"), ("--lightning-chunk", 100)):
+            one, two = self.work / "one.hmlt", self.work / "two.hmlt"
+            harness.ok("compile", self.folder, "-o", one, *options)
+            harness.ok("compile", self.folder, "-o", two, *options)
+            self.assertEqual(digest(one), digest(two), options)
+
+    def test_nothing_but_the_file_is_left(self):
+        harness.ok("compile", self.folder, "-o", self.work / "m.hmlt")
+        self.assertEqual(os.listdir(self.work), ["m.hmlt"])
+
+    def test_stages(self):
+        for stage in ("graph", "fused", "tile", "llvm", "program"):
+            with self.subTest(stage=stage):
+                text = harness.ok("compile", self.folder, "--compile-to", stage).out
+                self.assertGreater(len(text), 500, stage)
+                if stage == "graph":
+                    self.assertIn("lightning.", text)
+                    self.assertIn("moe.", text)
+                if stage == "tile":
+                    self.assertIn("tile.", text)
+                    self.assertNotRegex(text, r"\b(lightning|moe|attention|nn)\.[a-z]")
+                if stage == "llvm":
+                    self.assertRegex(text, r"llvm\.|define ")
+
+    def test_graph_compiles_again(self):
+        """--compile-to=graph, compiled again: the same kernels and program."""
+        for pack in (PACK, "minimax-m1-shared"):
+            folder = harness.pack(pack)
+            graph = self.work / f"{pack}.mlir"
+            graph.write_text(harness.ok("compile", folder, "--compile-to", "graph").out)
+            harness.ok("compile", graph, "-o", self.work / "again.hmlt")
+            requests = [harness.request("a", range(30), 5), harness.request("b", [5] * 70)]
+            one = harness.batch(harness.compiled(folder), folder, requests)
+            two = harness.batch(self.work / "again.hmlt", folder, requests)
+            for id in ("a", "b"):
+                harness.assert_same_bits(self, two.logits[id], one.logits[id], f"{pack} {id}")
+            self.assertEqual(one.answers, two.answers)
+
+    def test_configuration_alone(self):
+        """A config.json has all that the container needs; its dtype rules."""
+        lone = self.work / "config.json"
+        folder = harness.pack("minimax-bf16")
+        shutil.copy(folder / "config.json", lone)
+        harness.ok("compile", lone, "-o", self.work / "lone.hmlt")
+        requests = [harness.request("a", range(70))]
+        one = harness.batch(harness.compiled(folder), folder, requests)
+        two = harness.batch(self.work / "lone.hmlt", folder, requests)
+        harness.assert_same_bits(self, two.logits["a"], one.logits["a"], "lone configuration")
+
+    def test_time_passes_and_remarks(self):
+        remarks = self.work / "remarks"
+        result = harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", "--time-passes", "--remarks", remarks)
+        self.assertRegex(result.out + result.err, r"(?i)(wall|total|time)")
+        self.assertGreater(remarks.stat().st_size, 100)
+
+    def test_dump_dir(self):
+        dump = self.work / "dump"
+        harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", "--dump-dir", dump)
+        self.assertGreater(len([p for p in dump.rglob("*") if p.is_file()]), 2)
+
+    def test_made_up_family_needs_its_description(self):
+        folder = harness.pack("lantern")
+        result = harness.run("compile", folder, "-o", self.work / "m.hmlt")
+        harness.assert_fails(self, result, "lantern")
+        harness.ok("compile", folder, "-o", self.work / "m.hmlt", "--models", harness.FAMILIES)
+
+    def test_decay_ladder_of_each_dialect(self):
+        """The number of kernels does not grow with the layers: decays are
+        operands."""
+        kernels = []
+        for layers in (8, 16):
+            model = harness.copy_pack(self.folder, self.work / f"m{layers}")
+            config = json.loads((model / "config.json").read_text())
+            types = (["linear_attention"] * 7 + ["full_attention"]) * (layers // 8)
+            harness.edit_config(model, num_hidden_layers=layers, layer_types=types)
+            (model / "model.safetensors").unlink()
+            file = self.work / f"{layers}.hmlt"
+            harness.ok("compile", model / "config.json", "-o", file, "--dtype", "f32")
+            self.assertEqual(config["model_type"], "minimax")
+            kernels.append(len(json.loads(harness.ok("inspect", file, "--json").out)["kernels"]))
+        self.assertEqual(kernels[0], kernels[1])
+
+
+class Inspect(unittest.TestCase):
+    def test_json_and_text(self):
+        file = harness.compiled(harness.pack(PACK))
+        facts = json.loads(harness.ok("inspect", file, "--json").out)
+        self.assertIsInstance(facts, dict)
+        text = json.dumps(facts)
+        self.assertIn("model.embed_tokens.weight", text)
+        self.assertIn("kernels", facts)
+        for level in ("v3", "v4"):
+            self.assertIn(level, text)
+        shown = harness.ok("inspect", file).out
+        self.assertGreater(len(shown.splitlines()), 10)
+
+    def test_explain(self):
+        shown = harness.ok("explain", harness.compiled(harness.pack(PACK))).out
+        self.assertGreater(len(shown.splitlines()), 10)
+        self.assertRegex(shown, r"(?i)flop")
+        self.assertRegex(shown, r"(?i)byte|[KMG]i?B")
+
+
+class Plan(unittest.TestCase):
+    CONFIG = harness.SHARED / "models" / "minimax-m1" / "config.json"
+
+    def plan(self, *options):
+        path = self.CONFIG
+        own = harness.ROOT / "models" / "minimax-m1" / "config.json"
+        if own.exists():
+            path = own
+        elif not path.exists():
+            self.skipTest(f"no {path}")
+        return json.loads(harness.ok("plan", path, "--json", *options).out)
+
+    def test_real_model(self):
+        plan = self.plan()
+        self.assertEqual(plan["parameters"], 456_089_655_296)
+        self.assertIn(plan["active_parameters"], (45_944_920_064, 48_403_306_496))
+        # Router weights in f32, the rest bf16: the published total.
+        self.assertEqual(plan["weight_bytes"], 912_210_767_872)
+        self.assertEqual(plan["anchor_bytes_per_sequence"], 280 << 20)
+        self.assertEqual(plan["tail_bytes_per_sequence"], 140 << 20)
+        self.assertEqual(plan["kv_bytes_per_token"], 40 << 10)
+        self.assertIn("flops_per_token", plan)
+
+    def test_ranks(self):
+        one, eight = self.plan(), self.plan("--tp", 8)
+        self.assertEqual(eight["anchor_bytes_per_sequence"] * 8, one["anchor_bytes_per_sequence"])
+        self.assertEqual(eight["kv_bytes_per_token"] * 8, one["kv_bytes_per_token"])
+        self.assertLess(eight["weight_bytes"] * 8, one["weight_bytes"] * 1.01)
+        self.assertGreaterEqual(eight["weight_bytes"] * 8, one["weight_bytes"])
+
+    def test_text(self):
+        result = harness.ok("plan", harness.pack(PACK) / "config.json")
+        self.assertGreater(len(result.out.splitlines()), 4)
+
+
+class RealModel(unittest.TestCase):
+    FOLDER = harness.SHARED / "models" / "minimax-m1"
+
+    @unittest.skipUnless(FOLDER.exists(), f"no {FOLDER}")
+    def test_compiles_in_time_and_memory(self):
+        """The 80-layer MiniMax-M1: 20 s and 2 GB on two cores, same bytes
+        twice; every name of the index maps."""
+        with harness.workspace() as work:
+            digests = []
+            for name in ("one.hmlt", "two.hmlt"):
+                command = [str(harness.HAMLET), "compile", str(self.FOLDER), "-o", str(work / name)]
+                with open(work / "log", "wb") as log:
+                    process = subprocess.Popen(command, stdout=log, stderr=log)
+                    _, status, usage = os.wait4(process.pid, 0)
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                text = (work / "log").read_text()
+                self.assertEqual(process.returncode, 0, text)
+                seconds = usage.ru_utime + usage.ru_stime
+                print(f"\nMiniMax-M1: {seconds:.1f} s of processor time, {usage.ru_maxrss / 1e6:.2f} GB")
+                # Two cores for 20 s; the machine may be busy with other tests.
+                self.assertLessEqual(seconds, 40)
+                self.assertLessEqual(usage.ru_maxrss * 1024, 2e9)
+                digests.append(digest(work / name))
+            self.assertEqual(*digests)
+            inspected = harness.ok("inspect", work / "one.hmlt", "--json").out
+            index = json.loads((self.FOLDER / "model.safetensors.index.json").read_text())
+            names = sorted(index["weight_map"])
+            self.assertEqual(len(names), 8243)
+            for name in names:
+                self.assertIn(f'"{name}"', inspected)
+
+
+class Usage(unittest.TestCase):
+    def test_help(self):
+        for command, words in {
+            "compile": ("--target", "--models", "--lightning-chunk", "--compile-to", "--dump-dir", "--time-passes", "--remarks", "--dtype"),
+            "run": (
+                "--weights", "--prompt-ids", "--batch", "--output", "--max-tokens", "--temperature",
+                "--dump-logits", "--prefill-chunk", "--max-batch", "--max-context", "--threads",
+                "--device", "--stats",
+            ),
+            "call": ("--function", "--input", "--output"),
+            "plan": ("--tp", "--json"),
+            "inspect": ("--json",),
+            "explain": (),
+        }.items():  # fmt: skip
+            with self.subTest(command=command):
+                shown = harness.ok(command, "--help").out
+                for word in words:
+                    self.assertIn(word, shown)
+        shown = harness.ok("--help").out
+        for command in ("compile", "run", "call", "plan", "inspect", "explain"):
+            self.assertIn(command, shown)
+
+    def test_wrong_usage_is_status_2(self):
+        file = harness.compiled(harness.pack(PACK))
+        weights = harness.pack(PACK)
+        for arguments in (
+            (), ("bogus",), ("run",), ("compile",), ("inspect",), ("--no-such-flag",),
+            ("run", file), ("run", file, "--weights", weights),
+            ("run", file, "--weights", weights, "--prompt-ids", "1", "--no-such-flag"),
+            ("run", file, "--weights", weights, "--prompt-ids", "1", "--threads", "many"),
+            ("call", file), ("plan",),
+        ):  # fmt: skip
+            with self.subTest(arguments=arguments):
+                result = harness.run(*arguments)
+                self.assertEqual(result.status, 2, str(result))
+                self.assertTrue(result.err.strip(), str(result))
+
+    def test_no_llvm(self):
+        """hamlet itself links no LLVM or MLIR."""
+        text = subprocess.run(["ldd", str(harness.HAMLET)], capture_output=True, text=True).stdout
+        self.assertNotRegex(text, r"(?i)llvm|mlir|clang")
+        self.assertIn("libc.so", text)
+
+    def test_runs_without_the_compiler(self):
+        """A copy of the command alone runs a compiled file."""
+        folder = harness.pack(PACK)
+        file = harness.compiled(folder)
+        with harness.workspace() as work:
+            shutil.copy(harness.HAMLET, work / "hamlet")
+            done = subprocess.run(
+                [str(work / "hamlet"), "run", str(file), "--weights", str(folder), "--prompt-ids", "1,2,3", "--max-tokens", "4"],
+                capture_output=True, text=True, timeout=60, env={**os.environ, "LD_LIBRARY_PATH": str(harness.BIN.parent / "lib")},
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_stats(self):
+        folder = harness.pack(PACK)
+        run = harness.batch(
+            harness.compiled(folder), folder,
+            [harness.request("a", range(50), 7), harness.request("b", range(9), 3), harness.request("c", [1])],
+            logits=False,
+        )  # fmt: skip
+        stats = run.stats
+        for key in (
+            "load_seconds", "prefill_tokens", "prefill_seconds", "prefill_tokens_per_second",
+            "decode_tokens", "decode_seconds", "decode_tokens_per_second", "peak_bytes", "rows_per_launch",
+        ):  # fmt: skip
+            self.assertIn(key, stats)
+        self.assertEqual(stats["prefill_tokens"], 60)
+        self.assertEqual(stats["decode_tokens"], 6 + 2)
+        self.assertGreater(stats["peak_bytes"], 100_000)
+        rate = stats["prefill_tokens"] / stats["prefill_seconds"]
+        self.assertAlmostEqual(stats["prefill_tokens_per_second"] / rate, 1, delta=0.01)
+
+    def test_levels_that_are_not_there(self):
+        folder = harness.pack(PACK)
+        file = harness.compiled(folder)
+        missing = [l for l in ("avx512", "avx512bf16") if l not in harness.cpu_levels()] + ["mmx"]
+        for level in missing:
+            result = harness.run(
+                "run", file, "--weights", folder, "--prompt-ids", "1", env={"HAMLET_CPU": level}
+            )
+            harness.assert_fails(self, result, level)
+
+    def test_threads_by_environment(self):
+        folder = harness.pack(PACK)
+        file = harness.compiled(folder)
+        for value, status in (("1", 0), ("2", 0), ("none", 1), ("0", 1)):
+            result = harness.run(
+                "run", file, "--weights", folder, "--prompt-ids", "1", env={"HAMLET_THREADS": value}
+            )
+            with self.subTest(value=value):
+                self.assertIn(result.status, (status, 2 if status else 0), str(result))
+
+
+if __name__ == "__main__":
+    unittest.main()
