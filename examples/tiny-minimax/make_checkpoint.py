@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes the checkpoint of this folder: a random MiniMax-architecture model in
 the Hugging Face layout, two groups of seven lightning layers and one softmax
 layer. Same bytes each time with one version of numpy.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes the golden packs in packs/: small random checkpoints and the float64
 truth about them. The same packs come out each time.
 
