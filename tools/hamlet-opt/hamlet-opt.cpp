@@ -9,6 +9,10 @@
 #ifdef HAVE_HamletCodegenTile
 #include "codegen/tile/ExpandMath.h"
 #endif
+#include "dialects/Attention/AttentionDialect.h"
+#include "dialects/Lightning/LightningDialect.h"
+#include "dialects/MoE/MoEDialect.h"
+#include "dialects/NN/NNDialect.h"
 #include "dialects/Tile/TileDialect.h"
 
 #include "mlir/InitAllDialects.h"
@@ -19,7 +23,10 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
-  registry.insert<hamlet::tile::TileDialect>();
+  registry
+      .insert<hamlet::tile::TileDialect, hamlet::nn::NNDialect,
+              hamlet::lightning::LightningDialect,
+              hamlet::attention::AttentionDialect, hamlet::moe::MoEDialect>();
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerExpandMathPass();
 #endif

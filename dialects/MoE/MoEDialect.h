@@ -1,0 +1,22 @@
+//===- MoEDialect.h -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HAMLET_DIALECTS_MOE_MOEDIALECT_H
+#define HAMLET_DIALECTS_MOE_MOEDIALECT_H
+
+#include "dialects/NN/NNDialect.h"
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+
+#include "dialects/MoE/MoEDialect.h.inc"
+#include "dialects/MoE/MoEEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/MoE/MoEAttrs.h.inc"
+
+#endif

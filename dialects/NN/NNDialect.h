@@ -1,0 +1,27 @@
+//===- NNDialect.h - the layers of a model --------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HAMLET_DIALECTS_NN_NNDIALECT_H
+#define HAMLET_DIALECTS_NN_NNDIALECT_H
+
+#include "dialects/Tile/TileDialect.h"
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Dialect.h"
+
+#include "dialects/NN/NNDialect.h.inc"
+#include "dialects/NN/NNEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/NN/NNAttrs.h.inc"
+
+namespace hamlet {
+/// Argument attribute of a step function: which input this is.
+inline constexpr llvm::StringLiteral kInputAttr = "hamlet.input";
+} // namespace hamlet
+
+#endif
