@@ -1,0 +1,467 @@
+// From a ModelSpec to the graph dialects. Rounding: activations are f32, or
+// bf16 under bf16; norms of the residual stream round to it; the final norm and
+// the LM head stay f32. Equal layers give equal ops: what differs between them
+// (weights, decays) are operands.
+#include "frontend/BuildGraph.h"
+
+#include "dialects/Attention/AttentionOps.h"
+#include "dialects/Lightning/LightningOps.h"
+#include "dialects/MoE/MoEOps.h"
+#include "dialects/NN/NNOps.h"
+#include "dialects/Tile/TileDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+
+#include <map>
+
+using namespace mlir;
+
+namespace hamlet::frontend {
+namespace {
+
+constexpr int64_t kPage = 64; // Tokens of a page of keys and values.
+
+llvm::Error makeError(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// What no op computes, for the layer; empty if everything is there.
+std::string unsupported(const LayerSpec &layer) {
+  if (layer.moe.shared && layer.moe.shared->mix == SharedMix::GatedAdd)
+    return "a shared expert with mix: gated_add";
+  return "";
+}
+
+class GraphBuilder {
+public:
+  GraphBuilder(MLIRContext &context, const ModelSpec &spec,
+               const GraphOptions &options)
+      : spec(spec), options(options), b(&context), loc(b.getUnknownLoc()) {
+    f32 = b.getF32Type();
+    i32 = b.getI32Type();
+    activation = options.dtype == FloatType::BF16 ? Type(b.getBF16Type()) : f32;
+    matrix = floatType(options.dtype);
+    // The head's products are f32 of the weights as they are; an f32 model is
+    // f32 throughout.
+    head = options.dtype == FloatType::F32 ? f32 : floatType(options.stored);
+    f32Sums = tile::NumericsAttr::get(&context, f32, f32, 1, 0);
+    sums = options.dtype == FloatType::BF16
+               ? tile::NumericsAttr::get(&context, activation, f32, 2, 0)
+               : f32Sums;
+  }
+
+  OwningOpRef<ModuleOp> build() {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(b, at("model"));
+    describe(*module);
+    b.setInsertionPointToEnd(module->getBody());
+    makeFunction();
+    Value x = embed();
+    SmallVector<Value> results{Value()};
+    for (size_t i = 0; i < spec.layers.size(); ++i) {
+      layer = i;
+      x = block(x);
+      results.push_back(updated);
+    }
+    results[0] = logits(x);
+    func::ReturnOp::create(b, loc, results);
+    // The results' types are those of the arguments; only now are they all
+    // known.
+    func.setFunctionType(b.getFunctionType(func.getArgumentTypes(),
+                                           ValueRange(results).getTypes()));
+    return module;
+  }
+
+private:
+  // ---- the function
+
+  void describe(ModuleOp module) {
+    auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+    NamedAttribute entries[] = {
+        b.getNamedAttr("architecture", b.getStringAttr(spec.architecture)),
+        b.getNamedAttr("vocab", number(spec.vocab)),
+        b.getNamedAttr("hidden", number(spec.hidden)),
+        b.getNamedAttr("layers",
+                       number(static_cast<int64_t>(spec.layers.size()))),
+        b.getNamedAttr("max_positions", number(spec.maxPositions)),
+        b.getNamedAttr("eos_ids", b.getDenseI64ArrayAttr(spec.eosIds)),
+        b.getNamedAttr("chunk", number(options.chunk)),
+        b.getNamedAttr("dtype", b.getStringAttr(
+                                    std::string(floatTypeName(options.dtype)))),
+        b.getNamedAttr("parameters", number(spec.parameters())),
+    };
+    module->setAttr("hamlet.model", b.getDictionaryAttr(entries));
+  }
+
+  void makeFunction() {
+    func =
+        func::FuncOp::create(b, at("step"), "step", b.getFunctionType({}, {}));
+    b.setInsertionPointToStart(func.addEntryBlock());
+    auto list = RankedTensorType::get({ShapedType::kDynamic}, i32);
+    bool lightning = llvm::any_of(spec.layers, [](const LayerSpec &l) {
+      return l.lightning() != nullptr;
+    });
+    bool softmax = llvm::any_of(
+        spec.layers, [](const LayerSpec &l) { return l.softmax() != nullptr; });
+    ids = argument("token_ids", list);
+    positions = argument("positions", list);
+    starts = argument("starts", list);
+    first = argument("first", list);
+    if (lightning)
+      slots = argument("slots", list);
+    if (softmax)
+      pages = argument("pages",
+                       RankedTensorType::get(
+                           {ShapedType::kDynamic, ShapedType::kDynamic}, i32));
+    rows = argument("rows", list);
+    for (const LayerSpec &layerSpec : spec.layers)
+      caches.push_back(argument("cache", cacheType(layerSpec)));
+  }
+
+  Value argument(StringRef name, Type type) {
+    NamedAttribute input =
+        b.getNamedAttr("hamlet.input", b.getStringAttr(name));
+    unsigned index = func.getNumArguments();
+    // At the end, so the insertion never moves another argument.
+    (void)func.insertArgument(index, type, b.getDictionaryAttr(input),
+                              at(name));
+    return func.getArgument(index);
+  }
+
+  Type cacheType(const LayerSpec &layerSpec) {
+    if (const LightningSpec *l = layerSpec.lightning())
+      return lightning::StateType::get(b.getContext(), l->heads, l->keyDim,
+                                       l->valueDim, activation, options.chunk,
+                                       options.chunk);
+    const SoftmaxSpec *s = layerSpec.softmax();
+    return attention::CacheType::get(b.getContext(), s->kvHeads, s->headDim,
+                                     s->headDim, activation, kPage);
+  }
+
+  // ---- weights
+
+  Type floatType(FloatType type) {
+    return type == FloatType::F32    ? Type(f32)
+           : type == FloatType::BF16 ? Type(b.getBF16Type())
+                                     : Type(b.getF16Type());
+  }
+
+  Type elementType(const WeightRecipe &recipe) {
+    switch (recipe.use) {
+    case WeightUse::Matrix:
+      return matrix;
+    case WeightUse::Embedding:
+      return spec.tiedEmbeddings ? head : matrix;
+    case WeightUse::LmHead:
+      return head;
+    case WeightUse::Norm:
+    case WeightUse::Router:
+    case WeightUse::RouterBias:
+    case WeightUse::SharedGate:
+      return f32; // Small; exact whatever is stored.
+    }
+    llvm_unreachable("a use of weights without a type");
+  }
+
+  Value weight(const WeightRecipe &recipe) {
+    assert((!recipe.stacked || recipe.parts == 1) &&
+           "the manifest stacks or concatenates, not both");
+    SmallVector<StringRef> tensors;
+    SmallVector<Attribute> shapes;
+    for (const WeightSource &source : recipe.sources) {
+      tensors.push_back(source.tensor);
+      shapes.push_back(b.getDenseI64ArrayAttr(source.shape));
+    }
+    SmallVector<NamedAttribute> entries{
+        b.getNamedAttr("sources", b.getStrArrayAttr(tensors)),
+        b.getNamedAttr("shapes", b.getArrayAttr(shapes))};
+    if (recipe.stacked)
+      entries.push_back(b.getNamedAttr("stack", b.getUnitAttr()));
+    if (!recipe.rows.isIdentity())
+      entries.push_back(b.getNamedAttr(
+          "permute", b.getDenseI64ArrayAttr(
+                         {recipe.rows.a, recipe.rows.b, recipe.rows.c})));
+    auto type = RankedTensorType::get(recipe.shape, elementType(recipe));
+    return nn::WeightOp::create(b, at(recipe.name), type,
+                                b.getStringAttr(recipe.name),
+                                b.getDictionaryAttr(entries));
+  }
+
+  const WeightRecipe &recipe(StringRef role) {
+    const WeightRecipe *found =
+        spec.weight(layer, std::string_view(role.data(), role.size()));
+    assert(found && "the spec has every weight of its layers");
+    return *found;
+  }
+  Value weight(StringRef role) { return weight(recipe(role)); }
+
+  // ---- small ops
+
+  Location at(const llvm::Twine &name) {
+    return NameLoc::get(b.getStringAttr(name));
+  }
+  RankedTensorType typed(std::initializer_list<int64_t> features,
+                         Type element) {
+    SmallVector<int64_t> shape{ShapedType::kDynamic};
+    llvm::append_range(shape, features);
+    return RankedTensorType::get(shape, element);
+  }
+  IntegerAttr i64(int64_t value) { return b.getI64IntegerAttr(value); }
+  FloatAttr real(double value) {
+    return b.getF32FloatAttr(static_cast<float>(value));
+  }
+
+  Value linear(Value x, Value w) {
+    int64_t columns = cast<RankedTensorType>(w.getType()).getDimSize(0);
+    return nn::LinearOp::create(b, loc, typed({columns}, activation), x, w,
+                                Value(), sums);
+  }
+
+  Value norm(Value x, const WeightRecipe &w, double eps, Type element,
+             int64_t groups = 1, int64_t blocks = 1) {
+    Value scale = weight(w);
+    auto type = cast<RankedTensorType>(x.getType()).clone(element);
+    return nn::RmsNormOp::create(b, loc, type, x, scale, real(eps), i64(groups),
+                                 i64(blocks), b.getBoolAttr(w.addOne));
+  }
+
+  Value activate(Activation kind, Value x) {
+    if (kind == Activation::None)
+      return x;
+    auto attr = nn::ActivationAttr::get(
+        b.getContext(), kind == Activation::Silu ? nn::Activation::silu
+                                                 : nn::Activation::sigmoid);
+    return nn::ActivationOp::create(b, loc, x.getType(), x, attr);
+  }
+
+  Value residual(Value r, Value y, const ResidualSpec &scalars) {
+    return nn::ResidualOp::create(b, loc, r.getType(), r, y,
+                                  real(scalars.alpha), real(scalars.beta));
+  }
+
+  Value heads(Value x, int64_t offset, int64_t count, int64_t dim) {
+    return nn::HeadsOp::create(b, loc, typed({count, dim}, activation), x,
+                               i64(offset), i64(count), i64(dim));
+  }
+
+  Value mergeHeads(Value x, int64_t width) {
+    return nn::MergeHeadsOp::create(b, loc, typed({width}, activation), x);
+  }
+
+  /// Cosines and sines are made once for all layers that rotate alike.
+  Value rotate(Value x, const RopeSpec &rope) {
+    if (rope.dims == 0)
+      return x;
+    auto [place, isNew] = tables.try_emplace({rope.dims, rope.theta});
+    if (isNew) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&func.getBody().front());
+      auto type = typed({rope.dims / 2}, f32);
+      auto table = nn::RotaryTableOp::create(
+          b, at("rotary"), TypeRange{type, type}, positions,
+          b.getF64FloatAttr(rope.theta), i64(rope.dims));
+      place->second = {table.getCos(), table.getSin()};
+    }
+    return nn::RotaryOp::create(b, loc, x.getType(), x, place->second.first,
+                                place->second.second);
+  }
+
+  // ---- a layer
+
+  Value embed() {
+    Value table = weight(*spec.weight("embed"));
+    if (spec.tiedEmbeddings)
+      headWeight = table;
+    return nn::EmbeddingOp::create(
+        b, at("embed"), typed({spec.hidden}, activation), ids, table);
+  }
+
+  Value block(Value x) {
+    const LayerSpec &layerSpec = spec.layers[layer];
+    std::string name = "layers." + std::to_string(layer);
+    loc = at(name + (layerSpec.lightning() ? ".lightning" : ".softmax"));
+    Value y = norm(x, recipe("mixer_norm"), spec.normEps, activation);
+    Value mixed = layerSpec.lightning()
+                      ? lightningMixer(y, *layerSpec.lightning())
+                      : softmaxMixer(y, *layerSpec.softmax());
+    Value z = residual(spec.postnorm ? y : x, mixed, layerSpec.mixerResidual);
+    loc = at(name + ".moe");
+    Value w = norm(z, recipe("moe_norm"), spec.normEps, activation);
+    return residual(spec.postnorm ? w : z, experts(w, layerSpec.moe),
+                    layerSpec.moeResidual);
+  }
+
+  /// q, k or v: columns of the projection, normed and rotated.
+  Value headsOf(Value x, int64_t offset, int64_t count, int64_t dim,
+                QkNorm qkNorm, StringRef normRole, const RopeSpec &rope) {
+    Value split = heads(x, offset, count, dim);
+    if (qkNorm == QkNorm::PerHead)
+      split = norm(split, recipe(normRole), spec.normEps, activation);
+    return rotate(split, rope);
+  }
+
+  /// The weight of q, k and v together, whether the checkpoint has them so or
+  /// not.
+  Value qkvWeight() {
+    std::string name = "layers." + std::to_string(layer) + ".qkv";
+    if (const WeightRecipe *together = spec.weight(name))
+      return weight(*together);
+    return weight(concatRows(name, {&recipe("q"), &recipe("k"), &recipe("v")}));
+  }
+
+  Value lightningMixer(Value y, const LightningSpec &l) {
+    int64_t keys = l.heads * l.keyDim, values = l.heads * l.valueDim;
+    Value qkv = activate(l.activation, linear(y, qkvWeight()));
+    Value q = headsOf(qkv, 0, l.heads, l.keyDim, l.qkNorm, "q_norm", l.rope);
+    Value k = headsOf(qkv, keys, l.heads, l.keyDim, l.qkNorm, "k_norm", l.rope);
+    Value v = heads(qkv, 2 * keys, l.heads, l.valueDim);
+    SmallVector<float> logs;
+    for (double rate : l.decayRates)
+      logs.push_back(static_cast<float>(-rate));
+    auto decay = arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(RankedTensorType::get({l.heads}, f32),
+                               ArrayRef<float>(logs)));
+    auto update =
+        lightning::UpdateAttr::get(b.getContext(), lightning::Update::gated);
+    auto mixed = lightning::AttentionOp::create(
+        b, loc, typed({l.heads, l.valueDim}, activation),
+        /*final_state=*/Type(), caches[layer].getType(), q, k, v, decay,
+        /*beta=*/Value(), /*initial=*/Value(), caches[layer], slots, first,
+        starts, update, real(l.scale),
+        /*chunk=*/IntegerAttr(), sums);
+    updated = mixed.getUpdated();
+    // Each head's squares are summed apart, so that ranks which share the heads
+    // sum alike.
+    int64_t blocks =
+        l.heads % l.outputNormGroups == 0 ? l.heads / l.outputNormGroups : 1;
+    Value normed =
+        norm(mergeHeads(mixed.getResult(), values), recipe("out_norm"),
+             l.outputNormEps, activation, l.outputNormGroups, blocks);
+    if (l.gate != Activation::None)
+      normed = nn::MulOp::create(b, loc, normed.getType(),
+                                 activate(l.gate, linear(y, weight("gate"))),
+                                 normed);
+    return linear(normed, weight("out"));
+  }
+
+  Value softmaxMixer(Value y, const SoftmaxSpec &s) {
+    int64_t queries = s.heads * s.headDim, keys = s.kvHeads * s.headDim;
+    Value qkv = linear(y, qkvWeight());
+    Value q = headsOf(qkv, 0, s.heads, s.headDim, s.qkNorm, "q_norm", s.rope);
+    Value k =
+        headsOf(qkv, queries, s.kvHeads, s.headDim, s.qkNorm, "k_norm", s.rope);
+    Value v = heads(qkv, queries + keys, s.kvHeads, s.headDim);
+    auto mixed = attention::SoftmaxOp::create(
+        b, loc, typed({s.heads, s.headDim}, activation),
+        caches[layer].getType(), q, k, v, caches[layer], pages, first, starts,
+        real(s.scale), i64(s.slidingWindow.value_or(0)), sums);
+    updated = mixed.getUpdated();
+    return linear(mergeHeads(mixed.getResult(), queries), weight("out"));
+  }
+
+  Value experts(Value x, const MoeSpec &m) {
+    auto pairs = RankedTensorType::get({ShapedType::kDynamic}, i32);
+    auto slotsOf = [&](Type element) { return typed({m.topK}, element); };
+    Value router = weight("router");
+    Value bias = m.router.selectionBias ? weight("router_bias") : Value();
+    auto score = moe::ScoreAttr::get(b.getContext(),
+                                     m.router.score == RouterScore::Softmax
+                                         ? moe::Score::softmax
+                                         : moe::Score::sigmoid);
+    auto route = moe::RouteOp::create(
+        b, loc, TypeRange{slotsOf(i32), slotsOf(f32)}, x, router, bias,
+        /*given=*/Value(), score, i64(m.topK),
+        b.getBoolAttr(m.router.renormalize), real(m.router.renormalizeEps),
+        real(m.router.scale), i64(m.router.groups), i64(m.router.topGroups));
+    auto dispatch = moe::DispatchOp::create(
+        b, loc,
+        TypeRange{RankedTensorType::get({m.experts + 1}, i32), pairs,
+                  slotsOf(i32)},
+        route.getIds(), i64(m.experts));
+    Value gate = weight("experts.gate"), up = weight("experts.up"),
+          down = weight("experts.down");
+    auto silu = nn::ActivationAttr::get(b.getContext(), nn::Activation::silu);
+    Value hidden = moe::ExpertUpOp::create(
+        b, loc, typed({m.intermediate}, activation), x, dispatch.getOffsets(),
+        dispatch.getOrder(), gate, up, silu, i64(m.topK), sums);
+    Value each =
+        moe::ExpertDownOp::create(b, loc, typed({spec.hidden}, activation),
+                                  hidden, dispatch.getOffsets(), down, sums);
+    Value routed =
+        moe::CombineOp::create(b, loc, typed({spec.hidden}, activation), each,
+                               dispatch.getPlace(), route.getGates());
+    return m.shared ? withShared(x, routed, *m.shared) : routed;
+  }
+
+  Value withShared(Value x, Value routed, const SharedExpertSpec &s) {
+    Value gate = activate(Activation::Silu, linear(x, weight("shared.gate")));
+    Value hidden = nn::MulOp::create(b, loc, gate.getType(), gate,
+                                     linear(x, weight("shared.up")));
+    Value shared = linear(hidden, weight("shared.down"));
+    if (s.mix == SharedMix::Add)
+      return residual(routed, shared, {});
+    // The coefficient's product and sigmoid are f32.
+    Value logit =
+        nn::LinearOp::create(b, loc, typed({1}, f32), x,
+                             weight("shared.coefficient"), Value(), f32Sums);
+    return nn::MixOp::create(b, loc, routed.getType(), routed, shared,
+                             activate(Activation::Sigmoid, logit));
+  }
+
+  Value logits(Value x) {
+    loc = at("lm_head");
+    Value wanted = nn::SelectRowsOp::create(b, loc, x.getType(), x, rows);
+    Value normed = norm(wanted, *spec.weight("final_norm"), spec.normEps, f32);
+    Value w = headWeight ? headWeight : weight(*spec.weight("lm_head"));
+    return nn::LmHeadOp::create(b, loc, typed({spec.vocab}, f32), normed, w,
+                                f32Sums);
+  }
+
+  const ModelSpec &spec;
+  GraphOptions options;
+  OpBuilder b;
+  Location loc;
+  Type f32, i32, activation, matrix, head;
+  tile::NumericsAttr sums, f32Sums;
+  func::FuncOp func;
+  Value ids, positions, starts, first, slots, pages, rows, headWeight;
+  SmallVector<Value> caches;
+  std::map<std::pair<int64_t, double>, std::pair<Value, Value>> tables;
+  size_t layer = 0;
+  Value updated; ///< The cache after the layer built last.
+};
+
+} // namespace
+
+llvm::Expected<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context,
+                                                 const ModelSpec &spec,
+                                                 const GraphOptions &options) {
+  for (size_t i = 0; i < spec.layers.size(); ++i)
+    if (std::string what = unsupported(spec.layers[i]); !what.empty())
+      return makeError("family " + spec.family + ": layer " + llvm::Twine(i) +
+                       ": " + what + " is not lowered yet");
+  if (options.chunk < 1)
+    return makeError("--lightning-chunk: expected at least 1, found " +
+                     llvm::Twine(options.chunk));
+  context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                      attention::AttentionDialect, lightning::LightningDialect,
+                      moe::MoEDialect, nn::NNDialect, tile::TileDialect>();
+  OwningOpRef<ModuleOp> module = GraphBuilder(context, spec, options).build();
+  // A failure here is our mistake, but a message beats a later crash.
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (message.empty())
+      message = diagnostic.str();
+    return success();
+  });
+  if (failed(verify(*module)))
+    return makeError("family " + spec.family +
+                     ": the graph does not verify: " + message);
+  return module;
+}
+
+} // namespace hamlet::frontend
