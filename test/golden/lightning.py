@@ -26,12 +26,10 @@ def slopes_geometric(heads):
     return [2.0 ** (-8.0 * (h + 1) / heads) for h in range(heads)]
 
 
-def _per_state_head(x, state_heads):
-    """Repeats the heads of `x` [T, heads, ...] so that there are state_heads.
-
-    State head i reads head i // (state_heads / heads).
-    """
-    return np.repeat(x, state_heads // x.shape[1], axis=1)
+def _spread(x, heads):
+    """Repeats the heads of `x` [T, few, ...] so that there are `heads`: head h
+    reads head h // (heads / few)."""
+    return np.repeat(x, heads // x.shape[1], axis=1)
 
 
 def recurrence(
@@ -47,24 +45,25 @@ def recurrence(
 ):
     """Runs the recurrence over packed sequences in float64.
 
-    q          [T, Hq, Dk], k [T, Hk, Dk], v [T, Hv, Dv]; the state has
-               H = max(Hq, Hk, Hv) heads, of which the others are divisors.
-    log_decay  None, [H] (constant), [T, H], or [T, H, Dk] (per channel of the
-               key); natural logarithm, at most 0.
-    beta       None (1) or [T, H]; weight of the update.
+    q          [T, Hq, Dk], k [T, Hk, Dk], v [T, Hv, Dv]. There are
+               Hs = max(Hk, Hv) states and Hout = max(Hq, Hs) outputs.
+    log_decay  None, [Hs] (constant), [T, Hs], or [T, Hs, Dk] (per channel of
+               the key); natural logarithm, at most 0.
+    beta       None (1) or [T, Hs]; weight of the update.
     starts     [N + 1] offsets, starts[0] = 0, starts[N] = T; a sequence may
                be empty. None: one sequence.
-    initial    None (0) or [N, H, Dk, Dv].
-    Returns (o [T, H, Dv], final states [N, H, Dk, Dv]). With fewer state
-    heads than query heads, use `recurrence_grouped_queries`.
+    initial    None (0) or [N, Hs, Dk, Dv].
+    Returns (o [T, Hout, Dv], final states [N, Hs, Dk, Dv]).
     """
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     tokens, dk, dv = q.shape[0], q.shape[2], v.shape[2]
-    heads = max(q.shape[1], k.shape[1], v.shape[1])
-    q, k, v = (_per_state_head(x, heads) for x in (q, k, v))
+    states = max(k.shape[1], v.shape[1])
+    outputs = max(q.shape[1], states)
+    q, k, v = _spread(q, outputs), _spread(k, states), _spread(v, states)
+    readers = outputs // states
     if starts is None:
         starts = [0, tokens]
-    decay = np.ones((1, heads, 1))
+    decay = np.ones((1, states, 1))
     per_token = False
     if log_decay is not None:
         decay = np.exp(np.asarray(log_decay, np.float64))
@@ -74,13 +73,13 @@ def recurrence(
         elif decay.ndim == 2:
             decay = decay[:, :, None]
     if beta is None:
-        beta = np.ones((tokens, heads))
+        beta = np.ones((tokens, states))
     beta = np.asarray(beta, np.float64)
 
-    out = np.zeros((tokens, heads, dv))
-    finals = np.zeros((len(starts) - 1, heads, dk, dv))
+    out = np.zeros((tokens, outputs, dv))
+    finals = np.zeros((len(starts) - 1, states, dk, dv))
     for n, (begin, end) in enumerate(zip(starts[:-1], starts[1:])):
-        state = np.zeros((heads, dk, dv))
+        state = np.zeros((states, dk, dv))
         if initial is not None:
             state = np.array(initial[n], np.float64)
         for t in range(begin, end):
@@ -90,6 +89,7 @@ def recurrence(
                 value = value - (k[t][:, None, :] @ state)[:, 0, :]
             value = beta[t][:, None] * value
             state = state + k[t][:, :, None] * value[:, None, :]
-            out[t] = scale * (q[t][:, None, :] @ state)[:, 0, :]
+            read = np.repeat(state, readers, axis=0)
+            out[t] = scale * (q[t][:, None, :] @ read)[:, 0, :]
         finals[n] = state
     return out, finals

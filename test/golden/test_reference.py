@@ -108,6 +108,22 @@ class Lightning(unittest.TestCase):
             np.testing.assert_allclose(out[t, 0], state.T @ q[t, 0], atol=1e-12)
 
 
+    def test_grouped_heads(self):
+        """More queries than states, and more states than queries."""
+        rng = np.random.default_rng(4)
+        q, k, v = (rng.standard_normal((9, h, 3)) for h in (6, 2, 2))
+        g = -rng.random((9, 2))
+        out, final = lightning.recurrence(q, k, v, g)
+        self.assertEqual((out.shape, final.shape), ((9, 6, 3), (1, 2, 3, 3)))
+        alone, _ = lightning.recurrence(q[:, 4:5], k[:, 1:], v[:, 1:], g[:, 1:])
+        np.testing.assert_allclose(out[:, 4], alone[:, 0], atol=1e-14)
+        q, v = q[:, :2], rng.standard_normal((9, 4, 5))
+        out, final = lightning.recurrence(q, k, v, np.repeat(g, 2, 1))
+        self.assertEqual((out.shape, final.shape), ((9, 4, 5), (1, 4, 3, 5)))
+        alone, _ = lightning.recurrence(q[:, 1:], k[:, 1:], v[:, 3:], g[:, 1:])
+        np.testing.assert_allclose(out[:, 3], alone[:, 0], atol=1e-14)
+
+
 class Parts(unittest.TestCase):
     def test_rotary(self):
         x = (np.arange(128) / 64.0)[None, None]
