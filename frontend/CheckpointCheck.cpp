@@ -94,8 +94,8 @@ std::string CheckpointReport::text(size_t listed) const {
   auto group = [&](const auto &entries, const std::string &title, auto &&line) {
     if (entries.empty())
       return;
-    result +=
-        place + ": " + std::to_string(entries.size()) + " " + title + "\n";
+    result += place + ": tensors: " + std::to_string(entries.size()) + " " +
+              title + "\n";
     for (size_t i = 0; i < std::min(entries.size(), listed); ++i)
       result += "  " + line(entries[i]) + "\n";
     if (entries.size() > listed)
@@ -105,18 +105,18 @@ std::string CheckpointReport::text(size_t listed) const {
     return entry.tensor + " in " + entry.file + ": expected " + entry.expected +
            ", found " + entry.found;
   };
-  group(missing, "missing tensors", [](const Missing &entry) {
+  group(missing, "missing", [](const Missing &entry) {
     return entry.tensor + ": expected " + shapeText(entry.expected) + " for " +
            entry.weight + ", found nothing";
   });
-  group(misshaped, "tensors of another shape", mismatchLine);
-  group(badDType, "tensors of a dtype that weights cannot have", mismatchLine);
-  group(duplicates, "tensors in more than one file",
+  group(misshaped, "of another shape", mismatchLine);
+  group(badDType, "of a dtype that weights cannot have", mismatchLine);
+  group(duplicates, "in more than one file",
         [](const safetensors::Duplicate &entry) {
           return entry.name + ": expected once, found in " + entry.kept +
                  " and " + entry.other;
         });
-  group(unused, "unused tensors, ignored", [](const Unused &entry) {
+  group(unused, "unused, ignored", [](const Unused &entry) {
     return entry.tensor +
            (entry.known ? " (a buffer that hamlet computes itself)" : "");
   });

@@ -145,13 +145,13 @@ TEST(CheckpointCheck, ReportsEachKindOfTrouble) {
   EXPECT_FALSE(report.ok());
   std::string text = report.text();
   for (const char *line :
-       {"dir: 1 missing tensors\n  model.norm.weight: expected [4] for "
+       {"dir: tensors: 1 missing\n  model.norm.weight: expected [4] for "
         "final_norm, found nothing",
         "lm_head.weight in a.safetensors: expected [3, 4], found [4, 3]",
         "model.embed_tokens.weight in a.safetensors: expected F32, BF16 or "
         "F16, found I8",
         "x: expected once, found in a.safetensors and b.safetensors",
-        "dir: 2 unused tensors, ignored\n  extra\n",
+        "dir: tensors: 2 unused, ignored\n  extra\n",
         "rotary_emb.inv_freq (a buffer that hamlet computes itself)"})
     EXPECT_NE(text.find(line), std::string::npos) << line << "\nin\n" << text;
 }
