@@ -1,0 +1,280 @@
+"""The examples of the graph dialects' documentation compile, run under
+`hamlet call`, and give what numpy gives."""
+
+import re
+import unittest
+
+import numpy as np
+
+import harness
+import lightning
+import reference
+import tensors
+
+T, PAIRS, SEQUENCES = 37, 2, [0, 5, 5, 30, 37]
+F32_TOLERANCE, BF16_TOLERANCE = 1e-5, 2e-2  # of the largest value
+
+
+def examples():
+    """(file, text) of every mlir fence in the dialects' operation files."""
+    for dialect in ("NN", "Lightning", "Attention", "MoE"):
+        for path in sorted((harness.ROOT / "dialects" / dialect).glob("*.td")):
+            for text in re.findall(r"```mlir\n(.*?)```", path.read_text(), re.S):
+                yield path.name, text
+
+
+def parse(text):
+    """(name, [(argument, type)], number of results) of the example's function."""
+    head = re.search(r"func\.func @(\w+)\((.*?)\)\s*->\s*(.*?)\s*\{\s*\n", text, re.S)
+    arguments = re.findall(r"%(\w+): (tensor<[^>]*>|![\w.]+<[^>]*>)", head.group(2))
+    return head.group(1), arguments, len(re.findall(r"tensor<", head.group(3)))
+
+
+def make(name, type, function, rng):
+    """An operand that means something: its numpy array."""
+    *extents, element = type[len("tensor<") : -1].split("x")
+    rows = {"starts": len(SEQUENCES), "s0": len(SEQUENCES) - 1}.get(name, T)
+    if function in ("expert_down", "combine") and name in ("h", "y"):
+        rows = T * PAIRS
+    shape = [rows if e == "?" else int(e) for e in extents]
+    if element == "i32":
+        if name == "starts":
+            return np.int32(SEQUENCES)
+        if name == "positions":
+            return rng.integers(0, 5000, shape).astype(np.int32)
+        limit = {"rows": T, "ids": 96 if function == "nn_embedding" else 8}[name]
+        return rng.integers(0, limit, shape).astype(np.int32)
+    x = rng.standard_normal(shape)
+    if name == "g":
+        x = -np.exp(rng.uniform(np.log(1e-3), np.log(2), shape))
+    if name in ("gate", "gates"):
+        x = rng.random(shape)
+    if name in ("w", "wg", "wu") and len(shape) > 1:
+        x *= shape[-1] ** -0.5
+    x = x.astype(np.float16 if element == "f16" else np.float32)
+    return tensors.round_to(x, "BF16") if element == "bf16" else x
+
+
+def attention(q, k, v, starts, scale, window=0):
+    out = np.zeros((len(q), q.shape[1], v.shape[2]))
+    for a, b in zip(starts, starts[1:]):
+        distance = np.arange(b - a)[:, None] - np.arange(b - a)[None]
+        visible = (distance >= 0) & ((distance < window) if window else True)
+        for h in range(q.shape[1]):
+            g = h // (q.shape[1] // k.shape[1])
+            scores = np.where(visible, scale * q[a:b, h] @ k[a:b, g].T, -np.inf)
+            if b > a:
+                out[a:b, h] = reference.softmax(scores) @ v[a:b, g]
+    return out
+
+
+def route(score, x, w, bias=0.0, ids=None, k=2, renormalise=True, scaling=1.0, groups=1, top_groups=1):
+    logits = x @ w.T
+    score = reference.softmax(logits) if score == "softmax" else reference.sigmoid(logits)
+    choice = score + bias
+    if groups > 1:
+        parts = choice.reshape(len(x), groups, -1)
+        worth = np.sort(parts, -1)[..., -2:].sum(-1)
+        kept = np.argsort(-worth, -1, kind="stable")[:, :top_groups]
+        mask = np.full(parts.shape, -np.inf)
+        np.put_along_axis(mask, kept[:, :, None], 0.0, 1)
+        choice = (parts + mask).reshape(choice.shape)
+    if ids is None:
+        ids = np.argsort(-choice, -1, kind="stable")[:, :k]
+    gates = np.take_along_axis(score, ids, -1)
+    if renormalise:
+        gates = gates / gates.sum(-1, keepdims=True)
+    return ids, scaling * gates
+
+
+def dispatch(ids, experts=8):
+    flat = ids.ravel()
+    order = np.argsort(flat, kind="stable")
+    place = np.empty(len(flat), np.int64)
+    place[order] = np.arange(len(flat))
+    offsets = np.searchsorted(flat[order], np.arange(experts + 1))
+    return offsets, order, place.reshape(ids.shape)
+
+
+def expert_up(x, ids, wg, wu):
+    _, order, _ = dispatch(ids)
+    return np.stack(
+        [
+            reference.silu(x[p // PAIRS] @ wg[e].T) * (x[p // PAIRS] @ wu[e].T)
+            for p, e in zip(order, ids.ravel()[order])
+        ]
+    )
+
+
+def expert_down(h, ids, w):
+    _, order, _ = dispatch(ids)
+    return np.stack([row @ w[e].T for row, e in zip(h, ids.ravel()[order])])
+
+
+def table(positions, theta, dims):
+    exponent = np.arange(0, dims, 2) / dims
+    frequency = (1.0 / np.float64(theta) ** exponent).astype(np.float32)
+    angle = (positions.astype(np.float32)[:, None] * frequency).astype(np.float64)
+    return np.cos(angle), np.sin(angle)
+
+
+def rotary(x, positions):
+    heads = reference.rotate(x.reshape(len(x), 2, 16), positions, 8, 1e4)
+    return heads.reshape(len(x), -1)
+
+
+def constant(q, k, v, g, *rest):
+    initial, starts = (rest[0], rest[1]) if len(rest) == 2 else (None, rest[0])
+    return lightning.recurrence(q, k, v, g, None, 1.0, starts, initial)
+
+
+def outputs_only(q, k, v, g, *rest):
+    return constant(q, k, v, g, *rest)[0]
+
+
+def heads_norm(x, w):
+    x = x.reshape(len(x), 4, 16)
+    return reference.rms_norm(x, w, 1e-6).reshape(len(x), 64)
+
+
+REFERENCE = {
+    "nn_embedding": lambda ids, table: table[ids],
+    "nn_select_rows": lambda x, rows: x[rows],
+    "nn_linear": lambda x, w: x @ w.T,
+    "nn_linear_bias": lambda x, w, b: x @ w.T + b,
+    "nn_lm_head": lambda x, w: x @ w.T,
+    "nn_rms_norm": lambda x, w: reference.rms_norm(x, w, 1e-5),
+    "nn_rms_norm_heads": heads_norm,
+    "nn_activation": lambda x: reference.silu(reference.sigmoid(x)),
+    "nn_mul": lambda x, y: x * y,
+    "nn_residual": lambda r, y: np.float64(np.float32(3.5565588)) * r + y,
+    "nn_mix": lambda m, s, g: m * (1 - g) + s * g,
+    "nn_heads": lambda x: x[:, 32:64],
+    "nn_rotary_table": lambda p: table(p, 1e7, 64),
+    "nn_rotary": rotary,
+    "nn_fused": lambda x, w: reference.silu(x @ w.T),
+    "lightning_constant": outputs_only,
+    "lightning_constant_final": constant,
+    "lightning_constant_initial": outputs_only,
+    "lightning_constant_initial_final": constant,
+    "lightning_token": outputs_only,
+    "lightning_token_final": constant,
+    "lightning_token_initial": outputs_only,
+    "lightning_token_initial_final": constant,
+    "softmax": lambda q, k, v, s: attention(q, k, v, s, 0.25),
+    "softmax_window": lambda q, k, v, s: attention(q, k, v, s, 0.25, 100),
+    "route_softmax": lambda x, w: route("softmax", x, w),
+    "route_sigmoid_bias_groups": lambda x, w, b: route(
+        "sigmoid", x, w, b, scaling=2.5, groups=4, top_groups=2
+    ),
+    "route_replay": lambda x, w, ids: route("softmax", x, w, ids=ids, renormalise=False),
+    "route_bias_replay": lambda x, w, b, ids: route("sigmoid", x, w, b, ids),
+    "dispatch": dispatch,
+    "expert_up": expert_up,
+    "expert_down": expert_down,
+    "combine": lambda y, ids, g: (y[dispatch(ids)[2]] * g[:, :, None]).sum(1),
+}
+
+
+class Examples(unittest.TestCase):
+    def call(self, text, inputs, outputs, *options):
+        harness.CACHE.mkdir(parents=True, exist_ok=True)
+        name, _, _ = parse(text)
+        source = harness.CACHE / f"example-{name}.mlir"
+        if not source.exists() or source.read_text() != text:
+            source.write_text(text)
+        file = harness.compiled(source)
+        with harness.workspace() as work:
+            arguments = ["call", file, "--function", name, *options]
+            for i, array in enumerate(inputs):
+                np.save(work / f"i{i}.npy", array)
+                arguments += ["--input", work / f"i{i}.npy"]
+            for i in range(outputs):
+                arguments += ["--output", work / f"o{i}.npy"]
+            harness.ok(*arguments)
+            return [np.load(work / f"o{i}.npy") for i in range(outputs)]
+
+    def compare(self, name, text, found, want):
+        tolerance = BF16_TOLERANCE if "bf16>" in text.split("\n")[0] else F32_TOLERANCE
+        want = want if isinstance(want, tuple) else (want,)
+        self.assertEqual(len(found), len(want))
+        for a, b in zip(found, want):
+            b = np.asarray(b)
+            self.assertEqual(a.shape, b.shape, name)
+            if a.dtype.kind == "i":
+                np.testing.assert_array_equal(a, b, name)
+            else:
+                self.assertEqual(a.dtype, np.float32, name)
+                error = np.abs(a - b).max() / np.abs(b).max()
+                self.assertLessEqual(error, tolerance, name)
+
+    def test_examples(self):
+        seen = set()
+        for file, text in examples():
+            name, arguments, outputs = parse(text)
+            with self.subTest(example=name, file=file):
+                self.assertNotIn(name, seen, "two examples of one name")
+                seen.add(name)
+                if any(t.startswith("!") for _, t in arguments) or name == "nn_weight":
+                    continue
+                self.assertIn(name, REFERENCE, "this file has no numpy for the example")
+                rng = np.random.default_rng(len(name))
+                inputs = [make(n, t, name, rng) for n, t in arguments]
+                found = self.call(text, inputs, outputs)
+                exact = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in inputs]
+                self.compare(name, text, found, REFERENCE[name](*exact))
+        self.assertGreater(len(seen), 20)
+
+    def example(self, wanted):
+        for _, text in examples():
+            if parse(text)[0] == wanted:
+                return text
+        self.fail(f"no example {wanted}")
+
+    def test_weights_by_name(self):
+        rng = np.random.default_rng(1)
+        w = rng.standard_normal((48, 32)).astype(np.float32)
+        x = rng.standard_normal((9, 32)).astype(np.float32)
+        with harness.workspace() as work:
+            tensors.write(work / "model.safetensors", {"proj.weight": w})
+            (found,) = self.call(self.example("nn_weight"), [x], 1, "--weights", work)
+        np.testing.assert_allclose(found, x.astype(np.float64) @ w.T, rtol=1e-5, atol=1e-5)
+
+    def test_angles_far_out(self):
+        """Cosines of f32 angles up to the longest context of MiniMax-M1."""
+        positions = np.int32([0, 1, 3, 999, 4095, 65537, 1_000_003, 10_239_999])
+        found = self.call(self.example("nn_rotary_table"), [positions], 2)
+        for a, b in zip(found, table(positions, 1e7, 64)):
+            # A frequency may differ in its last place, and with it the angle.
+            error = np.abs(a - b)
+            bound = 5e-7 + positions[:, None] * 1.3e-7 * 1e7 ** (-np.arange(32) / 32)
+            self.assertTrue((error <= bound).all(), error.max(1))
+            self.assertLess(error[:, 0].max(), 5e-7)  # frequency 1 is exact
+
+    def test_rows(self):
+        """Any number of rows, none among them, gives each row the same bits."""
+        text = self.example("nn_linear")
+        rng = np.random.default_rng(2)
+        x = rng.standard_normal((130, 32)).astype(np.float32)
+        w = rng.standard_normal((48, 32)).astype(np.float32)
+        (whole,) = self.call(text, [x, w], 1)
+        for rows in (1, 2, 7, 8, 9, 63, 64, 65, 129):
+            (part,) = self.call(text, [x[130 - rows :], w], 1)
+            harness.assert_same_bits(self, part, whole[130 - rows :], f"{rows} rows")
+
+    def test_extreme_values(self):
+        """Sigmoid and SiLU at the ends of f32, and at zero."""
+        text = self.example("nn_activation").replace("%y = nn.activation silu %s", "%y = nn.activation silu %x")
+        text = text.replace("@nn_activation", "@silu")
+        x = np.zeros((2, 32), np.float32)
+        x[0, :9] = [0, -0.0, 1e-30, -1e-30, 88, -88, 1e30, -1e30, -104]
+        (found,) = self.call(text, [x], 1)
+        want = np.zeros((2, 32))
+        with np.errstate(over="ignore"):
+            want = reference.silu(x.astype(np.float64))
+        self.assertTrue(np.isfinite(found).all())
+        np.testing.assert_allclose(found, want, rtol=1e-6, atol=1e-37)
+
+
+if __name__ == "__main__":
+    unittest.main()
