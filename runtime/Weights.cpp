@@ -56,6 +56,14 @@ public:
     madvise(base, bytes, MADV_WILLNEED);
     return {};
   }
+  /// Drops whole pages of a range from memory; they are read again if used.
+  void release(uint64_t offset, uint64_t size) const {
+    constexpr uint64_t kPage = 4096;
+    uint64_t begin = (offset + kPage - 1) / kPage * kPage;
+    uint64_t end = (offset + size) / kPage * kPage;
+    if (begin < end)
+      madvise(static_cast<char *>(base) + begin, end - begin, MADV_DONTNEED);
+  }
   const uint8_t *data() const { return static_cast<const uint8_t *>(base); }
   size_t size() const { return bytes; }
 
@@ -214,6 +222,16 @@ private:
   }
 
   Status loadWeight(const hmlt::WeightT &weight, DeviceAddress to) {
+    HAMLET_TRY(packWeight(weight, to));
+    // The pages of the file would otherwise stay beside the packed copy.
+    for (const auto &source : weight.sources) {
+      const auto &tensor = checkpoint.tensors.find(source->tensor)->second;
+      files[tensor.file].release(tensor.offset, tensor.size);
+    }
+    return {};
+  }
+
+  Status packWeight(const hmlt::WeightT &weight, DeviceAddress to) {
     std::vector<SourceData> sources;
     for (const auto &source : weight.sources) {
       const auto &tensor = checkpoint.tensors.find(source->tensor)->second;

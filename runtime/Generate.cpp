@@ -1,0 +1,287 @@
+#include "runtime/Generate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace hamlet::runtime {
+namespace {
+
+/// Memory for logits of one step when every row is wanted.
+constexpr int64_t kLogitsBytes = int64_t(256) << 20;
+constexpr int64_t kStepTokens = 1024; // of a step, if the pieces allow
+
+class Generator {
+public:
+  Generator(LoadedModel &model, const std::vector<Request> &requests,
+            const GenerateOptions &options)
+      : model(model), requests(requests), options(options),
+        answers(requests.size()), done(requests.size()) {}
+
+  Result<GenerateStats> run() {
+    if (requests.empty())
+      return stats;
+    HAMLET_TRY(prepare());
+    while (!active.empty() || nextRequest < requests.size()) {
+      HAMLET_TRY(admit());
+      HAMLET_TRY(step());
+    }
+    stats.prefillRows = executor->prefillRows;
+    stats.decodeRows = executor->decodeRows;
+    stats.deviceBytes = executor->deviceBytes();
+    return stats;
+  }
+
+private:
+  struct Active {
+    size_t request;
+    int sequence;
+    size_t fed = 0;        ///< Tokens of the prompt that are in the cache.
+    int64_t confident = 0; ///< Tokens in a row above the early stop's bound.
+    int32_t last = 0;      ///< The token to feed once the prompt is.
+    bool finished = false;
+  };
+
+  Status prepare() {
+    ExecutorLimits limits;
+    limits.sequences = static_cast<int>(std::min<size_t>(
+        static_cast<size_t>(options.maxBatch), requests.size()));
+    // Pages for the most demanding sequences at once: a sequence that was
+    // admitted never waits for memory.
+    std::vector<int64_t> pages;
+    int64_t longest = 1, prompts = 0;
+    for (const Request &request : requests) {
+      auto prompt = static_cast<int64_t>(request.promptIds.size());
+      int64_t tokens = prompt + request.maxTokens;
+      longest = std::max(longest, tokens);
+      prompts += prompt;
+      pages.push_back((tokens + kPageTokens - 1) / kPageTokens);
+    }
+    std::sort(pages.rbegin(), pages.rend());
+    for (int i = 0; i < limits.sequences; ++i)
+      limits.pages += pages[static_cast<size_t>(i)];
+    limits.context = options.maxContext.value_or(longest);
+    limits.allRows = options.logits != nullptr;
+    budget = std::max(options.prefillChunk, kStepTokens);
+    if (limits.allRows)
+      budget = std::min(
+          budget,
+          std::max<int64_t>(64, kLogitsBytes / (4 * model.file->model->vocab)));
+    limits.stepTokens =
+        std::min(budget, std::max<int64_t>(prompts, limits.sequences));
+    auto made = Executor::make(model, limits);
+    if (made.failed())
+      return made.status();
+    executor = std::move(*made);
+    executor->profile = options.profile;
+    row.resize(static_cast<size_t>(executor->vocabulary()));
+    return {};
+  }
+
+  Status admit() {
+    while (nextRequest < requests.size() &&
+           active.size() < static_cast<size_t>(executor->bounds().sequences)) {
+      Result<int> sequence = executor->open();
+      if (sequence.failed())
+        return sequence.status();
+      active.push_back({nextRequest++, *sequence});
+    }
+    return {};
+  }
+
+  /// The next piece of `sequence` with at most `room` tokens of a prompt, or
+  /// one without tokens.
+  Piece nextPiece(const Active &sequence, int64_t room) const {
+    const Request &request = requests[sequence.request];
+    Piece piece{sequence.sequence, {&sequence.last, 1}, OutputRows::last};
+    if (sequence.fed < request.promptIds.size()) {
+      auto left = static_cast<int64_t>(request.promptIds.size() - sequence.fed);
+      int64_t count = std::min({left, options.prefillChunk, room});
+      piece.tokens = {request.promptIds.data() + sequence.fed,
+                      static_cast<size_t>(count)};
+      if (count < left || !request.maxTokens)
+        piece.rows = OutputRows::none;
+    }
+    if (options.logits)
+      piece.rows = OutputRows::all;
+    return piece;
+  }
+
+  Status step() {
+    std::vector<Piece> pieces;
+    std::vector<Active *> owners;
+    int64_t decoding = 0, prompt = 0;
+    for (const Active &sequence : active)
+      decoding += sequence.fed == requests[sequence.request].promptIds.size();
+    int64_t room = std::max<int64_t>(1, budget - decoding);
+    for (Active &sequence : active) {
+      bool inPrompt =
+          sequence.fed < requests[sequence.request].promptIds.size();
+      if (inPrompt && room == 0)
+        continue;
+      pieces.push_back(nextPiece(sequence, room));
+      owners.push_back(&sequence);
+      if (inPrompt) {
+        auto count = static_cast<int64_t>(pieces.back().tokens.size());
+        room -= count;
+        prompt += count;
+      }
+    }
+    auto begin = std::chrono::steady_clock::now();
+    HAMLET_TRY(executor->step(pieces));
+    HAMLET_TRY(takeLogits(pieces, owners));
+    std::chrono::duration<double> seconds =
+        std::chrono::steady_clock::now() - begin;
+    account(prompt, decoding, seconds.count());
+    return retire();
+  }
+
+  void account(int64_t prompt, int64_t decoding, double seconds) {
+    stats.prefillTokens += prompt;
+    stats.decodeTokens += decoding;
+    double share = double(prompt) / double(prompt + decoding);
+    stats.prefillSeconds += seconds * share;
+    stats.decodeSeconds += seconds * (1 - share);
+  }
+
+  Status takeLogits(const std::vector<Piece> &pieces,
+                    const std::vector<Active *> &owners) {
+    int64_t at = 0; // row
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      Active &owner = *owners[i];
+      const Request &request = requests[owner.request];
+      auto tokens = static_cast<int64_t>(pieces[i].tokens.size());
+      int64_t rows = pieces[i].rows == OutputRows::all    ? tokens
+                     : pieces[i].rows == OutputRows::last ? 1
+                                                          : 0;
+      for (int64_t r = 0; r < rows; ++r) {
+        HAMLET_TRY(executor->copyLogits(at + r, 1, row.data()));
+        if (options.logits)
+          HAMLET_TRY(options.logits->append(owner.request, row.data(), 1));
+      }
+      at += rows;
+      if (owner.fed < request.promptIds.size())
+        owner.fed += static_cast<size_t>(tokens);
+      if (owner.fed < request.promptIds.size())
+        continue;
+      if (request.maxTokens == 0)
+        finish(owner, "length");
+      else
+        HAMLET_TRY(pick(owner)); // the last row is in `row`
+    }
+    return {};
+  }
+
+  Status pick(Active &owner) {
+    const Request &request = requests[owner.request];
+    Answer &answer = answers[owner.request];
+    uint64_t position = request.promptIds.size() + answer.tokens.size();
+    Sampled sampled = sample(row, request.sampling, position);
+    if (sampled.token < 0)
+      return failure("request '", request.id, "', position ", position,
+                     ": the model's logits are not finite");
+    answer.tokens.push_back(sampled.token);
+    answer.logprobs.push_back(sampled.logprob);
+    owner.last = sampled.token;
+    if (options.onToken)
+      options.onToken(owner.request, sampled.token);
+
+    const auto &eos = model.file->model->eos_ids;
+    auto isIn = [&](const std::vector<int64_t> &ids) {
+      return std::find(ids.begin(), ids.end(), sampled.token) != ids.end();
+    };
+    if (request.earlyStop) {
+      bool confident =
+          std::exp(double(sampled.logprob)) > request.earlyStop->probability;
+      owner.confident = confident ? owner.confident + 1 : 0;
+    }
+    if (isIn(request.stopIds) || isIn(eos))
+      finish(owner, "stop");
+    else if (request.earlyStop && owner.confident >= request.earlyStop->count)
+      finish(owner, "early");
+    else if (static_cast<int64_t>(answer.tokens.size()) >= request.maxTokens)
+      finish(owner, "length");
+    return {};
+  }
+
+  void finish(Active &owner, const char *reason) {
+    answers[owner.request].finishReason = reason;
+    done[owner.request] = true;
+    owner.finished = true;
+  }
+
+  Status retire() {
+    for (const Active &sequence : active)
+      if (sequence.finished)
+        executor->close(sequence.sequence);
+    std::erase_if(active, [](const Active &a) { return a.finished; });
+    for (; nextAnswer < requests.size() && done[nextAnswer]; ++nextAnswer) {
+      if (options.onAnswer)
+        HAMLET_TRY(options.onAnswer(nextAnswer, answers[nextAnswer]));
+      answers[nextAnswer] = Answer();
+    }
+    return {};
+  }
+
+  LoadedModel &model;
+  const std::vector<Request> &requests;
+  const GenerateOptions &options;
+  std::unique_ptr<Executor> executor;
+  int64_t budget = 0; ///< Tokens of a step.
+  std::vector<Active> active;
+  size_t nextRequest = 0, nextAnswer = 0;
+  std::vector<Answer> answers;
+  std::vector<bool> done;
+  std::vector<float> row;
+  GenerateStats stats;
+};
+
+} // namespace
+
+Status checkRequest(const Request &request, const hmlt::ModelT &model,
+                    std::optional<int64_t> maxContext) {
+  if (request.promptIds.empty())
+    return failure("'prompt_ids' is empty, expected at least one id");
+  for (int32_t id : request.promptIds)
+    if (id < 0 || id >= model.vocab)
+      return failure("prompt id ", id, " is outside the vocabulary of ",
+                     model.vocab);
+  if (request.maxTokens < 0)
+    return failure("'max_tokens' is ", request.maxTokens,
+                   ", expected at least 0");
+  if (!std::isfinite(request.sampling.temperature) ||
+      request.sampling.temperature < 0)
+    return failure("'temperature' is ", request.sampling.temperature,
+                   ", expected at least 0");
+  if (request.sampling.topK < 0)
+    return failure("'top_k' is ", request.sampling.topK,
+                   ", expected at least 0");
+  if (!(request.sampling.topP > 0) || request.sampling.topP > 1)
+    return failure("'top_p' is ", request.sampling.topP,
+                   ", expected above 0 and at most 1");
+  if (request.earlyStop) {
+    if (request.earlyStop->count < 1)
+      return failure("'early_stop.count' is ", request.earlyStop->count,
+                     ", expected at least 1");
+    if (!(request.earlyStop->probability >= 0) ||
+        request.earlyStop->probability > 1)
+      return failure("'early_stop.probability' is ",
+                     request.earlyStop->probability, ", expected 0 to 1");
+  }
+  auto prompt = static_cast<int64_t>(request.promptIds.size());
+  int64_t context = maxContext.value_or(model.max_positions);
+  if (prompt > context || request.maxTokens > context - prompt)
+    return failure("a prompt of ", prompt, " and ", request.maxTokens,
+                   " tokens more exceed the context of ", context,
+                   maxContext ? " (--max-context)"
+                              : " (the model's max_position_embeddings)");
+  return {};
+}
+
+Result<GenerateStats> generate(LoadedModel &model,
+                               const std::vector<Request> &requests,
+                               const GenerateOptions &options) {
+  return Generator(model, requests, options).run();
+}
+
+} // namespace hamlet::runtime

@@ -1,0 +1,71 @@
+#ifndef HAMLET_RUNTIME_GENERATE_H
+#define HAMLET_RUNTIME_GENERATE_H
+
+#include "runtime/Executor.h"
+#include "runtime/LogitsFile.h"
+#include "runtime/Sampler.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// Ends an answer after `count` tokens in a row whose probability exceeds
+/// `probability`. Source: MiniMax-M1's report, arXiv:2506.13585, on repetition.
+struct EarlyStop {
+  int64_t count = 3000;
+  double probability = 0.99;
+};
+
+struct Request {
+  std::string id;
+  std::vector<int32_t> promptIds;
+  int64_t maxTokens = 16;
+  Sampling sampling;
+  std::vector<int64_t> stopIds;
+  std::optional<EarlyStop> earlyStop;
+};
+
+struct Answer {
+  std::vector<int32_t> tokens;
+  std::vector<float> logprobs;
+  std::string finishReason; ///< "length", "stop" or "early".
+};
+
+struct GenerateOptions {
+  int64_t prefillChunk = 1024;       ///< Longest piece of a prompt in a step.
+  int maxBatch = 16;                 ///< Sequences at once.
+  std::optional<int64_t> maxContext; ///< Default: what the requests need.
+  LogitsFile *logits = nullptr;      ///< Opened; gets every row.
+  /// Each token as it is picked: index of the request, token.
+  std::function<void(size_t, int32_t)> onToken;
+  /// Each answer once it is complete, in the order of the requests.
+  std::function<Status(size_t, const Answer &)> onAnswer;
+  Profile *profile = nullptr;
+};
+
+/// Seconds of a step that holds both kinds of tokens are split between them by
+/// their numbers.
+struct GenerateStats {
+  int64_t prefillTokens = 0, decodeTokens = 0;
+  double prefillSeconds = 0, decodeSeconds = 0;
+  RowCount prefillRows, decodeRows;
+  uint64_t deviceBytes = 0;
+};
+
+/// Checks one request against the model; the message does not name it.
+Status checkRequest(const Request &request, const hmlt::ModelT &model,
+                    std::optional<int64_t> maxContext);
+
+/// Continuous batching: sequences join as others end, prompts are fed in
+/// pieces beside the decoding ones. Requests must have passed `checkRequest`.
+/// A request's tokens depend on nothing but the model and the request.
+Result<GenerateStats> generate(LoadedModel &model,
+                               const std::vector<Request> &requests,
+                               const GenerateOptions &options);
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_GENERATE_H

@@ -1,0 +1,92 @@
+#include "runtime/Sampler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace hamlet::runtime {
+
+std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter,
+                               std::array<uint32_t, 2> key) {
+  constexpr uint64_t kMultiply0 = 0xd2511f53, kMultiply1 = 0xcd9e8d57;
+  constexpr uint32_t kWeyl0 = 0x9e3779b9, kWeyl1 = 0xbb67ae85;
+  for (int round = 0; round < 10; ++round) {
+    uint64_t p0 = kMultiply0 * counter[0], p1 = kMultiply1 * counter[2];
+    counter = {static_cast<uint32_t>(p1 >> 32) ^ counter[1] ^ key[0],
+               static_cast<uint32_t>(p1),
+               static_cast<uint32_t>(p0 >> 32) ^ counter[3] ^ key[1],
+               static_cast<uint32_t>(p0)};
+    key[0] += kWeyl0;
+    key[1] += kWeyl1;
+  }
+  return counter;
+}
+
+double uniformAt(uint64_t seed, uint64_t position) {
+  auto words =
+      philox({static_cast<uint32_t>(position),
+              static_cast<uint32_t>(position >> 32), 0, 0},
+             {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  uint64_t bits = uint64_t(words[0]) << 32 | words[1];
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
+Sampled sample(std::span<const float> logits, const Sampling &options,
+               uint64_t position) {
+  const bool greedy = options.temperature == 0;
+  const double temperature = greedy ? 1 : options.temperature;
+  auto best = static_cast<int32_t>(
+      std::max_element(logits.begin(), logits.end()) - logits.begin());
+  const double top = logits[static_cast<size_t>(best)];
+  double sum = 0;
+  for (float logit : logits)
+    sum += std::exp((logit - top) / temperature);
+  if (!std::isfinite(sum))
+    return {-1, static_cast<float>(sum)};
+  auto answer = [&](int32_t token) {
+    double scaled = (logits[static_cast<size_t>(token)] - top) / temperature;
+    return Sampled{token, static_cast<float>(scaled - std::log(sum))};
+  };
+  if (greedy)
+    return answer(best);
+
+  std::vector<int32_t> order(logits.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    order[i] = static_cast<int32_t>(i);
+  auto before = [&](int32_t a, int32_t b) {
+    float x = logits[static_cast<size_t>(a)],
+          y = logits[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  size_t kept = options.topK > 0
+                    ? std::min(order.size(), static_cast<size_t>(options.topK))
+                    : order.size();
+  if (kept < order.size() || options.topP < 1)
+    std::partial_sort(order.begin(),
+                      order.begin() + static_cast<ptrdiff_t>(kept), order.end(),
+                      before);
+  std::vector<double> weights(kept);
+  double total = 0;
+  for (size_t i = 0; i < kept; ++i) {
+    weights[i] =
+        std::exp((logits[static_cast<size_t>(order[i])] - top) / temperature);
+    total += weights[i];
+  }
+  if (options.topP < 1) {
+    double reached = 0;
+    size_t i = 0;
+    while (i < kept && reached < options.topP * total)
+      reached += weights[i++];
+    kept = std::max<size_t>(i, 1);
+    total = reached;
+  }
+  double target = uniformAt(options.seed, position) * total;
+  for (size_t i = 0; i + 1 < kept; ++i) {
+    target -= weights[i];
+    if (target < 0)
+      return answer(order[i]);
+  }
+  return answer(order[kept - 1]);
+}
+
+} // namespace hamlet::runtime
