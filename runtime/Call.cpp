@@ -1,0 +1,172 @@
+#include "runtime/Call.h"
+
+#include "runtime/Float.h"
+
+#include <cstring>
+
+namespace hamlet::runtime {
+namespace {
+
+using hmlt::DType;
+
+constexpr int64_t kUnknown = -1;
+
+std::string shown(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") +
+            (shape[i] < 0 ? std::string("?") : std::to_string(shape[i]));
+  return text + "]";
+}
+
+/// What a `.npy` holds for a dtype of the function.
+DType outsideType(DType dtype) {
+  return dtype == DType::bf16 ? DType::f32 : dtype;
+}
+
+/// Checks one operand and learns the dynamic dimensions that it fixes.
+Status bindShape(const hmlt::OperandT &operand, const NpyArray &array,
+                 const hmlt::FunctionT &function,
+                 std::vector<int64_t> &extents) {
+  if (array.dtype != outsideType(operand.dtype))
+    return failure("expected ", EnumNameDType(outsideType(operand.dtype)),
+                   ", found ", EnumNameDType(array.dtype));
+  auto wrongShape = [&] {
+    return failure("expected shape ", shown(operand.shape), ", found ",
+                   shown(array.shape));
+  };
+  if (array.shape.size() != operand.shape.size())
+    return wrongShape();
+  for (size_t d = 0; d < array.shape.size(); ++d) {
+    if (operand.shape[d] >= 0) {
+      if (array.shape[d] != operand.shape[d])
+        return wrongShape();
+      continue;
+    }
+    auto index = static_cast<size_t>(operand.extents[d]);
+    int64_t &extent = extents[index];
+    if (extent != kUnknown && extent != array.shape[d])
+      return failure("dimension ", d, " ('", function.extents[index], "') is ",
+                     array.shape[d], ", another operand has ", extent);
+    extent = array.shape[d];
+  }
+  return {};
+}
+
+std::vector<uint8_t> toDevice(const hmlt::OperandT &operand,
+                              const NpyArray &array) {
+  if (operand.dtype != DType::bf16)
+    return array.bytes;
+  std::vector<uint8_t> bytes(array.bytes.size() / 2);
+  for (size_t i = 0; i < bytes.size() / 2; ++i) {
+    float value;
+    std::memcpy(&value, array.bytes.data() + 4 * i, 4);
+    uint16_t rounded = narrowBf16(value);
+    std::memcpy(bytes.data() + 2 * i, &rounded, 2);
+  }
+  return bytes;
+}
+
+void fromDevice(const hmlt::OperandT &result, NpyArray &array) {
+  if (result.dtype != DType::bf16)
+    return;
+  std::vector<uint8_t> bytes(array.bytes.size() * 2);
+  for (size_t i = 0; i < bytes.size() / 4; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, array.bytes.data() + 2 * i, 2);
+    float value = widenBf16(bits);
+    std::memcpy(bytes.data() + 4 * i, &value, 4);
+  }
+  array.bytes = std::move(bytes);
+}
+
+std::string namesOf(const hmlt::ContainerT &file) {
+  std::string names;
+  for (const auto &function : file.functions)
+    names += (names.empty() ? "" : ", ") + function->name;
+  return names.empty() ? "none" : names;
+}
+
+Status allocate(Device &device, uint64_t bytes,
+                std::vector<DeviceMemory> &memory,
+                std::vector<DeviceAddress> &addresses) {
+  constexpr uint64_t kSmallest = 64; // an empty array has an address too
+  auto one = DeviceMemory::allocate(device, std::max(bytes, kSmallest));
+  if (one.failed())
+    return one.status();
+  addresses.push_back(one->address());
+  memory.push_back(std::move(*one));
+  return {};
+}
+
+} // namespace
+
+Result<std::vector<NpyArray>>
+callFunction(LoadedModel &model, const std::string &name,
+             const std::vector<NpyArray> &operands, Profile *profile) {
+  const hmlt::FunctionT *function = nullptr;
+  for (const auto &candidate : model.file->functions)
+    if (candidate->name == name)
+      function = candidate.get();
+  if (!function)
+    return failure("no function '", name,
+                   "'; there are: ", namesOf(*model.file));
+  if (operands.size() != function->operands.size())
+    return failure("function '", name, "' takes ", function->operands.size(),
+                   " operands, ", operands.size(), " were given");
+
+  Quantities quantities;
+  quantities.extents.assign(function->extents.size(), kUnknown);
+  for (size_t i = 0; i < operands.size(); ++i)
+    HAMLET_TRY(bindShape(*function->operands[i], operands[i], *function,
+                         quantities.extents)
+                   .in("operand " + std::to_string(i) + " '" +
+                       function->operands[i]->name + "'"));
+  for (size_t i = 0; i < quantities.extents.size(); ++i)
+    if (quantities.extents[i] == kUnknown)
+      return failure("no operand fixes the dimension '", function->extents[i],
+                     "'");
+  quantities.tokens = quantities.extents.empty() ? 1 : quantities.extents[0];
+
+  Device &device = *model.device;
+  std::vector<DeviceMemory> memory;
+  std::vector<DeviceAddress> operandAddresses, resultAddresses;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    std::vector<uint8_t> bytes = toDevice(*function->operands[i], operands[i]);
+    HAMLET_TRY(allocate(device, bytes.size(), memory, operandAddresses));
+    HAMLET_TRY(
+        device.copyIn(operandAddresses.back(), bytes.data(), bytes.size()));
+  }
+  std::vector<NpyArray> results;
+  for (const auto &result : function->results) {
+    NpyArray &array = results.emplace_back();
+    array.dtype = outsideType(result->dtype);
+    for (size_t d = 0; d < result->shape.size(); ++d)
+      array.shape.push_back(
+          result->shape[d] >= 0
+              ? result->shape[d]
+              : quantities.extents[static_cast<size_t>(result->extents[d])]);
+    array.bytes.resize(
+        static_cast<size_t>(array.elements() * sizeOf(result->dtype)));
+    HAMLET_TRY(allocate(device, array.bytes.size(), memory, resultAddresses));
+    HAMLET_TRY(device.zero(resultAddresses.back(), array.bytes.size()));
+  }
+
+  Bindings bindings;
+  bindings.weights = model.weights.weights;
+  bindings.constants = model.weights.constants;
+  bindings.operands = operandAddresses;
+  bindings.results = resultAddresses;
+  Program program(*model.file, *function, device);
+  HAMLET_TRY(program.run(quantities, bindings, nullptr, profile));
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].bytes.empty())
+      HAMLET_TRY(device.copyOut(results[i].bytes.data(), resultAddresses[i],
+                                results[i].bytes.size()));
+    fromDevice(*function->results[i], results[i]);
+  }
+  HAMLET_TRY(device.synchronize());
+  return results;
+}
+
+} // namespace hamlet::runtime

@@ -1,0 +1,30 @@
+#ifndef HAMLET_RUNTIME_NPY_H
+#define HAMLET_RUNTIME_NPY_H
+
+#include "container/Container.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// An array in C order, little-endian.
+struct NpyArray {
+  hmlt::DType dtype = hmlt::DType::f32; ///< f32, f16, i32, i64 or u8.
+  std::vector<int64_t> shape;
+  std::vector<uint8_t> bytes;
+
+  int64_t elements() const;
+};
+
+/// Reads a `.npy` of version 1 to 3; errors name the file and what was found.
+/// Source of the format: numpy.lib.format.
+Result<NpyArray> readNpy(const std::string &path);
+
+/// Writes version 1.0 under a temporary name, then renames.
+Status writeNpy(const std::string &path, const NpyArray &array);
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_NPY_H

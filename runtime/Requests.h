@@ -1,0 +1,29 @@
+#ifndef HAMLET_RUNTIME_REQUESTS_H
+#define HAMLET_RUNTIME_REQUESTS_H
+
+#include "runtime/Generate.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hamlet::runtime {
+
+/// Reads one request, a JSON object with the keys of the contract (`id`,
+/// `prompt_ids`, ...), absent ones at their defaults. Unknown or repeated keys
+/// and values of another type are errors that name the key.
+Result<Request> parseRequest(std::string_view line);
+
+/// Reads the requests of a JSON-lines file, blank lines apart, and checks each
+/// against the model (`checkRequest`) and for an id of its own; errors name the
+/// file and the line.
+Result<std::vector<Request>> readRequests(const std::string &path,
+                                          const hmlt::ModelT &model,
+                                          std::optional<int64_t> maxContext);
+
+/// One line of JSON with its newline; floats in their shortest exact form.
+std::string answerLine(const Request &request, const Answer &answer);
+
+} // namespace hamlet::runtime
+
+#endif // HAMLET_RUNTIME_REQUESTS_H
