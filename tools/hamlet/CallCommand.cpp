@@ -1,0 +1,107 @@
+#include "tools/hamlet/Commands.h"
+
+#include "container/AtomicFile.h"
+#include "runtime/Call.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+namespace hamlet::tools {
+namespace {
+
+using namespace runtime;
+
+struct CallOptions {
+  std::string file, function, weights, profile;
+  std::string device = "cpu";
+  std::vector<std::string> inputs, outputs;
+  unsigned threads = 0;
+};
+
+Status call(const CallOptions &options) {
+  auto loaded = loadModel(options.file, options.device, options.threads);
+  if (loaded.failed())
+    return loaded.status();
+  LoadedModel &model = **loaded;
+  // Constants are loaded with the weights; a file without weights needs no
+  // folder.
+  if (!model.file->weights.empty() && options.weights.empty())
+    return failure("'", options.file,
+                   "' has weights: name the checkpoint's "
+                   "folder with --weights");
+  auto weights = loadWeights(*model.file, options.weights, *model.device,
+                             *model.pool, nullptr);
+  if (weights.failed())
+    return weights.status();
+  model.weights = std::move(*weights);
+
+  std::vector<NpyArray> operands;
+  for (const std::string &path : options.inputs) {
+    auto array = readNpy(path);
+    if (array.failed())
+      return array.status();
+    operands.push_back(std::move(*array));
+  }
+  Profile profile;
+  auto results = callFunction(model, options.function, operands,
+                              options.profile.empty() ? nullptr : &profile);
+  if (results.failed())
+    return results.status();
+  if (results->size() != options.outputs.size())
+    return failure("function '", options.function, "' has ", results->size(),
+                   " results, ", options.outputs.size(), " outputs were named");
+  for (size_t i = 0; i < results->size(); ++i)
+    HAMLET_TRY(writeNpy(options.outputs[i], (*results)[i]));
+  if (!options.profile.empty())
+    HAMLET_TRY(writeProfile(options.profile, profile, *model.file));
+  return {};
+}
+
+} // namespace
+
+Status writeProfile(const std::string &path, const Profile &profile,
+                    const hmlt::ContainerT &file) {
+  nlohmann::ordered_json events = nlohmann::ordered_json::array();
+  for (const ProfileEvent &event : profile.events) {
+    const auto &kernel = *file.kernels[static_cast<size_t>(event.kernel)];
+    const auto &variant = *kernel.variants[static_cast<size_t>(event.variant)];
+    events.push_back(
+        {{"name", kernel.name},
+         {"cat", kernel.kind},
+         {"ph", "X"},
+         {"pid", 0},
+         {"tid", 0},
+         {"ts", event.start},
+         {"dur", event.duration},
+         {"args", {{"layer", event.layer}, {"rows", variant.rows}}}});
+  }
+  nlohmann::ordered_json trace;
+  trace["traceEvents"] = std::move(events);
+  trace["displayTimeUnit"] = "ms";
+  return writeFileAtomically(path, trace.dump() + "\n");
+}
+
+Action addCallCommand(CLI::App &app) {
+  auto options = std::make_shared<CallOptions>();
+  CallOptions &o = *options;
+  app.add_option("file", o.file, "The container (.hmlt)")->required();
+  app.add_option("--function", o.function, "Its name in the .mlir file")
+      ->required();
+  app.add_option("--input", o.inputs, "An operand (.npy); once for each")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--output", o.outputs, "A result (.npy); once for each")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--weights", o.weights,
+                 "The checkpoint's folder, for functions that name weights");
+  app.add_option("--threads", o.threads,
+                 "Default: HAMLET_THREADS, else the cores")
+      ->check(CLI::Range(1u, 4096u));
+  app.add_option("--device", o.device, "cpu, cuda:N or emulated", true);
+  app.add_option("--profile", o.profile,
+                 "Write a Chrome trace of every kernel (.json)");
+  return [options] { return call(*options); };
+}
+
+} // namespace hamlet::tools

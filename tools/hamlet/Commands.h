@@ -1,0 +1,32 @@
+#ifndef HAMLET_TOOLS_HAMLET_COMMANDS_H
+#define HAMLET_TOOLS_HAMLET_COMMANDS_H
+
+#include "container/Container.h"
+#include "container/Status.h"
+#include "runtime/Program.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace hamlet::tools {
+
+/// A subcommand: its options are registered with the parser, its action is
+/// what runs once the command line is understood.
+using Action = std::function<Status()>;
+
+Action addRunCommand(CLI::App &app);
+Action addCallCommand(CLI::App &app);
+
+/// Everything in the container, as text or JSON (code and constants by size).
+Status inspect(const std::string &path, bool json);
+/// Per kernel the schedule, bytes, FLOPs and why it was fused so, as text.
+Status explain(const std::string &path);
+
+/// Writes a Chrome trace (chrome://tracing, Perfetto) of `profile`.
+Status writeProfile(const std::string &path, const runtime::Profile &profile,
+                    const hmlt::ContainerT &file);
+
+} // namespace hamlet::tools
+
+#endif // HAMLET_TOOLS_HAMLET_COMMANDS_H

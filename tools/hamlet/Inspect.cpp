@@ -1,0 +1,287 @@
+#include "tools/hamlet/Commands.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace hamlet::tools {
+namespace {
+
+using namespace hmlt;
+using Json = nlohmann::ordered_json;
+
+/// Floor of a type's largest name, so that text columns line up.
+std::string human(int64_t bytes) {
+  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = double(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(units); ++unit)
+    value /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof(text), unit ? "%.1f %s" : "%.0f %s", value,
+                units[unit]);
+  return text;
+}
+
+std::string shown(const Expr &expr) {
+  std::string text = EnumNameSymbol(expr.symbol());
+  if (expr.symbol() == Symbol::extent)
+    text += "[" + std::to_string(expr.index()) + "]";
+  if (expr.mul() != 1)
+    text += " * " + std::to_string(expr.mul());
+  if (expr.by_rows())
+    text = "ceil(" + text + " / rows)";
+  else if (expr.div() != 1)
+    text = "ceil(" + text + " / " + std::to_string(expr.div()) + ")";
+  if (expr.symbol() == Symbol::one && !expr.by_rows())
+    text =
+        std::to_string((expr.mul() + expr.div() - 1) / expr.div() + expr.add());
+  else if (expr.add())
+    text += " + " + std::to_string(expr.add());
+  return text;
+}
+
+std::string shown(const ContainerT &file, const FunctionT &function,
+                  const ArgT &arg) {
+  auto i = static_cast<size_t>(arg.index);
+  std::string kind = EnumNameArgKind(arg.kind);
+  switch (arg.kind) {
+  case ArgKind::buffer:
+    return kind + " " + function.buffers[i]->name;
+  case ArgKind::step_input:
+    return kind + " " + EnumNameStepInput(static_cast<StepInput>(arg.index));
+  case ArgKind::weight:
+    return kind + " " + file.weights[i]->name;
+  case ArgKind::constant:
+    return kind + " " + file.constants[i]->name;
+  case ArgKind::cache:
+    return kind + " " + file.caches[i]->name;
+  case ArgKind::operand:
+    return kind + " " + function.operands[i]->name;
+  case ArgKind::result:
+    return kind + " " + function.results[i]->name;
+  case ArgKind::scalar:
+    return kind + " " + shown(*arg.scalar);
+  case ArgKind::float_scalar:
+    return kind + " " + std::to_string(arg.value);
+  }
+  return kind;
+}
+
+Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
+              const FunctionT &function) {
+  Json list = Json::array();
+  for (const auto &operand : operands) {
+    Json shape = Json::array();
+    for (size_t d = 0; d < operand->shape.size(); ++d) {
+      if (operand->shape[d] >= 0)
+        shape.push_back(operand->shape[d]);
+      else
+        shape.push_back(
+            function.extents[static_cast<size_t>(operand->extents[d])]);
+    }
+    list.push_back({{"name", operand->name},
+                    {"dtype", EnumNameDType(operand->dtype)},
+                    {"shape", shape}});
+  }
+  return list;
+}
+
+Json describe(const ContainerT &file, const FunctionT &function) {
+  Json json = {{"name", function.name},
+               {"operands", describe(function.operands, function)},
+               {"results", describe(function.results, function)},
+               {"extents", function.extents},
+               {"arena_slots", function.arena_slots},
+               {"logits_buffer", function.logits_buffer}};
+  Json buffers = Json::array(), launches = Json::array();
+  for (const auto &buffer : function.buffers)
+    buffers.push_back({{"name", buffer->name},
+                       {"dtype", EnumNameDType(buffer->dtype)},
+                       {"bytes", shown(*buffer->bytes)},
+                       {"first", buffer->first},
+                       {"last", buffer->last},
+                       {"arena_slot", buffer->arena_slot},
+                       {"zero_first", buffer->zero_first}});
+  for (const auto &launch : function.launches) {
+    Json grid = Json::array(), args = Json::array();
+    for (const Expr &expr : launch->grid)
+      grid.push_back(shown(expr));
+    for (const auto &arg : launch->args)
+      args.push_back(shown(file, function, *arg));
+    launches.push_back(
+        {{"kernel", file.kernels[static_cast<size_t>(launch->kernel)]->name},
+         {"layer", launch->layer},
+         {"metric", EnumNameRowMetric(launch->metric)},
+         {"row_mul", launch->row_mul},
+         {"row_div", launch->row_div},
+         {"grid", grid},
+         {"args", args}});
+  }
+  json["buffers"] = std::move(buffers);
+  json["launches"] = std::move(launches);
+  return json;
+}
+
+Json describeKernels(const ContainerT &file) {
+  Json list = Json::array();
+  for (const auto &kernel : file.kernels) {
+    Json variants = Json::array();
+    for (const auto &variant : kernel->variants)
+      variants.push_back({{"rows", variant->rows},
+                          {"symbol", variant->symbol},
+                          {"scratch_bytes", variant->scratch_bytes},
+                          {"shared_bytes", variant->shared_bytes},
+                          {"block_threads", variant->block_threads},
+                          {"scratch_bytes_gpu", variant->scratch_bytes_gpu}});
+    list.push_back({{"name", kernel->name},
+                    {"kind", kernel->kind},
+                    {"product", kernel->product},
+                    {"fused", kernel->fused},
+                    {"remarks", kernel->remarks},
+                    {"schedule", kernel->schedule},
+                    {"variants", variants}});
+  }
+  return list;
+}
+
+Json describeWeights(const ContainerT &file) {
+  Json list = Json::array();
+  for (const auto &weight : file.weights) {
+    Json sources = Json::array();
+    for (const auto &source : weight->sources)
+      sources.push_back({{"tensor", source->tensor}, {"shape", source->shape}});
+    Json json = {{"name", weight->name},
+                 {"dtype", EnumNameDType(weight->dtype)},
+                 {"shape", weight->shape},
+                 {"layout", EnumNameLayout(weight->layout)},
+                 {"bytes", packedBytes(*weight)},
+                 {"stack", weight->stack},
+                 {"sources", sources}};
+    if (weight->permute_a)
+      json["permute"] = {weight->permute_a, weight->permute_b,
+                         weight->permute_c};
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json describe(const ContainerT &file) {
+  char hash[17];
+  std::snprintf(hash, sizeof(hash), "%016llx",
+                static_cast<unsigned long long>(file.content_hash));
+  Json json;
+  json["version"] = file.version;
+  json["content_hash"] = hash;
+  const ModelT &model = *file.model;
+  json["model"] = {{"architecture", model.architecture},
+                   {"vocab", model.vocab},
+                   {"hidden", model.hidden},
+                   {"layers", model.layers},
+                   {"max_positions", model.max_positions},
+                   {"eos_ids", model.eos_ids},
+                   {"chunk", model.chunk},
+                   {"dtype", EnumNameDType(model.dtype)},
+                   {"parameters", model.parameters}};
+  if (const ProvenanceT *provenance = file.provenance.get())
+    json["provenance"] = {{"compiler", provenance->compiler},
+                          {"flags", provenance->flags},
+                          {"input_hash", provenance->input_hash},
+                          {"entries", provenance->entries}};
+  Json images = Json::array(), constants = Json::array(),
+       caches = Json::array(), functions = Json::array();
+  for (const auto &image : file.images)
+    images.push_back({{"target", image->target},
+                      {"bytes", image->bytes.size()},
+                      {"cubin_bytes", image->cubin.size()}});
+  for (const auto &constant : file.constants)
+    constants.push_back({{"name", constant->name},
+                         {"dtype", EnumNameDType(constant->dtype)},
+                         {"shape", constant->shape},
+                         {"bytes", constant->bytes.size()}});
+  for (const auto &cache : file.caches)
+    caches.push_back({{"name", cache->name},
+                      {"kind", cache->kind},
+                      {"layer", cache->layer},
+                      {"per", EnumNameCachePer(cache->per)},
+                      {"bytes", cache->bytes}});
+  for (const auto &function : file.functions)
+    functions.push_back(describe(file, *function));
+  json["images"] = std::move(images);
+  json["kernels"] = describeKernels(file);
+  json["functions"] = std::move(functions);
+  json["weights"] = describeWeights(file);
+  json["constants"] = std::move(constants);
+  json["caches"] = std::move(caches);
+  json["remarks"] = file.remarks;
+  return json;
+}
+
+/// One line for a table's row: values only, strings without quotes.
+std::string line(const Json &row) {
+  std::string text;
+  for (const auto &[key, value] : row.items()) {
+    if (value.is_array() && value.empty())
+      continue;
+    text += (text.empty() ? "" : "  ") + key + "=" +
+            (value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
+
+void printText(const Json &json, const ContainerT &file) {
+  int64_t weights = 0, slot = 0, page = 0;
+  for (const auto &weight : file.weights)
+    weights += packedBytes(*weight);
+  for (const auto &cache : file.caches)
+    (cache->per == CachePer::slot ? slot : page) += cache->bytes;
+  std::printf("container version %u, content hash %s\n", file.version,
+              json["content_hash"].get<std::string>().c_str());
+  std::printf("weights %s, per sequence %s, per page of 64 tokens %s\n",
+              human(weights).c_str(), human(slot).c_str(), human(page).c_str());
+  for (const auto &[section, value] : json.items()) {
+    if (section == "version" || section == "content_hash")
+      continue;
+    if (value.is_object()) {
+      std::printf("\n%s\n", section.c_str());
+      for (const auto &[key, item] : value.items())
+        std::printf("  %s: %s\n", key.c_str(),
+                    item.is_string() ? item.get<std::string>().c_str()
+                                     : item.dump().c_str());
+      continue;
+    }
+    std::printf("\n%s (%zu)\n", section.c_str(), value.size());
+    for (const Json &row : value) {
+      if (row.is_string()) {
+        std::printf("  %s\n", row.get<std::string>().c_str());
+        continue;
+      }
+      if (section != "functions") {
+        std::printf("  %s\n", line(row).c_str());
+        continue;
+      }
+      std::printf("  function %s\n", row["name"].get<std::string>().c_str());
+      for (const char *list : {"operands", "results", "buffers", "launches"})
+        for (const Json &item : row[list])
+          std::printf("    %s: %s\n", list, line(item).c_str());
+    }
+  }
+}
+
+} // namespace
+
+Status inspect(const std::string &path, bool asJson) {
+  auto file = readContainer(path);
+  if (file.failed())
+    return file.status();
+  Json json = describe(**file);
+  if (asJson)
+    // Names come from outside and may not be UTF-8.
+    std::printf(
+        "%s\n",
+        json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  else
+    printText(json, **file);
+  return {};
+}
+
+} // namespace hamlet::tools

@@ -1,0 +1,288 @@
+#include "tools/hamlet/Commands.h"
+
+#include "container/AtomicFile.h"
+#include "runtime/Requests.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace hamlet::tools {
+namespace {
+
+using namespace runtime;
+using Clock = std::chrono::steady_clock;
+
+struct RunOptions {
+  std::string file, weights, batch, output, logits, stats, profile;
+  std::string device = "cpu";
+  std::vector<int64_t> promptIds;
+  Request prompt; // what --prompt-ids and its options describe
+  EarlyStop earlyStop;
+  int64_t prefillChunk = GenerateOptions().prefillChunk;
+  int maxBatch = GenerateOptions().maxBatch;
+  int64_t maxContext = 0;
+  unsigned threads = 0;
+  CLI::Option *hasPrompt = nullptr, *hasEarlyCount = nullptr,
+              *hasEarlyProbability = nullptr, *hasMaxContext = nullptr;
+};
+
+double secondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// A bar on standard error while weights load, if that is a terminal.
+class ProgressBar {
+public:
+  ProgressBar() : shown(isatty(STDERR_FILENO)) {}
+  ~ProgressBar() { clear(); }
+  void update(uint64_t done, uint64_t total) {
+    constexpr auto kPeriod = std::chrono::milliseconds(50);
+    auto now = Clock::now();
+    if (!shown || !total || (now - last < kPeriod && done < total))
+      return;
+    last = now;
+    constexpr int kWidth = 40;
+    int filled = static_cast<int>(double(done) / double(total) * kWidth);
+    std::fprintf(stderr, "\rweights [%-*.*s] %3d%%", kWidth, filled,
+                 "########################################",
+                 static_cast<int>(100.0 * double(done) / double(total)));
+    std::fflush(stderr);
+    drawn = true;
+  }
+  void clear() {
+    if (drawn)
+      std::fprintf(stderr, "\r\033[K");
+    drawn = false;
+  }
+
+private:
+  bool shown, drawn = false;
+  Clock::time_point last;
+};
+
+Status reportUnused(const std::vector<std::string> &unused) {
+  if (unused.empty())
+    return {};
+  constexpr size_t kShown = 10;
+  std::string names;
+  for (size_t i = 0; i < unused.size() && i < kShown; ++i)
+    names += (i ? ", " : "") + unused[i];
+  std::fprintf(
+      stderr, "hamlet: %zu tensors that the model does not use: %s%s\n",
+      unused.size(), names.c_str(), unused.size() > kShown ? ", ..." : "");
+  return {};
+}
+
+Result<std::vector<Request>> collectRequests(const RunOptions &options,
+                                             const hmlt::ModelT &model) {
+  std::optional<int64_t> context;
+  if (*options.hasMaxContext) {
+    context = options.maxContext;
+    if (*context > model.max_positions)
+      return failure("--max-context is ", *context, ", the model has ",
+                     model.max_positions, " positions");
+  }
+  if (!options.batch.empty())
+    return readRequests(options.batch, model, context);
+  Request request = options.prompt;
+  request.id = "prompt";
+  for (int64_t id : options.promptIds) {
+    if (id < 0 || id >= model.vocab)
+      return failure("prompt id ", id, " is outside the vocabulary of ",
+                     model.vocab);
+    request.promptIds.push_back(static_cast<int32_t>(id));
+  }
+  if (*options.hasEarlyCount || *options.hasEarlyProbability)
+    request.earlyStop = options.earlyStop;
+  HAMLET_TRY(checkRequest(request, model, context));
+  return std::vector<Request>{std::move(request)};
+}
+
+double rate(int64_t tokens, double seconds) {
+  return seconds > 0 ? double(tokens) / seconds : 0;
+}
+
+Status writeStats(const std::string &path, double loadSeconds,
+                  const GenerateStats &stats, const Device &device) {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  nlohmann::ordered_json json;
+  json["load_seconds"] = loadSeconds;
+  json["prefill_tokens"] = stats.prefillTokens;
+  json["prefill_seconds"] = stats.prefillSeconds;
+  json["prefill_tokens_per_second"] =
+      rate(stats.prefillTokens, stats.prefillSeconds);
+  json["decode_tokens"] = stats.decodeTokens;
+  json["decode_seconds"] = stats.decodeSeconds;
+  json["decode_tokens_per_second"] =
+      rate(stats.decodeTokens, stats.decodeSeconds);
+  json["peak_bytes"] = uint64_t(usage.ru_maxrss) * 1024; // from KiB
+  json["device_bytes"] = stats.deviceBytes;
+  json["rows_per_launch"] = {{"prefill", stats.prefillRows.mean()},
+                             {"decode", stats.decodeRows.mean()}};
+  json["device"] = device.describe();
+  return writeFileAtomically(path, json.dump(2) + "\n");
+}
+
+void printRates(const GenerateStats &stats) {
+  std::fprintf(stderr,
+               "prefill %lld tokens, %.1f tokens/s; decode %lld tokens, %.1f "
+               "tokens/s\n",
+               static_cast<long long>(stats.prefillTokens),
+               rate(stats.prefillTokens, stats.prefillSeconds),
+               static_cast<long long>(stats.decodeTokens),
+               rate(stats.decodeTokens, stats.decodeSeconds));
+}
+
+Status run(const RunOptions &options) {
+  auto begin = Clock::now();
+  auto loaded = loadModel(options.file, options.device, options.threads);
+  if (loaded.failed())
+    return loaded.status();
+  LoadedModel &model = **loaded;
+  // Before the weights: a bad request should not wait for them.
+  auto requests = collectRequests(options, *model.file->model);
+  if (requests.failed())
+    return requests.status();
+
+  GenerateOptions generation;
+  AtomicFile output;
+  if (!options.output.empty())
+    HAMLET_TRY(output.open(options.output));
+  LogitsFile logits;
+  if (!options.logits.empty()) {
+    std::vector<LogitsFile::Entry> entries;
+    for (const Request &request : *requests)
+      entries.push_back(
+          {request.id, static_cast<int64_t>(request.promptIds.size()) +
+                           std::max<int64_t>(0, request.maxTokens - 1)});
+    HAMLET_TRY(logits.open(options.logits, entries, model.file->model->vocab));
+    generation.logits = &logits;
+  }
+
+  {
+    ProgressBar bar;
+    auto weights = loadWeights(
+        *model.file, options.weights, *model.device, *model.pool,
+        [&](uint64_t done, uint64_t total) { bar.update(done, total); });
+    if (weights.failed())
+      return weights.status();
+    model.weights = std::move(*weights);
+  }
+  double loadSeconds = secondsSince(begin);
+  HAMLET_TRY(reportUnused(model.weights.unused));
+
+  bool stream = options.batch.empty();
+  bool first = true;
+  generation.prefillChunk = options.prefillChunk;
+  generation.maxBatch = options.maxBatch;
+  if (*options.hasMaxContext)
+    generation.maxContext = options.maxContext;
+  generation.onToken = [&](size_t, int32_t token) {
+    if (!stream)
+      return;
+    std::printf(first ? "%d" : " %d", token);
+    std::fflush(stdout);
+    first = false;
+  };
+  std::string reason;
+  generation.onAnswer = [&](size_t index, const Answer &answer) -> Status {
+    reason = answer.finishReason;
+    if (options.output.empty())
+      return {};
+    return output.write(answerLine((*requests)[index], answer));
+  };
+  Profile profile;
+  if (!options.profile.empty())
+    generation.profile = &profile;
+
+  auto stats = generate(model, *requests, generation);
+  if (stream && !first)
+    std::printf("\n");
+  if (stats.failed())
+    return stats.status();
+  if (!options.logits.empty())
+    HAMLET_TRY(logits.finish());
+  if (!options.output.empty())
+    HAMLET_TRY(output.commit());
+  if (!options.stats.empty())
+    HAMLET_TRY(writeStats(options.stats, loadSeconds, *stats, *model.device));
+  if (!options.profile.empty())
+    HAMLET_TRY(writeProfile(options.profile, profile, *model.file));
+  if (stream)
+    std::fprintf(stderr, "finished: %s\n", reason.c_str());
+  printRates(*stats);
+  return {};
+}
+
+} // namespace
+
+Action addRunCommand(CLI::App &app) {
+  auto options = std::make_shared<RunOptions>();
+  RunOptions &o = *options;
+  app.add_option("file", o.file, "The container (.hmlt)")->required();
+  app.add_option("--weights", o.weights, "The checkpoint's folder")->required();
+  o.hasPrompt = app.add_option("--prompt-ids", o.promptIds,
+                               "Token ids of one prompt, separated by commas")
+                    ->delimiter(',');
+  CLI::Option *batch =
+      app.add_option("--batch", o.batch, "Requests, one JSON object a line");
+  CLI::Option *output =
+      app.add_option("--output", o.output, "Answers, one JSON object a line");
+  batch->needs(output);
+  batch->excludes(o.hasPrompt);
+
+  std::vector<CLI::Option *> single = {
+      app.add_option("--max-tokens", o.prompt.maxTokens,
+                     "Tokens to generate; 0 evaluates the prompt only",
+                     /*defaulted=*/true),
+      app.add_option("--temperature", o.prompt.sampling.temperature,
+                     "0: the largest logit", true),
+      app.add_option("--top-k", o.prompt.sampling.topK, "0: off", true),
+      app.add_option("--top-p", o.prompt.sampling.topP, "1: off", true),
+      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers",
+                     true),
+      app.add_option("--stop-ids", o.prompt.stopIds,
+                     "Ids that end the answer, separated by commas")
+          ->delimiter(','),
+      o.hasEarlyCount = app.add_option("--early-stop-count", o.earlyStop.count,
+                                       "Stop after so many confident tokens in "
+                                       "a row"),
+      o.hasEarlyProbability =
+          app.add_option("--early-stop-probability", o.earlyStop.probability,
+                         "A token above this probability is confident"),
+  };
+  for (CLI::Option *option : single)
+    option->excludes(batch);
+
+  app.add_option("--dump-logits", o.logits,
+                 "Write the logits of every position (.safetensors)");
+  app.add_option("--prefill-chunk", o.prefillChunk,
+                 "Longest piece of a prompt in one step", true)
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-batch", o.maxBatch, "Sequences at once", true)
+      ->check(CLI::Range(1, 65536));
+  o.hasMaxContext =
+      app.add_option("--max-context", o.maxContext,
+                     "Longest prompt with its answer; default: what the "
+                     "requests need")
+          ->check(CLI::PositiveNumber);
+  app.add_option("--threads", o.threads,
+                 "Default: HAMLET_THREADS, else the cores")
+      ->check(CLI::Range(1u, 4096u));
+  app.add_option("--device", o.device, "cpu, cuda:N or emulated", true);
+  app.add_option("--stats", o.stats, "Write timings and counts (.json)");
+  app.add_option("--profile", o.profile,
+                 "Write a Chrome trace of every kernel (.json)");
+  app.callback([options] {
+    if (!*options->hasPrompt && options->batch.empty())
+      throw CLI::RequiredError("--prompt-ids or --batch");
+  });
+  return [options] { return run(*options); };
+}
+
+} // namespace hamlet::tools

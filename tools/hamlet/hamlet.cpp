@@ -1,0 +1,81 @@
+// The command `hamlet`. Exit status: 0 done, 1 bad input or a failed run, 2
+// wrong usage.
+#include "tools/hamlet/Commands.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+/// Replaces this process by the compiler, which stands beside this program.
+int startCompiler(char **argv) {
+  std::error_code error;
+  std::filesystem::path self =
+      std::filesystem::read_symlink("/proc/self/exe", error);
+  std::string compiler = (self.parent_path() / "hamlet-compiler").string();
+  std::vector<char *> arguments{compiler.data()};
+  for (char **argument = argv + 1; *argument; ++argument)
+    arguments.push_back(*argument);
+  arguments.push_back(nullptr);
+  execv(compiler.c_str(), arguments.data());
+  std::fprintf(stderr,
+               "hamlet: cannot start the compiler '%s': %s; '%s' needs it, "
+               "running a container does not\n",
+               compiler.c_str(), std::strerror(errno), argv[1]);
+  return kFailed;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  using namespace hamlet;
+  if (argc > 1 &&
+      (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
+    return startCompiler(argv);
+
+  CLI::App app("Compiles hybrid-attention mixture-of-experts models and runs "
+               "what was compiled.",
+               "hamlet");
+  app.require_subcommand(1);
+  app.add_subcommand("compile", "Compile a checkpoint, a config.json or a "
+                                ".mlir file to a container");
+  app.add_subcommand("plan", "Memory and work per rank of a configuration");
+  tools::Action run = tools::addRunCommand(
+      *app.add_subcommand("run", "Generate with a compiled model"));
+  tools::Action call = tools::addCallCommand(
+      *app.add_subcommand("call", "Run one function of a compiled .mlir file"));
+
+  std::string path;
+  bool json = false;
+  CLI::App *inspect =
+      app.add_subcommand("inspect", "Print everything in a container");
+  inspect->add_option("file", path, "The container")->required();
+  inspect->add_flag("--json", json, "As JSON");
+  CLI::App *explain = app.add_subcommand(
+      "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so");
+  explain->add_option("file", path, "The container")->required();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : kWrongUsage;
+  }
+
+  Status status = app.got_subcommand("run")       ? run()
+                  : app.got_subcommand("call")    ? call()
+                  : app.got_subcommand("inspect") ? tools::inspect(path, json)
+                                                  : tools::explain(path);
+  if (std::fflush(stdout) && status.ok())
+    status = failure("cannot write to standard output: ", std::strerror(errno));
+  if (status.ok())
+    return 0;
+  std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());
+  return kFailed;
+}
