@@ -84,6 +84,7 @@ Status writeProfile(const std::string &path, const Profile &profile,
 Action addCallCommand(CLI::App &app) {
   auto options = std::make_shared<CallOptions>();
   CallOptions &o = *options;
+  app.option_defaults()->always_capture_default();
   app.add_option("file", o.file, "The container (.hmlt)")->required();
   app.add_option("--function", o.function, "Its name in the .mlir file")
       ->required();
@@ -98,7 +99,7 @@ Action addCallCommand(CLI::App &app) {
   app.add_option("--threads", o.threads,
                  "Default: HAMLET_THREADS, else the cores")
       ->check(CLI::Range(1u, 4096u));
-  app.add_option("--device", o.device, "cpu, cuda:N or emulated", true);
+  app.add_option("--device", o.device, "cpu, cuda:N or emulated");
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
   return [options] { return call(*options); };

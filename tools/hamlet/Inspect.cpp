@@ -9,7 +9,6 @@ namespace {
 using namespace hmlt;
 using Json = nlohmann::ordered_json;
 
-/// Floor of a type's largest name, so that text columns line up.
 std::string human(int64_t bytes) {
   const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = double(bytes);
@@ -216,16 +215,21 @@ Json describe(const ContainerT &file) {
   return json;
 }
 
+/// Names come from outside and may not be UTF-8, which `dump` alone rejects.
+std::string text(const Json &json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 /// One line for a table's row: values only, strings without quotes.
 std::string line(const Json &row) {
-  std::string text;
+  std::string out;
   for (const auto &[key, value] : row.items()) {
     if (value.is_array() && value.empty())
       continue;
-    text += (text.empty() ? "" : "  ") + key + "=" +
-            (value.is_string() ? value.get<std::string>() : value.dump());
+    out += (out.empty() ? "" : "  ") + key + "=" +
+           (value.is_string() ? value.get<std::string>() : text(value));
   }
-  return text;
+  return out;
 }
 
 void printText(const Json &json, const ContainerT &file) {
@@ -246,7 +250,7 @@ void printText(const Json &json, const ContainerT &file) {
       for (const auto &[key, item] : value.items())
         std::printf("  %s: %s\n", key.c_str(),
                     item.is_string() ? item.get<std::string>().c_str()
-                                     : item.dump().c_str());
+                                     : text(item).c_str());
       continue;
     }
     std::printf("\n%s (%zu)\n", section.c_str(), value.size());

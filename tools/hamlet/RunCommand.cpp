@@ -224,6 +224,7 @@ Status run(const RunOptions &options) {
 Action addRunCommand(CLI::App &app) {
   auto options = std::make_shared<RunOptions>();
   RunOptions &o = *options;
+  app.option_defaults()->always_capture_default();
   app.add_option("file", o.file, "The container (.hmlt)")->required();
   app.add_option("--weights", o.weights, "The checkpoint's folder")->required();
   o.hasPrompt = app.add_option("--prompt-ids", o.promptIds,
@@ -238,14 +239,12 @@ Action addRunCommand(CLI::App &app) {
 
   std::vector<CLI::Option *> single = {
       app.add_option("--max-tokens", o.prompt.maxTokens,
-                     "Tokens to generate; 0 evaluates the prompt only",
-                     /*defaulted=*/true),
+                     "Tokens to generate; 0 evaluates the prompt only"),
       app.add_option("--temperature", o.prompt.sampling.temperature,
-                     "0: the largest logit", true),
-      app.add_option("--top-k", o.prompt.sampling.topK, "0: off", true),
-      app.add_option("--top-p", o.prompt.sampling.topP, "1: off", true),
-      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers",
-                     true),
+                     "0: the largest logit"),
+      app.add_option("--top-k", o.prompt.sampling.topK, "0: off"),
+      app.add_option("--top-p", o.prompt.sampling.topP, "1: off"),
+      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers"),
       app.add_option("--stop-ids", o.prompt.stopIds,
                      "Ids that end the answer, separated by commas")
           ->delimiter(','),
@@ -262,9 +261,9 @@ Action addRunCommand(CLI::App &app) {
   app.add_option("--dump-logits", o.logits,
                  "Write the logits of every position (.safetensors)");
   app.add_option("--prefill-chunk", o.prefillChunk,
-                 "Longest piece of a prompt in one step", true)
+                 "Longest piece of a prompt in one step")
       ->check(CLI::PositiveNumber);
-  app.add_option("--max-batch", o.maxBatch, "Sequences at once", true)
+  app.add_option("--max-batch", o.maxBatch, "Sequences at once")
       ->check(CLI::Range(1, 65536));
   o.hasMaxContext =
       app.add_option("--max-context", o.maxContext,
@@ -274,7 +273,7 @@ Action addRunCommand(CLI::App &app) {
   app.add_option("--threads", o.threads,
                  "Default: HAMLET_THREADS, else the cores")
       ->check(CLI::Range(1u, 4096u));
-  app.add_option("--device", o.device, "cpu, cuda:N or emulated", true);
+  app.add_option("--device", o.device, "cpu, cuda:N or emulated");
   app.add_option("--stats", o.stats, "Write timings and counts (.json)");
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
