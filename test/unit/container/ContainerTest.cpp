@@ -1,0 +1,171 @@
+#include "container/Container.h"
+#include "test/unit/runtime/ToyModel.h"
+
+#include <fstream>
+#include <functional>
+#include <gtest/gtest.h>
+#include <random>
+
+namespace {
+
+using namespace hamlet;
+using namespace hamlet::hmlt;
+
+std::vector<uint8_t> toyBytes() {
+  ContainerT file = test::toyContainer();
+  for (auto &image : file.images) // small, so that every bit can be tried
+    image->bytes.resize(64);
+  auto bytes = serializeContainer(file);
+  EXPECT_TRUE(bytes.ok()) << bytes.message();
+  return *bytes;
+}
+
+TEST(Container, GoesThereAndBackWithTheSameBytes) {
+  ContainerT file = test::toyContainer();
+  auto first = serializeContainer(file);
+  ASSERT_TRUE(first.ok()) << first.message();
+  auto read = parseContainer(*first);
+  ASSERT_TRUE(read.ok()) << read.message();
+  EXPECT_EQ((*read)->functions[0]->launches.size(), 6u);
+  auto second = serializeContainer(**read);
+  ASSERT_TRUE(second.ok()) << second.message();
+  EXPECT_EQ(*first, *second);
+}
+
+TEST(Container, EveryFlippedBitIsNoticed) {
+  std::vector<uint8_t> bytes = toyBytes();
+  ASSERT_TRUE(parseContainer(bytes).ok());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    auto bit = static_cast<uint8_t>(1 << (i * 5 % 8));
+    bytes[i] ^= bit;
+    ASSERT_TRUE(parseContainer(bytes).failed()) << "byte " << i;
+    bytes[i] ^= bit;
+  }
+}
+
+TEST(Container, TruncatedFilesAreNoticed) {
+  std::vector<uint8_t> bytes = toyBytes();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    ASSERT_TRUE(parseContainer({bytes.data(), size}).failed()) << size;
+}
+
+// Bytes that no hash vouches for: the structure alone must hold.
+TEST(Container, NoiseDoesNotCrash) {
+  std::vector<uint8_t> bytes = toyBytes();
+  std::mt19937 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<uint8_t> noisy = bytes;
+    for (int i = 0; i < 8; ++i)
+      noisy[random() % noisy.size()] = static_cast<uint8_t>(random());
+    flatbuffers::Verifier verifier(noisy.data(), noisy.size());
+    if (VerifyContainerBuffer(verifier)) {
+      std::unique_ptr<ContainerT> file(GetContainer(noisy.data())->UnPack());
+      (void)verifyContainer(*file).ok();
+    }
+    EXPECT_TRUE(parseContainer(noisy).failed() || noisy == bytes);
+  }
+}
+
+TEST(Container, FilesAreNamedInErrors) {
+  test::TemporaryFolder folder;
+  std::string path = folder / "x.hmlt";
+  EXPECT_EQ(readContainer(path).message(),
+            "cannot open '" + path + "': No such file or directory");
+  std::ofstream(path) << "GARBAGEGARBAGEGARBAGE";
+  EXPECT_EQ(readContainer(path).message(),
+            "'" + path +
+                "': not a Hamlet container: the identifier 'HMLT' is missing");
+  std::ofstream(path, std::ios::trunc) << "";
+  EXPECT_EQ(readContainer(path).message(),
+            "'" + path + "': not a Hamlet container: 0 bytes");
+  EXPECT_EQ(readContainer(folder / "").message(),
+            "cannot read '" + (folder / "") + "': not a regular file");
+}
+
+struct Damage {
+  const char *expected; // part of the message
+  std::function<void(ContainerT &)> make;
+};
+
+TEST(Container, SemanticErrorsSayWhere) {
+  const Damage kDamages[] = {
+      {"kernel 'scan' stands there twice",
+       [](ContainerT &f) { f.kernels[0]->name = "scan"; }},
+      {"kernel 0 'embed': variant 1 works on 1 rows, expected more than 1",
+       [](ContainerT &f) { f.kernels[0]->variants[1]->rows = 1; }},
+      {"function 'step': launch 0: kernel index 7 is out of range, there are 7",
+       [](ContainerT &f) { f.functions[0]->launches[0]->kernel = 7; }},
+      {"function 'step': launch 1: argument 0: buffer index -1",
+       [](ContainerT &f) { f.functions[0]->launches[1]->args[0]->index = -1; }},
+      {"lives over launches 2 to 5 only",
+       [](ContainerT &f) { f.functions[0]->launches[0]->args[2]->index = 1; }},
+      {"live at once in arena slot 0",
+       [](ContainerT &f) { f.functions[0]->buffers[1]->arena_slot = 0; }},
+      {"overwrites the logits",
+       [](ContainerT &f) {
+         f.functions[0]->buffers[2]->first = 4;
+         f.functions[0]->buffers[2]->last = 4;
+         f.functions[0]->buffers[1]->first = 5;
+         f.functions[0]->buffers[1]->arena_slot = 2;
+         f.functions[0]->launches[2]->args[1]->index = 0;
+         f.functions[0]->launches[3]->args[2]->index = 0;
+         f.functions[0]->launches[4]->args[2]->index = 0;
+         f.functions[0]->buffers[0]->last = 4;
+         f.functions[0]->launches[5]->args[3]->index = 1;
+       }},
+      {"expression * -4",
+       [](ContainerT &f) {
+         f.functions[0]->launches[0]->grid[0] =
+             Expr(Symbol::tokens, false, 0, -4, 1, 0);
+       }},
+      {"unknown symbol 99",
+       [](ContainerT &f) {
+         f.functions[0]->launches[0]->grid[0] =
+             Expr(static_cast<Symbol>(99), false, 0, 1, 1, 0);
+       }},
+      {"symbol 'tokens' is known in a step only",
+       [](ContainerT &f) {
+         f.functions[1]->launches[0]->grid[0] =
+             Expr(Symbol::tokens, false, 0, 1, 1, 0);
+       }},
+      {"extent index 5",
+       [](ContainerT &f) { f.functions[1]->operands[0]->extents[0] = 5; }},
+      {"shape [37, 0] has a dimension below 1",
+       [](ContainerT &f) { f.weights[0]->shape = {37, 0}; }},
+      {"has 259 elements, the sources have 222",
+       [](ContainerT &f) { f.weights[0]->shape = {37, 7}; }},
+      {"has too many elements",
+       [](ContainerT &f) { f.weights[0]->shape = {1ll << 40, 1ll << 40}; }},
+      {"permutation [5, 2, 3] of 37 rows",
+       [](ContainerT &f) {
+         f.weights[0]->permute_a = 5;
+         f.weights[0]->permute_b = 2;
+         f.weights[0]->permute_c = 3;
+       }},
+      {"constant 0 'seven' has 4 bytes, shape [2] needs 8",
+       [](ContainerT &f) { f.constants[0]->shape = {2}; }},
+      {"cache 0 'state' takes 0 bytes",
+       [](ContainerT &f) { f.caches[0]->bytes = 0; }},
+      {"there are 7 kernels and no image",
+       [](ContainerT &f) { f.images.clear(); }},
+      {"is not an ELF shared object",
+       [](ContainerT &f) { f.images[0]->bytes.assign(100, 1); }},
+      {"the model's section is missing",
+       [](ContainerT &f) { f.model.reset(); }},
+      {"model: vocabulary of 0", [](ContainerT &f) { f.model->vocab = 0; }},
+      {"logits must take vocab * 4",
+       [](ContainerT &f) { f.functions[0]->logits_buffer = 0; }},
+      {"launch 3 is null",
+       [](ContainerT &f) { f.functions[0]->launches[3].reset(); }},
+  };
+  for (const Damage &damage : kDamages) {
+    ContainerT file = test::toyContainer();
+    ASSERT_TRUE(verifyContainer(file).ok()) << verifyContainer(file).message();
+    damage.make(file);
+    Status status = verifyContainer(file);
+    EXPECT_NE(status.message().find(damage.expected), std::string::npos)
+        << "expected: " << damage.expected << "\nfound: " << status.message();
+  }
+}
+
+} // namespace

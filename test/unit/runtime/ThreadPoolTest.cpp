@@ -1,0 +1,57 @@
+#include "runtime/ThreadPool.h"
+
+#include <gtest/gtest.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using hamlet::runtime::ThreadPool;
+
+TEST(ThreadPool, EveryIndexOnce) {
+  for (unsigned threads : {1u, 2u, 5u}) {
+    ThreadPool pool(threads);
+    for (int64_t count = 0; count < 200; ++count)
+      for (int64_t grain : {1, 3, 64}) {
+        std::vector<std::atomic<int>> hits(static_cast<size_t>(count));
+        pool.forEach(count, grain,
+                     [&](int64_t begin, int64_t end, unsigned thread) {
+                       EXPECT_LT(thread, threads);
+                       EXPECT_LE(end - begin, grain);
+                       for (int64_t i = begin; i < end; ++i)
+                         ++hits[static_cast<size_t>(i)];
+                     });
+        for (auto &hit : hits)
+          ASSERT_EQ(hit.load(), 1);
+      }
+  }
+}
+
+TEST(ThreadPool, SleepsAndWakes) {
+  ThreadPool pool(3);
+  std::atomic<int> sum = 0;
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    pool.forEach(10, 1, [&](int64_t, int64_t, unsigned) { ++sum; });
+  }
+  EXPECT_EQ(sum.load(), 50);
+}
+
+#if defined(__x86_64__)
+TEST(ThreadPool, KernelsSeeTheDefaultFloatMode) {
+  unsigned saved = _mm_getcsr();
+  _mm_setcsr(saved | 0x8040); // flush to zero, denormals are zero
+  ThreadPool pool(2);
+  std::atomic<int> wrong = 0;
+  pool.forEach(64, 1, [&](int64_t, int64_t, unsigned) {
+    if ((_mm_getcsr() & 0xffc0u) != 0x1f80)
+      ++wrong;
+  });
+  EXPECT_EQ(_mm_getcsr() & 0x8040u, 0x8040u) << "the caller's mode comes back";
+  _mm_setcsr(saved);
+  EXPECT_EQ(wrong.load(), 0);
+}
+#endif
+
+} // namespace
