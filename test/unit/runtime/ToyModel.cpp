@@ -1,5 +1,7 @@
 #include "test/unit/runtime/ToyModel.h"
 
+#include "container/AtomicFile.h"
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -219,7 +221,7 @@ std::string TemporaryFolder::operator/(const std::string &name) const {
   return path + "/" + name;
 }
 
-void writeToyWeights(const TemporaryFolder &folder) {
+Status writeToyWeights(const std::string &folder) {
   std::string header = "{", data;
   for (const char *name : {"embed", "head", "unused"}) {
     std::vector<float> tensor = toyTensor(name);
@@ -234,9 +236,9 @@ void writeToyWeights(const TemporaryFolder &folder) {
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   uint64_t length = header.size();
-  std::ofstream out(folder / "model.safetensors", std::ios::binary);
-  out.write(reinterpret_cast<const char *>(&length), sizeof(length));
-  out << header << data;
+  std::string file(reinterpret_cast<const char *>(&length), sizeof(length));
+  return writeFileAtomically(folder + "/model.safetensors",
+                             file + header + data);
 }
 
 std::vector<float> toyLogits(const std::vector<int32_t> &ids) {
@@ -271,9 +273,10 @@ std::vector<float> toyLogits(const std::vector<int32_t> &ids) {
 ToyFiles::ToyFiles() : container(folder / "toy.hmlt") {
   ContainerT file = toyContainer();
   Status status = writeContainer(file, container);
+  if (status.ok())
+    status = writeToyWeights(folder / "");
   if (status.failed())
     throw std::runtime_error(status.message());
-  writeToyWeights(folder);
 }
 
 } // namespace hamlet::test

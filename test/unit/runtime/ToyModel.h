@@ -31,7 +31,7 @@ private:
 };
 
 /// Writes `model.safetensors` with the toy's tensors and one unused.
-void writeToyWeights(const TemporaryFolder &folder);
+Status writeToyWeights(const std::string &folder);
 
 /// Logits [tokens, kVocab] of one sequence in plain loops.
 std::vector<float> toyLogits(const std::vector<int32_t> &ids);

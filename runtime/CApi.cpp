@@ -1,0 +1,153 @@
+#include "runtime/hamlet.h"
+
+#include "runtime/Executor.h"
+
+#include <new>
+
+using namespace hamlet;
+using namespace hamlet::runtime;
+
+struct hamlet_status {
+  std::string message;
+};
+struct hamlet_model {
+  std::unique_ptr<LoadedModel> loaded;
+};
+struct hamlet_session {
+  std::unique_ptr<Executor> executor;
+};
+
+namespace {
+
+hamlet_status *toC(const Status &status) {
+  return status.ok() ? nullptr : new hamlet_status{status.message()};
+}
+
+/// Runs `body`, which returns a Status; exceptions do not cross into C.
+template <typename Body> hamlet_status *guarded(Body body) {
+  try {
+    return toC(body());
+  } catch (const std::exception &error) {
+    return new hamlet_status{error.what()};
+  }
+}
+
+} // namespace
+
+const char *hamlet_status_message(const hamlet_status *status) {
+  return status ? status->message.c_str() : "";
+}
+void hamlet_status_free(hamlet_status *status) { delete status; }
+
+hamlet_status *hamlet_model_load(const char *path, const char *weights,
+                                 const char *device, unsigned threads,
+                                 hamlet_model **model) {
+  return guarded([&]() -> Status {
+    if (!path || !weights || !device || !model)
+      return failure("hamlet_model_load: an argument is NULL");
+    auto loaded = loadModel(path, device, threads);
+    if (loaded.failed())
+      return loaded.status();
+    LoadedModel &made = **loaded;
+    auto store =
+        loadWeights(*made.file, weights, *made.device, *made.pool, nullptr);
+    if (store.failed())
+      return store.status();
+    made.weights = std::move(*store);
+    *model = new hamlet_model{std::move(*loaded)};
+    return {};
+  });
+}
+void hamlet_model_free(hamlet_model *model) { delete model; }
+
+int64_t hamlet_model_vocabulary(const hamlet_model *model) {
+  return model->loaded->file->model->vocab;
+}
+int64_t hamlet_model_max_positions(const hamlet_model *model) {
+  return model->loaded->file->model->max_positions;
+}
+
+hamlet_status *hamlet_session_open(hamlet_model *model,
+                                   const hamlet_session_options *options,
+                                   hamlet_session **session) {
+  return guarded([&]() -> Status {
+    if (!model || !options || !session)
+      return failure("hamlet_session_open: an argument is NULL");
+    if (options->max_sequences < 1 || options->max_context < 1 ||
+        options->step_tokens < 0)
+      return failure("hamlet_session_open: max_sequences ",
+                     options->max_sequences, ", max_context ",
+                     options->max_context, ", step_tokens ",
+                     options->step_tokens, ": expected 1, 1, 0 or more");
+    int64_t positions = hamlet_model_max_positions(model);
+    if (options->max_context > positions)
+      return failure("hamlet_session_open: max_context is ",
+                     options->max_context, ", the model has ", positions,
+                     " positions");
+    ExecutorLimits limits;
+    limits.sequences = options->max_sequences;
+    limits.context = options->max_context;
+    if (options->step_tokens)
+      limits.stepTokens = options->step_tokens;
+    auto executor = Executor::make(*model->loaded, limits);
+    if (executor.failed())
+      return executor.status();
+    *session = new hamlet_session{std::move(*executor)};
+    return {};
+  });
+}
+void hamlet_session_free(hamlet_session *session) { delete session; }
+
+hamlet_status *hamlet_sequence_add(hamlet_session *session, int32_t *sequence) {
+  return guarded([&]() -> Status {
+    Result<int> opened = session->executor->open();
+    if (opened.failed())
+      return opened.status();
+    *sequence = *opened;
+    return {};
+  });
+}
+
+hamlet_status *hamlet_sequence_remove(hamlet_session *session,
+                                      int32_t sequence) {
+  return guarded([&]() -> Status {
+    if (!session->executor->isOpen(sequence))
+      return failure("sequence ", sequence, " is not open");
+    session->executor->close(sequence);
+    return {};
+  });
+}
+
+int64_t hamlet_sequence_length(const hamlet_session *session,
+                               int32_t sequence) {
+  return session->executor->isOpen(sequence)
+             ? session->executor->length(sequence)
+             : -1;
+}
+
+hamlet_status *hamlet_step(hamlet_session *session, const hamlet_piece *pieces,
+                           size_t count) {
+  return guarded([&]() -> Status {
+    std::vector<Piece> converted;
+    for (size_t i = 0; i < count; ++i) {
+      const hamlet_piece &piece = pieces[i];
+      if (piece.rows < HAMLET_ROWS_NONE || piece.rows > HAMLET_ROWS_ALL)
+        return failure("piece ", i, ": rows is ", static_cast<int>(piece.rows),
+                       ", expected one of hamlet_rows");
+      converted.push_back({piece.sequence,
+                           {piece.tokens, piece.count},
+                           static_cast<OutputRows>(piece.rows)});
+    }
+    return session->executor->step(converted);
+  });
+}
+
+int64_t hamlet_logits_rows(const hamlet_session *session) {
+  return session->executor->outputRows();
+}
+
+hamlet_status *hamlet_logits_copy(hamlet_session *session, int64_t first,
+                                  int64_t rows, float *out) {
+  return guarded(
+      [&] { return session->executor->copyLogits(first, rows, out); });
+}
