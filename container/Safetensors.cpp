@@ -605,13 +605,15 @@ bool openCheckpoint(const std::string &directory, Checkpoint &checkpoint,
     std::string message = index.string() + ": weight_map: tensor " +
                           inQuotes(name) + ": expected in " + file + ", ";
     if (place == checkpoint.tensors.end()) {
-      error = message + "found in no shard";
+      error = message;
+      error += "found in no shard";
       return false;
     }
     std::string found =
         fs::path(checkpoint.files[place->second.file]).filename().string();
     if (found != file) {
-      error = message + "found in " + found;
+      error = message;
+      error.append("found in ").append(found);
       return false;
     }
   }

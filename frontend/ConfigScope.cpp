@@ -191,9 +191,10 @@ const json::Value *ConfigScope::lookupFirst(ArrayRef<std::string> keys,
       found = key;
     } else if (*value != *candidate) {
       problem->report(
-          path + ": " + found + ", " + key +
-          ": two names of one thing disagree: expected equal values, found " +
-          shown(*value) + " and " + shown(*candidate));
+          (Twine(path) + ": " + found + ", " + key +
+           ": two names of one thing disagree: expected equal values, found " +
+           shown(*value) + " and " + shown(*candidate))
+              .str());
     }
   }
   return value;

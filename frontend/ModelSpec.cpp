@@ -54,6 +54,7 @@ int64_t ModelSpec::parameters() const {
 
 static std::vector<double> geometricLadder(int64_t heads) {
   std::vector<double> rates;
+  rates.reserve(heads);
   for (int64_t head = 0; head < heads; ++head)
     rates.push_back(std::exp2(-8.0 * static_cast<double>(head + 1) /
                               static_cast<double>(heads)));

@@ -80,9 +80,8 @@ static double mixerFlops(const LayerSpec &layer, int64_t context, int64_t chunk,
     int64_t seen = softmax->slidingWindow
                        ? std::min(context, *softmax->slidingWindow)
                        : context;
-    return 4.0 *
-           static_cast<double>(softmax->heads / ranks * softmax->headDim) *
-           static_cast<double>(seen);
+    int64_t width = softmax->heads / ranks * softmax->headDim;
+    return 4.0 * static_cast<double>(width) * static_cast<double>(seen);
   }
   const LightningSpec &lightning = *layer.lightning();
   auto key = static_cast<double>(lightning.keyDim),
@@ -91,7 +90,8 @@ static double mixerFlops(const LayerSpec &layer, int64_t context, int64_t chunk,
   // the tail so far.
   int64_t tail = (context - 1) % chunk + 1;
   double anchor = context > chunk ? 2 * key * value : 0;
-  return static_cast<double>(lightning.heads / ranks) *
+  int64_t heads = lightning.heads / ranks;
+  return static_cast<double>(heads) *
          (anchor + 2 * key * value +
           2 * static_cast<double>(tail) * (key + value));
 }
@@ -132,6 +132,8 @@ Expected<Plan> makePlan(const ModelSpec &spec, const PlanOptions &options) {
     plan.parameters += elements;
     plan.weightBytes += elements * (wide ? 4 : floatTypeBytes(options.dtype));
   }
+  // f16 weights are widened: what is computed is f32.
+  int64_t activationBytes = options.dtype == FloatType::BF16 ? 2 : 4;
   for (const LayerSpec &layer : spec.layers) {
     if (const LightningSpec *lightning = layer.lightning()) {
       int64_t heads = lightning->heads / ranks;
@@ -139,11 +141,11 @@ Expected<Plan> makePlan(const ModelSpec &spec, const PlanOptions &options) {
           heads * lightning->keyDim * lightning->valueDim * 4;
       plan.tailBytesPerSequence += options.chunk * heads *
                                    (lightning->keyDim + lightning->valueDim) *
-                                   floatTypeBytes(options.dtype);
+                                   activationBytes;
     } else if (const SoftmaxSpec *softmax = layer.softmax()) {
       plan.kvBytesPerToken += 2 *
                               std::max<int64_t>(softmax->kvHeads / ranks, 1) *
-                              softmax->headDim * floatTypeBytes(options.dtype);
+                              softmax->headDim * activationBytes;
     }
   }
   std::vector<int64_t> contexts;

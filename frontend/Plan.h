@@ -13,8 +13,9 @@ namespace hamlet::frontend {
 
 struct PlanOptions {
   int64_t tensorParallel = 1;
-  int64_t chunk = 64;                ///< Rows of a lightning tail.
-  FloatType dtype = FloatType::BF16; ///< Weights, tails, keys and values.
+  int64_t chunk = 64; ///< Rows of a lightning tail.
+  /// Weights, tails, keys and values; under f16 the last three are f32.
+  FloatType dtype = FloatType::BF16;
 };
 
 /// What one rank of a tensor-parallel group needs. Heads, expert widths and the

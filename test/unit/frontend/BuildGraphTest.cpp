@@ -50,6 +50,7 @@ TEST_F(BuildGraph, OneStepFunctionWithItsCaches) {
   auto step = module->lookupSymbol<mlir::func::FuncOp>("step");
   ASSERT_TRUE(step);
   std::vector<std::string> inputs;
+  inputs.reserve(step.getNumArguments());
   for (unsigned i = 0; i < step.getNumArguments(); ++i)
     inputs.push_back(
         step.getArgAttrOfType<mlir::StringAttr>(i, "hamlet.input").str());

@@ -5,7 +5,7 @@ using namespace hamlet::test;
 
 namespace {
 
-const std::string kOdd =
+const char *const kOdd =
     R"({"model_type":"OddBall","d_model":48,"n_layer":7,"sizes":{"words":99},"n_head":3,"n_kv":1,
 "n_expert":8,"d_ff":20,"look_back":5,"stop_token":[1,2]})";
 
@@ -54,7 +54,7 @@ TEST(Family, UnknownWithoutItsDescription) {
             std::string::npos);
 }
 
-std::string familyError(std::string from, const std::string &to) {
+std::string familyError(const std::string &from, const std::string &to) {
   std::string text =
       readText(sourceDir() + "/test/unit/frontend/families/oddball.yaml");
   size_t place = text.find(from);

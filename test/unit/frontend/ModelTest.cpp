@@ -8,7 +8,7 @@ using namespace hamlet::test;
 namespace {
 
 // Two layers in the published dialect; tests cut and change keys.
-const std::string kM1 =
+const char *const kM1 =
     R"({"model_type":"minimax_m1","hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,
 "num_key_value_heads":2,"intermediate_size":96,"num_local_experts":4,"num_experts_per_tok":2,"vocab_size":160,
 "attn_type_list":[0,1]})";
