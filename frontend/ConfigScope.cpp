@@ -179,7 +179,8 @@ const json::Value *ConfigScope::lookup(StringRef key) const {
 }
 
 const json::Value *ConfigScope::lookupFirst(ArrayRef<std::string> keys,
-                                            std::string &found) {
+                                            std::string &found,
+                                            bool spellingsDiffer) {
   const json::Value *value = nullptr;
   found = keys.empty() ? "" : keys.front();
   for (const std::string &key : keys) {
@@ -189,7 +190,7 @@ const json::Value *ConfigScope::lookupFirst(ArrayRef<std::string> keys,
     if (!value) {
       value = candidate;
       found = key;
-    } else if (*value != *candidate) {
+    } else if (!spellingsDiffer && *value != *candidate) {
       problem->report(
           (Twine(path) + ": " + found + ", " + key +
            ": two names of one thing disagree: expected equal values, found " +

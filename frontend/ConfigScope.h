@@ -60,9 +60,10 @@ public:
   /// if absent.
   const llvm::json::Value *lookup(llvm::StringRef key) const;
   /// The first of `keys` that the configuration has, and its name in `found`.
-  /// Reports two that disagree.
+  /// Reports two that disagree, unless only their spelling may differ.
   const llvm::json::Value *lookupFirst(llvm::ArrayRef<std::string> keys,
-                                       std::string &found);
+                                       std::string &found,
+                                       bool spellingsDiffer = false);
 
   void setLayers(int64_t count) { layers = count; }
   int64_t layerCount() const { return layers; }

@@ -160,8 +160,8 @@ private:
     }
     layers.onlyKeys({"key", "values", "default"});
     std::string key;
-    const json::Value *found =
-        scope.lookupFirst(layers.required("key").texts(), key);
+    const json::Value *found = scope.lookupFirst(layers.required("key").texts(),
+                                                 key, /*spellingsDiffer=*/true);
     Node values = layers.required("values");
     const json::Object *table = values.object();
     if (problem.failed() || !table)

@@ -122,6 +122,11 @@ TEST(Model, NativeLayersAlternateFromFull) {
   EXPECT_TRUE(spec.layers[0].softmax());
   EXPECT_TRUE(spec.layers[1].lightning());
   EXPECT_TRUE(spec.postnorm);
+  // Converted configurations may keep the older key, spelt otherwise.
+  spec = resolved(
+      edited(with(native, R"("attn_type_list":[0,1])"), R"("layer_types":null)",
+             R"("layer_types":["linear_attention","full_attention"])"));
+  EXPECT_TRUE(spec.layers[0].lightning());
   spec = resolved(with(
       native,
       R"("rope_parameters":{"rope_theta":10000000.0,"partial_rotary_factor":0.5})"));
