@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace hamlet {
@@ -16,12 +17,18 @@ AtomicFile::~AtomicFile() {
   if (fd < 0)
     return;
   close(fd);
-  unlink(temporary.c_str());
+  if (!temporary.empty())
+    unlink(temporary.c_str());
 }
 
 Status AtomicFile::open(std::string name) {
   assert(fd < 0 && "one file at a time");
   path = std::move(name);
+  struct stat info;
+  if (!stat(path.c_str(), &info) && !S_ISREG(info.st_mode)) {
+    fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    return fd < 0 ? fail("write") : Status();
+  }
   temporary = path + ".tmp" + std::to_string(getpid());
   fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   return fd < 0 ? fail("create") : Status();
@@ -86,6 +93,8 @@ Status AtomicFile::commit() {
     unlink(temporary.c_str());
     return status;
   }
+  if (temporary.empty())
+    return {};
   if (rename(temporary.c_str(), path.c_str())) {
     Status status = fail("rename the finished file to");
     unlink(temporary.c_str());

@@ -11,7 +11,8 @@ namespace hamlet {
 
 /// A file written under a temporary name beside its own and renamed by
 /// `commit`, so that nobody ever sees a part of it. Destroyed without
-/// `commit`, it leaves nothing behind. Not thread-safe.
+/// `commit`, it leaves nothing behind. A device or a pipe, `/dev/null` say, is
+/// written in place. Not thread-safe.
 class AtomicFile {
 public:
   AtomicFile() = default;

@@ -26,7 +26,10 @@ Result<std::unique_ptr<LoadedModel>> loadModel(const std::string &path,
     return file.status();
   auto model = std::make_unique<LoadedModel>();
   model->file = std::move(*file);
-  model->pool = std::make_unique<ThreadPool>(defaultThreads(threads));
+  Result<unsigned> count = threadCount(threads);
+  if (count.failed())
+    return count.status();
+  model->pool = std::make_unique<ThreadPool>(*count);
   auto opened = openDevice(device, *model->pool);
   if (opened.failed())
     return opened.status();

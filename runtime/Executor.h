@@ -22,7 +22,7 @@ struct LoadedModel {
 };
 
 /// Reads the container at `path`, opens the device and makes its kernels
-/// ready. `threads` as in `defaultThreads`. Weights are loaded apart.
+/// ready. `threads` as in `threadCount`. Weights are loaded apart.
 Result<std::unique_ptr<LoadedModel>>
 loadModel(const std::string &path, const std::string &device, unsigned threads);
 

@@ -78,6 +78,9 @@ Status readEarlyStop(const Json &json, std::optional<EarlyStop> &out) {
     else
       return failure("unknown key 'early_stop.", key, "'");
   }
+  for (const char *key : {"count", "probability"})
+    if (!json.contains(key))
+      return failure("the key 'early_stop.", key, "' is missing");
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/ThreadPool.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <sched.h>
 #if defined(__x86_64__)
@@ -103,12 +104,18 @@ void ThreadPool::run(int64_t newCount, int64_t newGrain, Function newFunction,
     waitWhile(pending, left);
 }
 
-unsigned defaultThreads(unsigned requested) {
+Result<unsigned> threadCount(unsigned requested) {
   if (requested)
     return requested;
-  if (const char *text = std::getenv("HAMLET_THREADS"))
-    if (int value = std::atoi(text); value > 0)
-      return static_cast<unsigned>(value);
+  if (const char *text = std::getenv("HAMLET_THREADS"); text && *text) {
+    constexpr unsigned long kMost = 4096;
+    char *end;
+    unsigned long value = std::strtoul(text, &end, 10);
+    if (*end || !std::isdigit(static_cast<unsigned char>(*text)) || value < 1 ||
+        value > kMost)
+      return failure("HAMLET_THREADS is '", text, "', expected 1 to ", kMost);
+    return static_cast<unsigned>(value);
+  }
   cpu_set_t set;
   if (!sched_getaffinity(0, sizeof(set), &set))
     return static_cast<unsigned>(std::max(CPU_COUNT(&set), 1));

@@ -1,6 +1,8 @@
 #ifndef HAMLET_RUNTIME_THREADPOOL_H
 #define HAMLET_RUNTIME_THREADPOOL_H
 
+#include "container/Status.h"
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -59,8 +61,8 @@ private:
 };
 
 /// `requested` if above 0, else HAMLET_THREADS, else the cores this process
-/// may use.
-unsigned defaultThreads(unsigned requested);
+/// may use. Fails if HAMLET_THREADS is not a number from 1 to 4096.
+Result<unsigned> threadCount(unsigned requested);
 
 } // namespace hamlet::runtime
 

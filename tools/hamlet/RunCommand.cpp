@@ -3,6 +3,7 @@
 #include "container/AtomicFile.h"
 #include "runtime/Requests.h"
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -19,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 struct RunOptions {
   std::string file, weights, batch, output, logits, stats, profile;
   std::string device = "cpu";
-  std::vector<int64_t> promptIds;
+  std::string promptIds;
   Request prompt; // what --prompt-ids and its options describe
   EarlyStop earlyStop;
   int64_t prefillChunk = GenerateOptions().prefillChunk;
@@ -71,9 +72,8 @@ Status reportUnused(const std::vector<std::string> &unused) {
   std::string names;
   for (size_t i = 0; i < unused.size() && i < kShown; ++i)
     names += (i ? ", " : "") + unused[i];
-  std::fprintf(
-      stderr, "hamlet: %zu tensors that the model does not use: %s%s\n",
-      unused.size(), names.c_str(), unused.size() > kShown ? ", ..." : "");
+  std::fprintf(stderr, "hamlet: unused tensors, %zu: %s%s\n", unused.size(),
+               names.c_str(), unused.size() > kShown ? ", ..." : "");
   return {};
 }
 
@@ -90,11 +90,18 @@ Result<std::vector<Request>> collectRequests(const RunOptions &options,
     return readRequests(options.batch, model, context);
   Request request = options.prompt;
   request.id = "prompt";
-  for (int64_t id : options.promptIds) {
-    if (id < 0 || id >= model.vocab)
-      return failure("prompt id ", id, " is outside the vocabulary of ",
-                     model.vocab);
-    request.promptIds.push_back(static_cast<int32_t>(id));
+  for (size_t at = 0; at <= options.promptIds.size();) {
+    size_t comma =
+        std::min(options.promptIds.find(',', at), options.promptIds.size());
+    const char *begin = options.promptIds.data() + at;
+    const char *end = options.promptIds.data() + comma;
+    int32_t id = 0;
+    auto [stop, error] = std::from_chars(begin, end, id);
+    if (error != std::errc() || stop != end)
+      return failure("--prompt-ids: '", std::string(begin, end),
+                     "' is not a token id");
+    request.promptIds.push_back(id);
+    at = comma + 1;
   }
   if (*options.hasEarlyCount || *options.hasEarlyProbability)
     request.earlyStop = options.earlyStop;
@@ -228,8 +235,7 @@ Action addRunCommand(CLI::App &app) {
   app.add_option("file", o.file, "The container (.hmlt)")->required();
   app.add_option("--weights", o.weights, "The checkpoint's folder")->required();
   o.hasPrompt = app.add_option("--prompt-ids", o.promptIds,
-                               "Token ids of one prompt, separated by commas")
-                    ->delimiter(',');
+                               "Token ids of one prompt, separated by commas");
   CLI::Option *batch =
       app.add_option("--batch", o.batch, "Requests, one JSON object a line");
   CLI::Option *output =
@@ -244,7 +250,8 @@ Action addRunCommand(CLI::App &app) {
                      "0: the largest logit"),
       app.add_option("--top-k", o.prompt.sampling.topK, "0: off"),
       app.add_option("--top-p", o.prompt.sampling.topP, "1: off"),
-      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers"),
+      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers")
+          ->check(CLI::NonNegativeNumber),
       app.add_option("--stop-ids", o.prompt.stopIds,
                      "Ids that end the answer, separated by commas")
           ->delimiter(','),

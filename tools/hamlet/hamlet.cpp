@@ -3,6 +3,7 @@
 #include "tools/hamlet/Commands.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -36,6 +37,8 @@ int startCompiler(char **argv) {
 
 int main(int argc, char **argv) {
   using namespace hamlet;
+  // A limit on file sizes is then a failed write with its message.
+  std::signal(SIGXFSZ, SIG_IGN);
   if (argc > 1 &&
       (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
     return startCompiler(argv);

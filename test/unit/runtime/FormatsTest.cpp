@@ -67,11 +67,11 @@ TEST(Requests, DefaultsAreTheContracts) {
   EXPECT_FALSE(request->earlyStop);
   request = parseRequest(
       R"({"id": "a", "prompt_ids": [1], "seed": 18446744073709551615,
-          "early_stop": {"count": 2}, "stop_ids": [7]})");
+          "early_stop": {"count": 2, "probability": 0.5}, "stop_ids": [7]})");
   ASSERT_TRUE(request.ok()) << request.message();
   EXPECT_EQ(request->sampling.seed, UINT64_MAX);
   EXPECT_EQ(request->earlyStop->count, 2);
-  EXPECT_EQ(request->earlyStop->probability, 0.99);
+  EXPECT_EQ(request->earlyStop->probability, 0.5);
 }
 
 TEST(Requests, BadOnesAreNamed) {
