@@ -198,7 +198,8 @@ def MoE_CombineOp : MoE_Op<"combine", [Pure]> {
   let description = [{
         result[t, h] = round(sum_s gates[t, s] * y[place[t, s], h])
 
-    in f32, slots ascending, one fma each from +0, rounded once.
+    in f32, slots ascending, from the first product on, each operation rounded to
+    f32, then once to the result's type.
 
     - `y`: `[P, H]`; `place`: `[T, k]`; `gates`: `[T, k]` f32; `result`: `[T, H]`.
 

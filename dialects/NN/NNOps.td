@@ -26,10 +26,15 @@ def NN_WeightOp : NN_Op<"weight", [Pure]> {
   let description = [{
     The name is that of the value in the binary's weight manifest. `recipe` says
     how it comes out of the checkpoint's tensors; without it, it is the tensor of
-    that name. Keys of a recipe: `sources` (names, in order), `stack` (one
-    more leading dimension, an entry for each source), `concat` (dimension),
-    `permute` with `view` (reshape, then transpose), `widen`. Two weights with
-    one name and type are one value. Linear weights are [out, in].
+    that name. Two weights with one name and type are one value. Linear weights
+    are [out, in]. Keys of a recipe, `docs/graph-module.md` has more:
+
+    - `sources`: the checkpoint's names, `shapes`: theirs, as stored. Several are
+      concatenated along rows, or with `stack` lie along a new leading dimension.
+    - `permute = [a, b, c]`: rows seen as [a, b, c] are taken as [b, a, c].
+    - `add_one`: 1 is added (norms stored around 0).
+
+    Elements are widened or rounded to the type of the result.
 
     Constraints:
     - (C1) the name is not empty.
@@ -292,7 +297,8 @@ def NN_ResidualOp : NN_Op<"residual", [Pure, SameOperandsAndResultType]> {
   let description = [{
         result = alpha * r + beta * y
 
-    in f32: fma(alpha, r, beta * y), rounded once. With alpha = beta = 1 a plain sum.
+    in f32: two products, then their sum, each rounded to f32 (a factor of 1 changes
+    nothing); then once to the result's type.
 
     Constraints:
     - (C1) `alpha` and `beta` are finite.
@@ -318,7 +324,7 @@ def NN_MixOp : NN_Op<"mix", [Pure]> {
   let description = [{
         result[t, :] = moe[t, :] * (1 - gate[t]) + shared[t, :] * gate[t]
 
-    in f32: fma(shared, gate, moe * (1 - gate)), rounded once.
+    in f32, each operation rounded to f32, then once to the result's type.
 
     - `moe`, `shared`, `result`: `[T, H]`, one type; `gate`: `[T, 1]`, in [0, 1].
 
@@ -471,9 +477,11 @@ def NN_FusedOp : NN_Op<"fused", [Pure, IsolatedFromAbove, SingleBlock]> {
   let summary = "ops that become one kernel";
   let description = [{
     The body's ops are computed by one kernel (an expert product or an attention
-    may have several launches for its numbers of rows). The value is that of the
-    ops one after another, each rounded as it says; fusing changes no bit. `kind`
-    names the shape of the region, `reason` says why it was made.
+    has several, for different numbers of rows). Values that stay inside are f32
+    and are not rounded to the activations' type, save where a product takes bf16
+    operands: rounding happens where a value leaves the region. So the regions
+    are part of a binary's meaning in bf16, and every path through the binary
+    has the same. `kind` names the shape of the region, `reason` says why it is so.
 
     Constraints:
     - (C1) the block's arguments have the types of the operands.

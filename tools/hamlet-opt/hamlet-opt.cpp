@@ -9,11 +9,8 @@
 #ifdef HAVE_HamletCodegenTile
 #include "codegen/tile/ExpandMath.h"
 #endif
-#include "dialects/Attention/AttentionDialect.h"
-#include "dialects/Lightning/LightningDialect.h"
-#include "dialects/MoE/MoEDialect.h"
-#include "dialects/NN/NNDialect.h"
-#include "dialects/Tile/TileDialect.h"
+#include "dialects/RegisterDialects.h"
+#include "passes/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -23,10 +20,8 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
-  registry
-      .insert<hamlet::tile::TileDialect, hamlet::nn::NNDialect,
-              hamlet::lightning::LightningDialect,
-              hamlet::attention::AttentionDialect, hamlet::moe::MoEDialect>();
+  hamlet::registerDialects(registry);
+  hamlet::registerHamletPasses();
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerExpandMathPass();
 #endif

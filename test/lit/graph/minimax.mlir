@@ -24,7 +24,7 @@ func.func @step(
   // Layer 0: lightning.
   %wn_0 = nn.weight @model.layers.0.input_layernorm.weight : tensor<32xf32>
   %y_0 = nn.rms_norm %x, %wn_0 {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
-  %wqkv_0 = nn.weight @model.layers.0.self_attn.qkv_proj.weight {recipe = {sources = ["model.layers.0.self_attn.qkv_proj.weight"], view = [4, 3, 16, 32], permute = [1, 0, 2, 3]}} : tensor<192x32xf32>
+  %wqkv_0 = nn.weight @model.layers.0.self_attn.qkv_proj.weight {recipe = {sources = ["model.layers.0.self_attn.qkv_proj.weight"], shapes = [array<i64: 192, 32>], permute = array<i64: 4, 3, 16>}} : tensor<192x32xf32>
   %qkv_0 = nn.linear #numerics %y_0, %wqkv_0 : (tensor<?x32xf32>, tensor<192x32xf32>) -> tensor<?x192xf32>
   %act_0 = nn.activation silu %qkv_0 : tensor<?x192xf32>
   %q_0 = nn.heads %act_0 {offset = 0, heads = 4, dim = 16} : (tensor<?x192xf32>) -> tensor<?x4x16xf32>
@@ -47,9 +47,9 @@ func.func @step(
   %wr_0 = nn.weight @model.layers.0.block_sparse_moe.gate.weight : tensor<4x32xf32>
   %ids_0, %gates_0 = moe.route softmax %m_0, %wr_0 {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32} : (tensor<?x32xf32>, tensor<4x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   %off_0, %order_0, %place_0 = moe.dispatch %ids_0 {experts = 4} : (tensor<?x2xi32>) -> (tensor<5xi32>, tensor<?xi32>, tensor<?x2xi32>)
-  %w1_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w1 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w1.weight", "model.layers.0.block_sparse_moe.experts.1.w1.weight", "model.layers.0.block_sparse_moe.experts.2.w1.weight", "model.layers.0.block_sparse_moe.experts.3.w1.weight"], stack = true}} : tensor<4x24x32xf32>
-  %w3_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w3 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w3.weight", "model.layers.0.block_sparse_moe.experts.1.w3.weight", "model.layers.0.block_sparse_moe.experts.2.w3.weight", "model.layers.0.block_sparse_moe.experts.3.w3.weight"], stack = true}} : tensor<4x24x32xf32>
-  %w2_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w2 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w2.weight", "model.layers.0.block_sparse_moe.experts.1.w2.weight", "model.layers.0.block_sparse_moe.experts.2.w2.weight", "model.layers.0.block_sparse_moe.experts.3.w2.weight"], stack = true}} : tensor<4x32x24xf32>
+  %w1_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w1 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w1.weight", "model.layers.0.block_sparse_moe.experts.1.w1.weight", "model.layers.0.block_sparse_moe.experts.2.w1.weight", "model.layers.0.block_sparse_moe.experts.3.w1.weight"], shapes = [array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>], stack}} : tensor<4x24x32xf32>
+  %w3_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w3 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w3.weight", "model.layers.0.block_sparse_moe.experts.1.w3.weight", "model.layers.0.block_sparse_moe.experts.2.w3.weight", "model.layers.0.block_sparse_moe.experts.3.w3.weight"], shapes = [array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>], stack}} : tensor<4x24x32xf32>
+  %w2_0 = nn.weight @model.layers.0.block_sparse_moe.experts.w2 {recipe = {sources = ["model.layers.0.block_sparse_moe.experts.0.w2.weight", "model.layers.0.block_sparse_moe.experts.1.w2.weight", "model.layers.0.block_sparse_moe.experts.2.w2.weight", "model.layers.0.block_sparse_moe.experts.3.w2.weight"], shapes = [array<i64: 32, 24>, array<i64: 32, 24>, array<i64: 32, 24>, array<i64: 32, 24>], stack}} : tensor<4x32x24xf32>
   %h_0 = moe.expert_up silu #numerics %m_0, %off_0, %order_0, %w1_0, %w3_0 {top_k = 2} : (tensor<?x32xf32>, tensor<5xi32>, tensor<?xi32>, tensor<4x24x32xf32>, tensor<4x24x32xf32>) -> tensor<?x24xf32>
   %d_0 = moe.expert_down #numerics %h_0, %off_0, %w2_0 : (tensor<?x24xf32>, tensor<5xi32>, tensor<4x32x24xf32>) -> tensor<?x32xf32>
   %c_0 = moe.combine %d_0, %place_0, %gates_0 : (tensor<?x32xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x32xf32>
@@ -57,7 +57,7 @@ func.func @step(
   // Layer 1: softmax.
   %wn_1 = nn.weight @model.layers.1.input_layernorm.weight : tensor<32xf32>
   %y_1 = nn.rms_norm %x_0, %wn_1 {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
-  %wqkv_1 = nn.weight @model.layers.1.self_attn.qkv {recipe = {sources = ["model.layers.1.self_attn.q_proj.weight", "model.layers.1.self_attn.k_proj.weight", "model.layers.1.self_attn.v_proj.weight"], concat = 0}} : tensor<128x32xf32>
+  %wqkv_1 = nn.weight @model.layers.1.self_attn.qkv {recipe = {sources = ["model.layers.1.self_attn.q_proj.weight", "model.layers.1.self_attn.k_proj.weight", "model.layers.1.self_attn.v_proj.weight"], shapes = [array<i64: 64, 32>, array<i64: 32, 32>, array<i64: 32, 32>]}} : tensor<128x32xf32>
   %qkv_1 = nn.linear #numerics %y_1, %wqkv_1 : (tensor<?x32xf32>, tensor<128x32xf32>) -> tensor<?x128xf32>
   %q_1 = nn.heads %qkv_1 {offset = 0, heads = 4, dim = 16} : (tensor<?x128xf32>) -> tensor<?x4x16xf32>
   %k_1 = nn.heads %qkv_1 {offset = 64, heads = 2, dim = 16} : (tensor<?x128xf32>) -> tensor<?x2x16xf32>
@@ -74,9 +74,9 @@ func.func @step(
   %wr_1 = nn.weight @model.layers.1.block_sparse_moe.gate.weight : tensor<4x32xf32>
   %ids_1, %gates_1 = moe.route softmax %m_1, %wr_1 {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32} : (tensor<?x32xf32>, tensor<4x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   %off_1, %order_1, %place_1 = moe.dispatch %ids_1 {experts = 4} : (tensor<?x2xi32>) -> (tensor<5xi32>, tensor<?xi32>, tensor<?x2xi32>)
-  %w1_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w1 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w1.weight", "model.layers.1.block_sparse_moe.experts.1.w1.weight", "model.layers.1.block_sparse_moe.experts.2.w1.weight", "model.layers.1.block_sparse_moe.experts.3.w1.weight"], stack = true}} : tensor<4x24x32xf32>
-  %w3_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w3 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w3.weight", "model.layers.1.block_sparse_moe.experts.1.w3.weight", "model.layers.1.block_sparse_moe.experts.2.w3.weight", "model.layers.1.block_sparse_moe.experts.3.w3.weight"], stack = true}} : tensor<4x24x32xf32>
-  %w2_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w2 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w2.weight", "model.layers.1.block_sparse_moe.experts.1.w2.weight", "model.layers.1.block_sparse_moe.experts.2.w2.weight", "model.layers.1.block_sparse_moe.experts.3.w2.weight"], stack = true}} : tensor<4x32x24xf32>
+  %w1_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w1 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w1.weight", "model.layers.1.block_sparse_moe.experts.1.w1.weight", "model.layers.1.block_sparse_moe.experts.2.w1.weight", "model.layers.1.block_sparse_moe.experts.3.w1.weight"], shapes = [array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>], stack}} : tensor<4x24x32xf32>
+  %w3_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w3 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w3.weight", "model.layers.1.block_sparse_moe.experts.1.w3.weight", "model.layers.1.block_sparse_moe.experts.2.w3.weight", "model.layers.1.block_sparse_moe.experts.3.w3.weight"], shapes = [array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>, array<i64: 24, 32>], stack}} : tensor<4x24x32xf32>
+  %w2_1 = nn.weight @model.layers.1.block_sparse_moe.experts.w2 {recipe = {sources = ["model.layers.1.block_sparse_moe.experts.0.w2.weight", "model.layers.1.block_sparse_moe.experts.1.w2.weight", "model.layers.1.block_sparse_moe.experts.2.w2.weight", "model.layers.1.block_sparse_moe.experts.3.w2.weight"], shapes = [array<i64: 32, 24>, array<i64: 32, 24>, array<i64: 32, 24>, array<i64: 32, 24>], stack}} : tensor<4x32x24xf32>
   %h_1 = moe.expert_up silu #numerics %m_1, %off_1, %order_1, %w1_1, %w3_1 {top_k = 2} : (tensor<?x32xf32>, tensor<5xi32>, tensor<?xi32>, tensor<4x24x32xf32>, tensor<4x24x32xf32>) -> tensor<?x24xf32>
   %d_1 = moe.expert_down #numerics %h_1, %off_1, %w2_1 : (tensor<?x24xf32>, tensor<5xi32>, tensor<4x32x24xf32>) -> tensor<?x32xf32>
   %c_1 = moe.combine %d_1, %place_1, %gates_1 : (tensor<?x32xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x32xf32>
