@@ -1,0 +1,61 @@
+// What the sanitizer is told. Handlers call these only where `Warp::check` is
+// set, so that unchecked runs pay one test a memory access.
+#pragma once
+
+#include "emulator/exec/Warp.h"
+
+namespace hamlet::emu {
+
+enum class Access : u8 { Read, Write, Atomic };
+enum class Scope : u8 { None, Cta, Cluster, Gpu, Sys };
+/// Memory-order bits of an access.
+enum Order : u8 { kWeak = 0, kStrong = 1, kAcquire = 2, kRelease = 4 };
+enum class Proxy : u8 { Generic, Async };
+
+struct AccessInfo {
+  Access access = Access::Read;
+  u8 order = kWeak;
+  Scope scope = Scope::None;
+};
+
+class Checker {
+public:
+  virtual ~Checker() = default;
+  virtual void clusterStarts(Cluster &cluster) = 0;
+  virtual void clusterEnds(Cluster &cluster) = 0;
+  virtual void laneExits(Warp &w, u32 mask) = 0;
+
+  /// One lane's access, before memory changes. `data`: the bytes to be stored,
+  /// null for reads and atomics.
+  virtual void access(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                      u32 bytes, AccessInfo info, const u8 *data) = 0;
+  /// A warp's access of consecutive equal elements: lane l at address + l *
+  /// bytes, in one allocation or CTA.
+  virtual void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first,
+                         u32 bytes, AccessInfo info, const u8 *data) = 0;
+  virtual void warpSync(Warp &w, u32 mask) = 0;
+  /// Arrival at and passing of CTA barrier `id` by `mask`.
+  virtual void barrierArrive(Warp &w, u32 id, u32 mask) = 0;
+  virtual void barrierComplete(Cta &cta, u32 id) = 0;
+  virtual void barrierPass(Warp &w, u32 id, u32 mask) = 0;
+  virtual void clusterArrive(Warp &w, u32 mask, bool release) = 0;
+  virtual void clusterComplete(Cluster &c) = 0;
+  virtual void clusterPass(Warp &w, u32 mask, bool acquire) = 0;
+  virtual void fence(Warp &w, u32 mask, u8 order, Scope scope) = 0;
+
+  // Asynchronous copies of the generic proxy (cp.async).
+  virtual void copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to,
+                          const Resolved *from, u32 bytes, u32 sourceBytes) = 0;
+  virtual void copyCommit(Warp &w, u32 mask) = 0;
+  virtual void copyWait(Warp &w, u32 mask, u32 pending) = 0;
+
+  /// A register of `op` is not defined in these lanes.
+  virtual void beforeOp(Warp &w, const Op &op, u32 mask) = 0;
+  virtual void report(Finding finding) = 0;
+  Site site(const Warp &w, const Op &op, u32 lane) const;
+};
+
+std::unique_ptr<Checker> makeChecker(Engine &engine);
+Site siteOf(const Program &program, u32 pc, u64 cta, u32 warp, u32 lane);
+
+} // namespace hamlet::emu

@@ -1,0 +1,94 @@
+#include "emulator/module/Module.h"
+
+#include "emulator/ptx/Parser.h"
+
+#include <cstring>
+
+namespace hamlet::emu {
+
+LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory, bool track)
+    : module(parsePtx(text)), memory(memory) {
+  for (const ast::Variable &v : module.globals) {
+    if (v.space != Space::Global && v.space != Space::Const)
+      continue;
+    if (v.isExtern)
+      throw PtxError(v.line, "external variable '" + v.name +
+                                 "' is not defined in this module");
+    if (symbols.address.count(v.name))
+      throw PtxError(v.line, "'" + v.name + "' is defined twice");
+    u64 bytes = v.bytes ? v.bytes : 1;
+    u64 a = memory.allocate(bytes, std::max(v.align, 256u), track);
+    if (!a)
+      throw PtxError(v.line, "no device memory for '" + v.name + "', " +
+                                 std::to_string(bytes) + " bytes");
+    allocations.push_back(a);
+    symbols.address[v.name] = a;
+    symbols.variables[v.name] = &v;
+    Allocation *alloc = memory.find(a);
+    if (!v.init.empty())
+      std::memcpy(alloc->host, v.init.data(), v.init.size());
+    else
+      std::memset(alloc->host, 0, bytes); // no initialiser means zero
+    alloc->markWritten(a, bytes);
+  }
+  for (const ast::Variable &v : module.globals)
+    for (const ast::Relocation &r : v.relocations) {
+      u64 value;
+      auto it = symbols.address.find(r.symbol);
+      if (it != symbols.address.end()) {
+        value = it->second;
+      } else {
+        std::string name = r.symbol;
+        if (auto a = module.aliases.find(name); a != module.aliases.end())
+          name = a->second;
+        value = 0;
+        for (size_t i = 0; i < module.functions.size(); ++i)
+          if (module.functions[i].name == name)
+            value = kFunctionBase + 16 * (i + 1);
+        if (!value)
+          throw PtxError(v.line, "initialiser of '" + v.name + "' names '" + r.symbol +
+                                     "', which is not declared");
+      }
+      value += static_cast<u64>(r.addend);
+      if (symbols.address.count(v.name))
+        std::memcpy(memory.host(symbols.address[v.name] + r.offset, r.bytes), &value, r.bytes);
+    }
+}
+
+LoadedModule::~LoadedModule() {
+  for (u64 a : allocations)
+    memory.free(a);
+}
+
+const Program &LoadedModule::program(const std::string &entry) {
+  std::unique_ptr<Program> &p = programs[entry];
+  if (!p)
+    p = decode(module, symbols, entry);
+  return *p;
+}
+
+bool LoadedModule::hasEntry(const std::string &name) const {
+  for (const ast::Function &f : module.functions)
+    if (f.isEntry && f.hasBody && f.name == name)
+      return true;
+  return false;
+}
+
+std::vector<std::string> LoadedModule::entries() const {
+  std::vector<std::string> names;
+  for (const ast::Function &f : module.functions)
+    if (f.isEntry && f.hasBody)
+      names.push_back(f.name);
+  return names;
+}
+
+bool LoadedModule::global(const std::string &name, u64 &address, u64 &bytes) const {
+  auto it = symbols.address.find(name);
+  if (it == symbols.address.end())
+    return false;
+  address = it->second;
+  bytes = symbols.variables.at(name)->bytes;
+  return true;
+}
+
+} // namespace hamlet::emu

@@ -1,0 +1,36 @@
+// A PTX text loaded onto a device: its variables placed, its entries decoded
+// when they are first asked for.
+#pragma once
+
+#include "emulator/core/Decode.h"
+#include "emulator/memory/DeviceMemory.h"
+
+namespace hamlet::emu {
+
+class LoadedModule {
+public:
+  /// Parses `text` and places its .global and .const variables in `memory`,
+  /// which must outlive the module. Throws PtxError.
+  LoadedModule(std::string_view text, DeviceMemory &memory, bool trackWrites = false);
+  ~LoadedModule();
+  LoadedModule(const LoadedModule &) = delete;
+  LoadedModule &operator=(const LoadedModule &) = delete;
+
+  /// The decoded entry. Throws PtxError if there is none or a form is unknown.
+  const Program &program(const std::string &entry);
+  bool hasEntry(const std::string &name) const;
+  std::vector<std::string> entries() const;
+  /// Address and bytes of a variable; false if there is none.
+  bool global(const std::string &name, u64 &address, u64 &bytes) const;
+  const ast::Module &ast() const { return module; }
+  const Symbols &symbolTable() const { return symbols; }
+
+private:
+  ast::Module module;
+  DeviceMemory &memory;
+  Symbols symbols;
+  std::map<std::string, std::unique_ptr<Program>> programs;
+  std::vector<u64> allocations;
+};
+
+} // namespace hamlet::emu

@@ -1,0 +1,379 @@
+// Branches, calls, exits and what only costs time.
+#include "emulator/check/Checker.h"
+#include "emulator/exec/Barriers.h"
+#include "emulator/ops/Families.h"
+#include "emulator/ops/Simd.h"
+
+#include <algorithm>
+
+HAMLET_SIMD_BEGIN
+namespace {
+using Kind = ast::Operand::Kind;
+
+Step bra(Warp &w, const Op &o, u32 m) {
+  if (m == w.mask) {
+    w.pc = o.target;
+    if (__builtin_expect(w.others.empty(), 1))
+      return Step::Jumped;
+    w.recomputeNext();
+    return Step::Jumped;
+  }
+  u32 next = w.pc + 1;
+  w.split(m, o.target);
+  w.pc = next;
+  return Step::Jumped;
+}
+void decodeBra(Decode &d) {
+  d.take("uni");
+  d.expectCount(1);
+  if (d.operand(0).kind != Kind::Symbol)
+    d.fail("expected a label");
+  d.branchTo(d.operand(0).name);
+  d.info.branch = true;
+  d.emit(bra);
+}
+
+Step brx(Warp &w, const Op &o, u32 m) {
+  const std::vector<u32> &table = w.program->branchTables[o.target];
+  u32 left = m, next = w.pc + 1;
+  const u32 *index = lane<u32>(w, o.a);
+  while (left) {
+    u32 l = static_cast<u32>(std::countr_zero(left)), i = index[l];
+    if (i >= table.size())
+      w.fault(o, LaunchStatus::IllegalInstruction,
+              "branch index " + std::to_string(i) + " is beyond the " +
+                  std::to_string(table.size()) + " targets", l);
+    u32 same = 0;
+    for (u32 k = l; k < 32; ++k)
+      if (left >> k & 1 && index[k] == i)
+        same |= 1u << k;
+    left &= ~same;
+    w.split(same, table[i]);
+  }
+  w.pc = next;
+  return Step::Jumped;
+}
+void decodeBrx(Decode &d) {
+  d.take("idx");
+  d.take("uni");
+  d.expectCount(2);
+  d.op.a = d.source(0, Type::U32);
+  d.op.target = d.branchTable(d.operand(1).name);
+  d.info.branch = true;
+  d.emit(brx);
+}
+
+// ---- leaving ----
+void exitLanes(Warp &w, u32 m) {
+  w.live &= ~m;
+  u32 n = static_cast<u32>(std::popcount(m));
+  w.cta->liveThreads -= n;
+  w.cluster->liveThreads -= n;
+  for (u32 l = 0; l < 32; ++l)
+    if (m >> l & 1 && w.clusterArrivePhase[l] > w.cluster->barrierPhase)
+      ++w.cluster->exitedArrived;
+  ++w.engine->events;
+  if (w.check)
+    w.check->laneExits(w, m);
+  afterExit(w);
+}
+Step exitOp(Warp &w, const Op &o, u32 m) {
+  u32 next = w.pc + 1;
+  exitLanes(w, m);
+  w.mask &= ~m;
+  w.pc = next;
+  return Step::Jumped;
+}
+
+void copyParam(Warp &w, u32 lanes, const u8 *fromBase, const u8 *toBase, u32 bytes) {
+  (void)lanes;
+  std::memcpy(const_cast<u8 *>(toBase), fromBase, bytes);
+}
+
+u64 &frameBase(Warp &w, u32 l) {
+  return lane<u64>(w, w.program->frameRegister)[l];
+}
+u8 *localMemory(Warp &w, u32 l, u64 address, u32 bytes, const Op &o) {
+  u64 at = address - kLocalStart;
+  if (at + bytes > w.localStride)
+    w.fault(o, LaunchStatus::IllegalAddress, "call stack is exhausted", l);
+  return w.local + u64(l) * w.localStride + at;
+}
+
+Step ret(Warp &w, const Op &o, u32 m) {
+  if (!w.frame)
+    return exitOp(w, o, m);
+  const CallFrame &f = *w.frame;
+  const Callsite &site = *f.site;
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(m >> l & 1))
+      continue;
+    u64 callee = frameBase(w, l), caller = callee - site.frameBytes;
+    for (size_t i = 0; i < site.results.size() && i < f.callee->resultOffsets.size(); ++i) {
+      const Callsite::Value &v = site.results[i];
+      const u8 *from = localMemory(w, l, callee + f.callee->resultOffsets[i], v.bytes, o);
+      if (!v.isRegister) {
+        copyParam(w, l, from, localMemory(w, l, caller + v.where, v.bytes, o), v.bytes);
+      } else if (v.where) {
+        u32 bytes = v.bytes <= 4 ? 4 : v.bytes;
+        u8 *to = w.regs + v.where + bytes * l;
+        std::memset(to, 0, bytes);
+        std::memcpy(to, from, v.bytes);
+      }
+    }
+    frameBase(w, l) = caller;
+    if (!f.saved.empty()) {
+      size_t at = 0;
+      for (const FunctionInfo::Slot &s : f.callee->registers) {
+        if (s.laneBytes) {
+          std::memcpy(w.regs + s.offset + s.laneBytes * l, f.saved.data() + at + s.laneBytes * l,
+                      s.laneBytes);
+          at += 32 * s.laneBytes;
+        } else {
+          u32 old;
+          std::memcpy(&old, f.saved.data() + at, 4);
+          putPred(w, s.offset, old, 1u << l);
+          at += 4;
+        }
+      }
+    }
+  }
+  u32 next = w.pc + 1, back = f.returnPc;
+  auto up = f.up;
+  if (m == w.mask) {
+    w.frame = up;
+    w.pc = back;
+    if (!w.others.empty())
+      w.recomputeNext();
+    return Step::Jumped;
+  }
+  w.mask &= ~m;
+  w.others.push_back({back, m, up, false});
+  w.pc = next;
+  return Step::Jumped;
+}
+void decodeRet(Decode &d) {
+  d.take("uni");
+  d.info.branch = d.inst().guard >= 0;
+  d.emit(ret);
+}
+void decodeExit(Decode &d) {
+  d.info.branch = d.inst().guard >= 0;
+  d.emit(exitOp);
+}
+
+Step trap(Warp &w, const Op &o, u32 m) {
+  w.fault(o, LaunchStatus::Trap, "trap", static_cast<u32>(std::countr_zero(m)));
+}
+
+// ---- calls ----
+void enter(Warp &w, const Op &o, const Callsite &site, const FunctionInfo &callee, u32 m) {
+  auto f = std::make_shared<CallFrame>();
+  f->up = w.frame;
+  f->callee = &callee;
+  f->site = &site;
+  f->returnPc = w.pc + 1;
+  f->depth = w.depth() + 1;
+  if (f->depth > 4096)
+    w.fault(o, LaunchStatus::IllegalAddress, "calls are nested more than 4096 deep",
+            static_cast<u32>(std::countr_zero(m)));
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(m >> l & 1))
+      continue;
+    u64 caller = frameBase(w, l), base = caller + site.frameBytes;
+    for (size_t i = 0; i < site.args.size() && i < callee.paramOffsets.size(); ++i) {
+      const Callsite::Value &v = site.args[i];
+      u8 *to = localMemory(w, l, base + callee.paramOffsets[i], v.bytes, o);
+      if (v.isRegister)
+        std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l, v.bytes);
+      else
+        copyParam(w, l, localMemory(w, l, caller + v.where, v.bytes, o), to, v.bytes);
+    }
+    localMemory(w, l, base, callee.frameBytes, o);
+    frameBase(w, l) = base;
+  }
+  if (callee.recursive) {
+    size_t bytes = 0;
+    for (const FunctionInfo::Slot &s : callee.registers)
+      bytes += s.laneBytes ? 32 * s.laneBytes : 4;
+    f->saved.resize(bytes);
+    size_t at = 0;
+    for (const FunctionInfo::Slot &s : callee.registers) {
+      u32 n = s.laneBytes ? 32 * s.laneBytes : 4;
+      std::memcpy(f->saved.data() + at, w.regs + s.offset, n);
+      at += n;
+    }
+  }
+  u32 rest = w.mask & ~m;
+  if (rest)
+    w.others.push_back({w.pc + 1, rest, w.frame, false});
+  w.mask = m;
+  w.frame = std::move(f);
+  w.pc = callee.entryPc;
+}
+
+Step call(Warp &w, const Op &o, u32 m) {
+  const Callsite &site = w.program->calls[o.target];
+  if (site.callee) {
+    enter(w, o, site, *site.callee, m);
+    return Step::Jumped;
+  }
+  const u64 *pointer = lane<u64>(w, site.pointer);
+  u32 first = static_cast<u32>(std::countr_zero(m)), same = 0;
+  for (u32 l = first; l < 32; ++l)
+    if (m >> l & 1 && pointer[l] == pointer[first])
+      same |= 1u << l;
+  auto it = w.program->byAddress.find(pointer[first]);
+  if (it == w.program->byAddress.end() || it->second->ast->isEntry)
+    w.fault(o, LaunchStatus::IllegalInstruction,
+            "call through a pointer that is no function of this module", first);
+  const FunctionInfo &callee = *it->second;
+  if (callee.paramOffsets.size() != site.args.size())
+    w.fault(o, LaunchStatus::IllegalInstruction,
+            "call passes " + std::to_string(site.args.size()) + " arguments to '" +
+                callee.ast->name + "'", first);
+  // Lanes with another target call it when they come to run.
+  if (u32 later = m & ~same)
+    w.split(later, w.pc);
+  if (u32 rest = w.mask & ~m & ~same)
+    w.split(rest, w.pc + 1);
+  w.mask = same;
+  enter(w, o, site, callee, same);
+  return Step::Jumped;
+}
+
+Callsite::Value value(Decode &d, const ast::Operand &o, u32 bytes, Type type, bool result) {
+  Callsite::Value v{};
+  v.bytes = bytes;
+  if (o.kind == Kind::Symbol) {
+    v.isRegister = false;
+    v.where = d.frameOffset(o.name);
+    return v;
+  }
+  v.isRegister = true;
+  v.where = result ? d.sink(o, type) : d.source(o, type);
+  return v;
+}
+
+/// vprintf, malloc and their like are host services: printf is accepted and
+/// silent, the others are an error.
+Step silentPrintf(Warp &w, const Op &o, u32 m) {
+  if (o.flags)
+    for (u32 l = 0; l < 32; ++l)
+      if (m >> l & 1)
+        std::memset(localMemory(w, l, frameBase(w, l) + o.target, 4, o), 0, 4);
+  return Step::Next;
+}
+Step assertFail(Warp &w, const Op &o, u32 m) {
+  w.fault(o, LaunchStatus::Trap, "assertion of the kernel failed",
+          static_cast<u32>(std::countr_zero(m)));
+}
+
+void decodeCall(Decode &d) {
+  d.take("uni");
+  size_t i = 0;
+  std::vector<ast::Operand> none;
+  const std::vector<ast::Operand> *results = &none, *args = &none;
+  if (d.count() && d.operand(0).kind == Kind::List) {
+    results = &d.operand(0).elems;
+    i = 1;
+  }
+  const ast::Operand &target = d.operand(i++);
+  if (i < d.count() && d.operand(i).kind == Kind::List)
+    args = &d.operand(i++).elems;
+  Callsite site;
+  site.frameBytes = d.function().frameBytes;
+  const std::vector<ast::Variable> *params, *outs;
+  if (target.kind == Kind::Register) {
+    site.pointer = d.source(target, Type::U64);
+    if (i >= d.count())
+      d.fail("a call through a pointer needs a prototype");
+    const ast::Prototype *p = d.prototypeNamed(d.operand(i).name);
+    if (!p)
+      d.fail("'" + d.operand(i).name + "' is not a .callprototype");
+    params = &p->params;
+    outs = &p->results;
+    d.indirectCalls = true;
+    d.program().usesRecursion = true;
+  } else {
+    if (target.kind != Kind::Symbol)
+      d.fail("expected a function");
+    if (target.name == "vprintf") {
+      d.op.flags = results->size() == 1 && (*results)[0].kind == Kind::Symbol;
+      if (d.op.flags)
+        d.op.target = d.frameOffset((*results)[0].name);
+      return d.emit(silentPrintf);
+    }
+    if (target.name == "__assertfail")
+      return d.emit(assertFail);
+    FunctionInfo *f = d.functionNamed(target.name);
+    if (!f)
+      d.fail("function '" + target.name + "' is not declared");
+    site.callee = f;
+    params = &f->ast->params;
+    outs = &f->ast->results;
+  }
+  if (args->size() != params->size() || results->size() != outs->size())
+    d.fail("expected " + std::to_string(params->size()) + " arguments and " +
+           std::to_string(outs->size()) + " results, got " + std::to_string(args->size()) +
+           " and " + std::to_string(results->size()));
+  for (size_t k = 0; k < args->size(); ++k)
+    site.args.push_back(value(d, (*args)[k], static_cast<u32>((*params)[k].bytes),
+                              (*params)[k].type, false));
+  for (size_t k = 0; k < results->size(); ++k)
+    site.results.push_back(value(d, (*results)[k], static_cast<u32>((*outs)[k].bytes),
+                                 (*outs)[k].type, true));
+  d.program().calls.push_back(site);
+  d.op.target = static_cast<u32>(d.program().calls.size() - 1);
+  d.emit(call);
+}
+
+// ---- timing only ----
+Step nothing(Warp &, const Op &, u32) { return Step::Next; }
+Step yield(Warp &, const Op &, u32) { return Step::Yield; }
+
+void decodeNanosleep(Decode &d) {
+  Type t = d.takeType();
+  d.expectCount(1);
+  d.op.a = d.source(0, t);
+  d.emit(yield);
+}
+void decodeHint(Decode &d) {
+  // prefetch, prefetchu, applypriority, discard, brkpt, pmevent: no value changes.
+  while (!d.remaining().empty())
+    d.takeAny();
+  d.emit(nothing);
+}
+void decodeCreatePolicy(Decode &d) {
+  d.takeOf({"fractional", "range"});
+  d.take("global");
+  d.takeCacheHints();
+  d.take("L2::evict_unchanged");
+  d.takeCacheHints();
+  Type t = d.takeType();
+  // A policy steers caches only; its bits are not documented.
+  d.op.d = d.sink(0, t);
+  d.op.a = d.constant(0x14f0000000000000, 8);
+  while (!d.remaining().empty() && d.firstModifier().rfind("L2::", 0) == 0)
+    d.takeAny();
+  d.emit([](Warp &w, const Op &o, u32 m) {
+    put<u64>(w, o.d, get<u64>(w, o.a), m);
+    return Step::Next;
+  });
+}
+} // namespace
+
+void registerControl(OpTable &t) {
+  t["bra"] = decodeBra;
+  t["brx"] = decodeBrx;
+  t["ret"] = decodeRet;
+  t["exit"] = decodeExit;
+  t["trap"] = [](Decode &d) { d.emit(trap); };
+  t["brkpt"] = [](Decode &d) { d.emit(trap); };
+  t["call"] = decodeCall;
+  t["nanosleep"] = decodeNanosleep;
+  t["prefetch"] = t["prefetchu"] = t["applypriority"] = t["discard"] = t["pmevent"] = decodeHint;
+  t["createpolicy"] = decodeCreatePolicy;
+}
+
+HAMLET_SIMD_END

@@ -1,0 +1,34 @@
+// The instruction families; each fills the table with its decode functions.
+#pragma once
+
+#include "emulator/core/Decode.h"
+
+#ifndef HAMLET_ISA
+#error "HAMLET_ISA names the vector level"
+#endif
+
+namespace hamlet::emu::HAMLET_ISA {
+
+/// add sub mul mad div rem abs neg min max of integers; false for others.
+bool decodeIntegerArithmetic(Decode &d);
+/// The same names for f16, f16x2, bf16, bf16x2.
+bool decodeHalfArithmetic(Decode &d);
+
+/// fence without .proxy and .mbarrier_init.
+void decodeFence(Decode &d);
+
+void registerInteger(OpTable &table);
+void registerFloat(OpTable &table);
+void registerConvert(OpTable &table);
+void registerCompare(OpTable &table);
+void registerMove(OpTable &table);
+void registerControl(OpTable &table);
+void registerMemory(OpTable &table);
+void registerAtomic(OpTable &table);
+void registerWarp(OpTable &table);
+void registerBarrier(OpTable &table);
+void registerCopy(OpTable &table);
+void registerMatrix(OpTable &table);
+void registerHopper(OpTable &table);
+
+} // namespace hamlet::emu::HAMLET_ISA

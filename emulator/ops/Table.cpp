@@ -1,0 +1,27 @@
+// The table of one vector level.
+#include "emulator/ops/Families.h"
+
+namespace hamlet::emu::HAMLET_ISA {
+
+const OpTable &table() {
+  static const OpTable all = [] {
+    OpTable t;
+    registerInteger(t);
+    registerFloat(t);
+    registerConvert(t);
+    registerCompare(t);
+    registerMove(t);
+    registerControl(t);
+    registerMemory(t);
+    registerAtomic(t);
+    registerWarp(t);
+    registerBarrier(t);
+    registerCopy(t);
+    registerMatrix(t);
+    registerHopper(t);
+    return t;
+  }();
+  return all;
+}
+
+} // namespace hamlet::emu::HAMLET_ISA

@@ -1,0 +1,225 @@
+// hamlet-ptx run
+#include "tools/hamlet-ptx/Arguments.h"
+#include "tools/hamlet-ptx/Commands.h"
+
+#include "emulator/module/Module.h"
+
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace hamlet::ptx {
+namespace {
+using nlohmann::json;
+
+json toJson(const emu::Site &s) {
+  return {{"line", s.line}, {"source", s.source}, {"cta", s.cta},
+          {"warp", s.warp}, {"lane", s.lane},     {"text", s.text}};
+}
+
+std::string describe(const emu::Site &s) {
+  std::string t = "line " + std::to_string(s.line);
+  if (!s.source.empty())
+    t += " (" + s.source + ")";
+  return t + " '" + s.text + "', CTA " + std::to_string(s.cta) + " warp " +
+         std::to_string(s.warp) + " lane " + std::to_string(s.lane);
+}
+
+struct Outcome {
+  emu::LaunchResult result;
+  std::string mode;
+};
+
+/// Findings of several runs, each place once.
+std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
+  std::vector<emu::Finding> all;
+  std::set<std::string> seen;
+  for (Outcome &r : runs) {
+    if (r.result.status == emu::LaunchStatus::Budget || r.result.status == emu::LaunchStatus::Trap ||
+        r.result.status == emu::LaunchStatus::IllegalInstruction) {
+      emu::Finding f;
+      f.kind = r.result.status == emu::LaunchStatus::Budget ? "budget"
+               : r.result.status == emu::LaunchStatus::Trap ? "trap" : "illegal-instruction";
+      f.message = r.result.message;
+      r.result.findings.push_back(f);
+    }
+    for (const emu::Finding &f : r.result.findings) {
+      std::string key = f.kind + "/" + std::to_string(f.first.line) + "/" +
+                        std::to_string(f.second ? f.second->line : 0) + "/" + f.space;
+      if (seen.insert(key).second)
+        all.push_back(f);
+    }
+  }
+  return all;
+}
+
+json coverage(const emu::Program &p, const std::vector<Outcome> &runs) {
+  std::map<uint32_t, std::pair<std::string, uint64_t>> lines;
+  std::map<uint32_t, uint8_t> branches;
+  for (const Outcome &r : runs)
+    for (size_t i = 0; i < r.result.hits.size(); ++i) {
+      if (!p.info[i].inst)
+        continue;
+      auto &[text, hits] = lines[p.info[i].line];
+      text = p.info[i].inst->spelling();
+      hits += r.result.hits[i];
+      if (p.info[i].branch)
+        branches[p.info[i].line] |= r.result.branches[i];
+    }
+  uint64_t executed = 0, both = 0;
+  json missed = json::array(), oneSided = json::array();
+  for (auto &[line, row] : lines) {
+    executed += row.second != 0;
+    if (!row.second)
+      missed.push_back({{"line", line}, {"text", row.first}});
+  }
+  for (auto &[line, bits] : branches) {
+    both += bits == 3;
+    if (bits != 3)
+      oneSided.push_back({{"line", line}, {"taken", (bits & 1) != 0}, {"not_taken", (bits & 2) != 0}});
+  }
+  return {{"instructions", lines.size()}, {"executed", executed}, {"branches", branches.size()},
+          {"both_ways", both}, {"missed", missed}, {"one_sided", oneSided}};
+}
+} // namespace
+
+int run(const Options &o, const std::string &text) {
+  std::vector<Argument> arguments;
+  for (const std::string &a : o.args)
+    arguments.push_back(parseArgument(a));
+  for (auto &[n, path] : o.saves)
+    if (n >= arguments.size() || arguments[n].kind != Argument::Kind::Buffer)
+      throw UsageError("--save " + std::to_string(n) + ": argument " + std::to_string(n) +
+                       " is not a buffer");
+  std::vector<emu::AsyncMode> modes;
+  if (o.async)
+    modes = {*o.async};
+  else if (o.check)
+    modes = {emu::AsyncMode::Eager, emu::AsyncMode::Lazy};
+  else
+    modes = {emu::AsyncMode::Eager};
+  static const char *const names[] = {"eager", "lazy", "random"};
+
+  std::vector<Outcome> runs;
+  json cover;
+  std::vector<std::string> warnings;
+  for (size_t i = 0; i < modes.size(); ++i) {
+    emu::DeviceMemory memory(0, uint64_t(1) << 38);
+    emu::LoadedModule module(text, memory, o.check);
+    warnings = module.ast().warnings;
+    if (!module.hasEntry(o.entry)) {
+      std::string known;
+      for (const std::string &e : module.entries())
+        known += " " + e;
+      throw std::runtime_error("no entry '" + o.entry + "'; the file has:" + known);
+    }
+    const emu::Program &program = module.program(o.entry);
+    std::vector<uint32_t> slots;
+    for (const emu::ParamSlot &s : program.params)
+      slots.push_back(s.bytes);
+    Placement placement(arguments, memory, slots, o.check);
+    emu::LaunchConfig config;
+    config.grid = o.grid;
+    config.block = o.block;
+    config.cluster = o.cluster;
+    const uint32_t *required = program.entry->reqnctapercluster;
+    if (!o.clusterGiven && required[0])
+      config.cluster = {required[0], required[1], required[2]};
+    config.sharedBytes = o.shared;
+    config.params.resize(program.paramBytes);
+    for (size_t p = 0; p < arguments.size(); ++p)
+      std::memcpy(config.params.data() + program.params[p].offset, placement.parameter(p).data(),
+                  placement.parameter(p).size());
+    config.seed = o.seed;
+    config.async = modes[i];
+    config.check = o.check;
+    config.coverage = o.coverage;
+    config.maxInstructions = o.maxInstructions;
+    std::ofstream trace;
+    if (!o.trace.empty() && i == 0) {
+      trace.open(o.trace);
+      if (!trace)
+        throw std::runtime_error(o.trace + ": cannot be written");
+      config.trace = [&](const std::string &line) { trace << line << "\n"; };
+    }
+    Outcome outcome;
+    outcome.mode = names[static_cast<int>(modes[i])];
+    outcome.result = emu::launch(program, memory, config);
+    runs.push_back(std::move(outcome));
+    if (i == 0)
+      for (auto &[n, path] : o.saves) {
+        Array a = arguments[n].array;
+        a.data.resize(arguments[n].bytes);
+        if (!a.data.empty())
+          std::memcpy(a.data.data(), memory.host(placement.address(n), a.data.size()),
+                      a.data.size());
+        writeNpy(path, a);
+      }
+    if (o.coverage)
+      cover = coverage(program, runs);
+  }
+
+  std::vector<emu::Finding> findings = unite(runs);
+  const Outcome *failed = nullptr;
+  for (const Outcome &r : runs)
+    if (!failed && r.result.status != emu::LaunchStatus::Ok)
+      failed = &r;
+  bool error = failed != nullptr;
+  for (const emu::Finding &f : findings)
+    error |= f.severity == emu::Severity::Error;
+  int status = !error ? 0 : o.check ? 3 : failed ? 1 : 0;
+  std::string state = failed ? emu::launchStatusName(failed->result.status)
+                      : error ? "findings" : "ok";
+  if (o.json) {
+    json j;
+    j["status"] = state;
+    j["exit_status"] = status;
+    j["message"] = failed ? failed->result.message : "";
+    j["instructions"] = runs[0].result.instructions;
+    j["thread_instructions"] = runs[0].result.threadInstructions;
+    j["findings"] = json::array();
+    for (const std::string &w : warnings)
+      j["findings"].push_back({{"severity", "note"}, {"kind", "version"}, {"message", w}});
+    for (const emu::Finding &f : findings) {
+      json e = {{"severity", f.severity == emu::Severity::Error ? "error" : "note"},
+                {"kind", f.kind},
+                {"message", f.message},
+                {"space", f.space},
+                {"address", f.address},
+                {"bytes", f.bytes},
+                {"count", f.count},
+                {"first", toJson(f.first)},
+                {"second", nullptr}};
+      if (f.second)
+        e["second"] = toJson(*f.second);
+      j["findings"].push_back(e);
+    }
+    j["coverage"] = cover;
+    std::cout << j.dump(2) << "\n";
+    return status;
+  }
+  for (const std::string &w : warnings)
+    std::cerr << "note: " << w << "\n";
+  for (const emu::Finding &f : findings) {
+    std::cerr << (f.severity == emu::Severity::Error ? "error: " : "note: ") << f.kind << ": "
+              << f.message << "\n";
+    if (f.first.line)
+      std::cerr << "  at " << describe(f.first) << "\n";
+    if (f.second)
+      std::cerr << "  and " << describe(*f.second) << "\n";
+  }
+  if (failed && findings.empty())
+    std::cerr << "error: " << state << ": " << failed->result.message << "\n";
+  else if (failed)
+    std::cerr << "the kernel failed: " << state << "\n";
+  if (o.coverage)
+    std::cout << cover["executed"] << " of " << cover["instructions"]
+              << " instructions executed, " << cover["both_ways"] << " of " << cover["branches"]
+              << " branches went both ways\n";
+  return status;
+}
+
+} // namespace hamlet::ptx
