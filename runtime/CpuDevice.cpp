@@ -242,11 +242,4 @@ std::unique_ptr<Device> makeCpuDevice(ThreadPool &pool) {
   return std::make_unique<CpuDevice>(pool);
 }
 
-Result<std::unique_ptr<Device>> openDevice(const std::string &name,
-                                           ThreadPool &pool) {
-  if (name == "cpu")
-    return makeCpuDevice(pool);
-  return failure("unknown device '", name, "', expected cpu");
-}
-
 } // namespace hamlet::runtime

@@ -251,7 +251,10 @@ Action addRunCommand(CLI::App &app) {
       app.add_option("--top-k", o.prompt.sampling.topK, "0: off"),
       app.add_option("--top-p", o.prompt.sampling.topP, "1: off"),
       app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers")
-          ->check(CLI::NonNegativeNumber),
+          ->check([](const std::string &text) {
+            return text.starts_with('-') ? "expected at least 0"
+                                         : std::string();
+          }),
       app.add_option("--stop-ids", o.prompt.stopIds,
                      "Ids that end the answer, separated by commas")
           ->delimiter(','),

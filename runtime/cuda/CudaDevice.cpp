@@ -1,0 +1,262 @@
+// A GPU behind the driver interface, real or emulated.
+#include "runtime/cuda/CudaDevice.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+namespace hamlet::runtime::cuda {
+namespace {
+
+constexpr int64_t kMaxGridX = INT32_MAX;
+constexpr int64_t kMaxGridYZ = 65535;
+constexpr int kStaticSharedBytes = 48 << 10; // more must be asked for
+
+/// 80 for "sm_80", 90 for "sm_90a", 0 for anything else.
+int capabilityOf(const std::string &target) {
+  return target.starts_with("sm_") ? std::atoi(target.c_str() + 3) : 0;
+}
+
+class CudaDevice final : public Device {
+public:
+  CudaDevice(std::unique_ptr<Driver> driver, bool ptxOnly)
+      : driver(std::move(driver)), ptxOnly(ptxOnly) {}
+
+  ~CudaDevice() override {
+    if (!context)
+      return;
+    driver->contextSetCurrent(context);
+    scratch = DeviceMemory();
+    if (stream) {
+      driver->streamSynchronize(stream);
+      driver->streamDestroy(stream);
+    }
+    if (module)
+      driver->moduleUnload(module);
+    driver->contextRelease(device);
+  }
+
+  Status open(int ordinal) {
+    HAMLET_TRY(driver->check("cuInit", driver->init(0)));
+    int count = 0;
+    HAMLET_TRY(
+        driver->check("cuDeviceGetCount", driver->deviceGetCount(&count)));
+    if (ordinal >= count)
+      return failure("there is no GPU ", ordinal, ", the driver has ", count);
+    HAMLET_TRY(
+        driver->check("cuDeviceGet", driver->deviceGet(&device, ordinal)));
+    char text[256] = {};
+    HAMLET_TRY(
+        driver->check("cuDeviceGetName",
+                      driver->deviceGetName(text, sizeof(text) - 1, device)));
+    name = text;
+    int major = 0, minor = 0;
+    HAMLET_TRY(driver->check(
+        "cuDeviceGetAttribute",
+        driver->deviceGetAttribute(&major, kComputeCapabilityMajor, device)));
+    HAMLET_TRY(driver->check(
+        "cuDeviceGetAttribute",
+        driver->deviceGetAttribute(&minor, kComputeCapabilityMinor, device)));
+    capability = 10 * major + minor;
+    HAMLET_TRY(driver->check("cuDevicePrimaryCtxRetain",
+                             driver->contextRetain(&context, device)));
+    HAMLET_TRY(enter());
+    return driver->check("cuStreamCreate", driver->streamCreate(&stream, 0));
+  }
+
+  std::string describe() const override {
+    return "cuda, " + name + ", " + (target.empty() ? "no kernels" : target);
+  }
+
+  Status load(const hmlt::ContainerT &container) override {
+    if (container.kernels.empty())
+      return {};
+    file = &container;
+    bool useCubin = false;
+    const hmlt::ImageT *image = pickGpuImage(container, capability, useCubin);
+    if (!image)
+      return failure("the file has no code for ", name, " (sm_", capability,
+                     "); compile with --target cpu,sm_80");
+    target = image->target;
+    useCubin &= !ptxOnly;
+    // The driver takes PTX as a string with its end.
+    std::vector<uint8_t> code = useCubin ? image->cubin : image->bytes;
+    code.push_back(0);
+    std::vector<char> log(8192);
+    int options[] = {kJitErrorLogBuffer, kJitErrorLogBufferBytes};
+    void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
+    HAMLET_TRY(enter());
+    Status status = driver->check(
+        "cuModuleLoadDataEx",
+        driver->moduleLoadData(&module, code.data(), 2, options, values));
+    if (status.failed())
+      return failure(status.message(), " for the ", target,
+                     useCubin ? " cubin" : " PTX", log[0] ? "\n" : "",
+                     log.data());
+    for (const auto &kernel : container.kernels)
+      HAMLET_TRY(findVariants(*kernel).in("kernel '" + kernel->name + "'"));
+    return {};
+  }
+
+  Result<DeviceAddress> allocate(uint64_t bytes) override {
+    HAMLET_TRY(enter());
+    CUdeviceptr address = 0;
+    Status status =
+        driver->check("cuMemAlloc", driver->memAlloc(&address, bytes));
+    if (status.failed())
+      return failure("cannot allocate ", bytes, " bytes: ", status.message());
+    return address;
+  }
+  void free(DeviceAddress address, uint64_t) override {
+    driver->contextSetCurrent(context);
+    driver->memFree(address);
+  }
+  void *hostView(DeviceAddress) override { return nullptr; }
+
+  Status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
+    if (!bytes)
+      return {};
+    HAMLET_TRY(enter());
+    HAMLET_TRY(driver->check("cuMemcpyHtoDAsync",
+                             driver->copyIn(to, from, bytes, stream)));
+    return synchronize(); // `from` is the caller's again
+  }
+  Status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
+    if (!bytes)
+      return {};
+    HAMLET_TRY(enter());
+    HAMLET_TRY(driver->check("cuMemcpyDtoHAsync",
+                             driver->copyOut(to, from, bytes, stream)));
+    return synchronize();
+  }
+  Status zero(DeviceAddress to, uint64_t bytes) override {
+    if (!bytes)
+      return {};
+    HAMLET_TRY(enter());
+    return driver->check("cuMemsetD8Async",
+                         driver->setBytes(to, 0, bytes, stream));
+  }
+
+  Status launch(const KernelLaunch &launch) override {
+    auto k = static_cast<size_t>(launch.kernel);
+    auto v = static_cast<size_t>(launch.variant);
+    const hmlt::VariantT &variant = *file->kernels[k]->variants[v];
+    auto [n0, n1, n2] = launch.grid;
+    if (n0 > kMaxGridX || n1 > kMaxGridYZ || n2 > kMaxGridYZ)
+      return failure("a grid of ", n0, " x ", n1, " x ", n2,
+                     " is larger than a GPU's");
+    HAMLET_TRY(enter());
+    words.assign(launch.args.begin(), launch.args.end());
+    if (variant.scratch_bytes_gpu) {
+      HAMLET_TRY(growScratch(static_cast<uint64_t>(variant.scratch_bytes_gpu),
+                             n0 * n1 * n2));
+      words.push_back(scratch.address());
+    }
+    parameters.clear();
+    for (uint64_t &word : words)
+      parameters.push_back(&word);
+    return driver->check(
+        "cuLaunchKernel",
+        driver->launch(kernels[k][v], static_cast<unsigned>(n0),
+                       static_cast<unsigned>(n1), static_cast<unsigned>(n2),
+                       static_cast<unsigned>(variant.block_threads), 1, 1,
+                       static_cast<unsigned>(variant.shared_bytes), stream,
+                       parameters.data(), nullptr));
+  }
+
+  Status synchronize() override {
+    HAMLET_TRY(enter());
+    return driver->check("cuStreamSynchronize",
+                         driver->streamSynchronize(stream));
+  }
+
+private:
+  /// The context belongs to a thread; calls may come from different ones.
+  Status enter() {
+    return driver->check("cuCtxSetCurrent", driver->contextSetCurrent(context));
+  }
+
+  Status findVariants(const hmlt::KernelT &kernel) {
+    std::vector<CUfunction> &variants = kernels.emplace_back();
+    for (const auto &variant : kernel.variants) {
+      if (variant->block_threads < 1)
+        return failure("variant of ", variant->rows,
+                       " rows: no block size for a GPU");
+      CUfunction function = nullptr;
+      HAMLET_TRY(driver
+                     ->check("cuModuleGetFunction",
+                             driver->moduleGetFunction(&function, module,
+                                                       variant->symbol.c_str()))
+                     .in("'" + variant->symbol + "'"));
+      if (variant->shared_bytes > kStaticSharedBytes)
+        HAMLET_TRY(driver->check(
+            "cuFuncSetAttribute",
+            driver->functionSetAttribute(function, kMaxDynamicSharedBytes,
+                                         variant->shared_bytes)));
+      variants.push_back(function);
+    }
+    return {};
+  }
+
+  Status growScratch(uint64_t bytesPerBlock, int64_t blocks) {
+    uint64_t bytes;
+    if (__builtin_mul_overflow(bytesPerBlock, static_cast<uint64_t>(blocks),
+                               &bytes))
+      return failure("the scratch memory of ", blocks, " blocks is too large");
+    if (bytes <= scratch.size())
+      return {};
+    HAMLET_TRY(synchronize()); // launches before still use it
+    scratch = DeviceMemory();
+    auto memory = DeviceMemory::allocate(*this, bytes);
+    if (memory.failed())
+      return memory.status().in("scratch memory");
+    scratch = std::move(*memory);
+    return {};
+  }
+
+  std::unique_ptr<Driver> driver;
+  bool ptxOnly;
+  CUdevice device = 0;
+  CUcontext context = nullptr;
+  CUstream stream = nullptr;
+  CUmodule module = nullptr;
+  int capability = 0;
+  std::string name, target;
+  const hmlt::ContainerT *file = nullptr;
+  std::vector<std::vector<CUfunction>> kernels; // by kernel, variant
+  DeviceMemory scratch;
+  std::vector<uint64_t> words; // arguments of one launch
+  std::vector<void *> parameters;
+};
+
+} // namespace
+
+const hmlt::ImageT *pickGpuImage(const hmlt::ContainerT &file, int capability,
+                                 bool &useCubin) {
+  const hmlt::ImageT *best = nullptr;
+  int bestTarget = 0;
+  for (const auto &image : file.images) {
+    int target = capabilityOf(image->target);
+    bool cubin = !image->cubin.empty() && target / 10 == capability / 10 &&
+                 target <= capability;
+    // An "a" target is for that very GPU.
+    bool exact = image->target.ends_with('a');
+    bool ptx = !image->bytes.empty() &&
+               (exact ? target == capability : target <= capability);
+    if (target <= bestTarget || (!cubin && !ptx))
+      continue;
+    best = image.get();
+    bestTarget = target;
+    useCubin = cubin;
+  }
+  return best;
+}
+
+Result<std::unique_ptr<Device>> openCudaDevice(std::unique_ptr<Driver> driver,
+                                               int ordinal, bool ptxOnly) {
+  auto device = std::make_unique<CudaDevice>(std::move(driver), ptxOnly);
+  HAMLET_TRY(device->open(ordinal));
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+} // namespace hamlet::runtime::cuda
