@@ -6,6 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#ifdef HAVE_HamletCodegenCPU
+#include "codegen/cpu/Emit.h"
+#endif
 #ifdef HAVE_HamletCodegenTile
 #include "codegen/tile/ExpandMath.h"
 #endif
@@ -22,6 +25,9 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   hamlet::registerDialects(registry);
   hamlet::registerHamletPasses();
+#ifdef HAVE_HamletCodegenCPU
+  hamlet::cpu::registerCpuPasses();
+#endif
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerExpandMathPass();
 #endif

@@ -1,0 +1,564 @@
+//===- Dot.cpp - products as register blocks ------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The result lies in scratch and begins as `acc`. K is cut into blocks; in each
+// block the result's [mr x nv strips] pieces are taken into registers, run over
+// the block's k ascending, and put back: each element sees its products in the
+// order of k, whatever the blocks.
+//
+// The inner loop reads rows of A through one pointer each and panels of B
+// through one pointer each. Where the operand lies in memory as it is needed,
+// these point into it; else the block is evaluated into scratch first. A row or
+// panel outside its view is a row of zeros.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/KernelEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::cpu;
+using Cmp = arith::CmpIPredicate;
+
+namespace hamlet::cpu {
+
+class DotEmitter {
+public:
+  DotEmitter(KernelEmitter &e, tile::DotOp op);
+  void run();
+
+private:
+  using Buffer = KernelEmitter::Buffer;
+  using Strip = KernelEmitter::Strip;
+  /// How B's panels hold their elements.
+  enum class Panels { f32, bf16, f16, pairs };
+
+  void chooseBlocks();
+  void chooseSources();
+  void fillZeros();
+  void block(Value k0, int64_t length);
+  void packA(Value k0, int64_t length);
+  void packB(Value k0, int64_t length);
+  Value rowOf(Value i, Value k0);
+  /// The panel's address at row k0, and whether it is inside (null: yes).
+  std::pair<Value, Value> panelOf(Value j, Value k0);
+  void columns(Value j, int64_t count, Value k0, int64_t length);
+  void rowsTimes(Value j, ArrayRef<Value> panels, Value step, int64_t mr,
+                 Value k0, int64_t length);
+  void micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels, Value step,
+             Value k0, int64_t length);
+  void products(Value unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
+                Value step, SmallVector<Value> &acc);
+  void lastProduct(int64_t unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
+                   Value step, SmallVector<Value> &acc);
+  Value panelStrip(Value panel, Value unit, Value step, Type type);
+  Value fma(Value x, Value y, Value z) {
+    return math::FmaOp::create(b, x, y, z);
+  }
+  Value toF32(Value words) {
+    return arith::BitcastOp::create(b, e.vec(e.f32), words);
+  }
+  Value evenOf(Value words) {
+    return toF32(arith::ShLIOp::create(b, words, e.splatInt(e.i32, 16)));
+  }
+  Value oddOf(Value words) {
+    return toF32(arith::AndIOp::create(b, words,
+                                       e.splatInt(e.i32, int32_t(0xffff0000))));
+  }
+  Value dp(Value acc, Value x, Value y);
+
+  KernelEmitter &e;
+  ImplicitLocOpBuilder &b;
+  tile::DotOp op;
+  int64_t m, n, k, panelCount;
+  bool bf16; // numerics with pairs
+  bool native;
+  int64_t mr, nv, kc;
+  Buffer result;
+
+  Type typeA; // f32, or i16 of bf16 bits for the instruction
+  std::optional<Buffer> bufferA, packedA, zeroRow;
+  tile::LoadOp loadA;
+  tile::GatherOp gatherA;
+
+  Panels panels;
+  std::optional<Buffer> packedB, zeroPanel;
+  tile::LoadOp loadB;
+};
+
+} // namespace hamlet::cpu
+
+void KernelEmitter::emitDot(tile::DotOp op) { DotEmitter(*this, op).run(); }
+
+DotEmitter::DotEmitter(KernelEmitter &e, tile::DotOp op)
+    : e(e), b(e.b), op(op) {
+  auto a = cast<RankedTensorType>(op.getA().getType());
+  m = a.getDimSize(0);
+  k = a.getDimSize(1);
+  n = cast<RankedTensorType>(op.getB().getType()).getDimSize(1);
+  panelCount = padded(n) / kLanes;
+  bf16 = op.getNumerics().getOperands().isBF16();
+  native = bf16 && e.level == Level::v4bf16;
+  typeA = native ? e.i16 : e.f32;
+}
+
+//===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+void DotEmitter::chooseSources() {
+  auto lies = [&](Value view, Value from, int64_t extent, Type element) {
+    auto found = e.views.find(view);
+    if (found == e.views.end() || found->second.type().isPanel() ||
+        found->second.element != element)
+      return false;
+    const KernelEmitter::View &v = found->second;
+    int64_t last = v.rank() - 1;
+    return e.constantOf(v.strides[last]) == 1 &&
+           !e.inside(v, last, from, extent, from);
+  };
+  Value a = op.getA();
+  if (const Buffer *buffer = e.bufferOf(a)) {
+    if (buffer->element == typeA)
+      bufferA = *buffer;
+  } else if (auto load = a.getDefiningOp<tile::LoadOp>()) {
+    if (lies(load.getSource(), e.scalar(load.getCoords().back()), k, typeA))
+      loadA = load;
+  } else if (auto gather = a.getDefiningOp<tile::GatherOp>()) {
+    if (lies(gather.getSource(), e.scalar(gather.getCol()), k, typeA))
+      gatherA = gather;
+  }
+
+  panels = bf16 ? Panels::pairs : Panels::f32;
+  auto load = op.getB().getDefiningOp<tile::LoadOp>();
+  if (!load || e.bufferOf(op.getB()))
+    return;
+  auto found = e.views.find(load.getSource());
+  if (found == e.views.end() || !found->second.type().isPanel())
+    return;
+  const KernelEmitter::View &v = found->second;
+  KernelEmitter::Box box =
+      e.makeBox(load.getSource(), load.getCoords(), op.getB().getType());
+  int64_t rank = v.rank();
+  Value fromK = box.coords[rank - 2];
+  bool isPairs = v.type().getLayout() == tile::Layout::panel_pairs;
+  auto firstK = e.constantOf(fromK);
+  if (e.inside(v, rank - 2, fromK, k, fromK) || !firstK ||
+      (isPairs && *firstK % 2) || !e.isMultiple(box.coords[rank - 1], kLanes) ||
+      (bf16 && !isPairs))
+    return;
+  // A pair that straddles the end of the box would bring a row of its own in.
+  if (isPairs && k % 2 && *firstK + k != v.type().getShape()[rank - 2] && bf16)
+    return;
+  loadB = load;
+  Type element = v.type().getElementType();
+  panels = isPairs            ? Panels::pairs
+           : element.isF32()  ? Panels::f32
+           : element.isBF16() ? Panels::bf16
+                              : Panels::f16;
+}
+
+void DotEmitter::chooseBlocks() {
+  auto balanced = [&](int64_t most) {
+    int64_t blocks = (m + most - 1) / most;
+    return (m + blocks - 1) / blocks;
+  };
+  if (e.level == Level::v3) {
+    // 16 registers of 8 lanes: 12 accumulators, 2 of B, 1 of A.
+    nv = m == 1 ? 4 : m == 2 ? 3 : m == 3 ? 2 : 1;
+    nv = std::min(nv, panelCount);
+    mr = balanced(6);
+  } else {
+    // 32 registers of 16 lanes: 24 accumulators, up to 4 of B.
+    nv = m <= 3 ? 8 : m == 4 ? 6 : 0;
+    if (!nv)
+      nv = panelCount % 4 == 0 && m % 8 != 0 ? 4
+           : panelCount <= 3                 ? panelCount
+           : panelCount % 4 == 0             ? 4
+                                             : 3;
+    nv = std::min(nv, panelCount);
+    mr = balanced(std::min<int64_t>(24 / nv, 12));
+  }
+  // A block of B's panels should stay in L1 or L2 while all rows run over it.
+  if (k <= 512)
+    kc = k;
+  else if (m == 1 && loadB)
+    kc = k;
+  else
+    kc = m <= mr && loadB ? 1024 : 256;
+  kc = std::min(kc, k);
+}
+
+void DotEmitter::fillZeros() {
+  // Rows outside: only if there can be any.
+  Value rowsInside;
+  bool needed = false;
+  if (loadA) {
+    KernelEmitter::Box box =
+        e.makeBox(loadA.getSource(), loadA.getCoords(), op.getA().getType());
+    for (int64_t d = 0; d + 1 < box.view.rank(); ++d) {
+      Value from = box.coords[d];
+      if (!e.inside(box.view, d, from, box.extent(d), from))
+        continue;
+      needed = true;
+      rowsInside = e.both(rowsInside, e.test(Cmp::sge, from, e.c(0)));
+      rowsInside =
+          e.both(rowsInside, e.test(Cmp::sle, e.add(from, e.c(box.extent(d))),
+                                    box.view.sizes[d]));
+    }
+  }
+  needed |= bool(gatherA);
+  auto fill = [&](const Buffer &buffer) {
+    e.forEachStrip(buffer.shape, [&](Strip &s) {
+      e.storeStrip(e.zeros(e.vec(buffer.element)), buffer, s);
+    });
+  };
+  if (needed) {
+    zeroRow = e.allocate(typeA, {kc});
+    OpBuilder::InsertionGuard guard(b);
+    if (rowsInside) {
+      Value outside = arith::XOrIOp::create(
+          b, rowsInside,
+          arith::ConstantOp::create(b, b.getBoolAttr(true)).getResult());
+      auto branch = scf::IfOp::create(b, outside);
+      b.setInsertionPointToStart(branch.thenBlock());
+    }
+    fill(*zeroRow);
+  }
+  if (loadB && panelOf(e.c(0), e.c(0)).second) {
+    zeroPanel = e.allocate(e.i32, {kLanes});
+    fill(*zeroPanel);
+  }
+}
+
+void DotEmitter::run() {
+  if (e.failed)
+    return;
+  auto numerics = op.getNumerics();
+  if (numerics.getSplit() != 0 && numerics.getSplit() < k) {
+    e.error(op, "splits its sum at multiples of " + Twine(numerics.getSplit()) +
+                    "; write one dot for each part and add them");
+    return;
+  }
+  chooseSources();
+  chooseBlocks();
+
+  // A dot that only feeds a loop value takes its place.
+  auto yield = op->getBlock()->getTerminator();
+  Value arg;
+  if (auto loop = dyn_cast<scf::ForOp>(op->getParentOp()))
+    for (auto [value, candidate] :
+         llvm::zip(yield->getOperands(), loop.getRegionIterArgs()))
+      if (value == op.getResult() && !arg &&
+          e.updatesInPlace(op, op.getAcc(), candidate))
+        arg = candidate;
+  result = arg ? *e.bufferOf(arg) : e.allocateFor(op.getResult());
+  e.evaluateInto(op.getAcc(), result);
+
+  if (!bufferA && !loadA && !gatherA)
+    packedA = e.allocate(typeA, {m, kc});
+  if (!loadB)
+    packedB = bf16 ? e.allocate(e.i32, {panelCount, (kc + 1) / 2 * kLanes})
+                   : e.allocate(e.f32, {panelCount, kc * kLanes});
+  fillZeros();
+
+  int64_t whole = k / kc * kc;
+  e.loop(e.c(0), e.c(whole), kc, [&](Value k0) { block(k0, kc); });
+  if (k > whole)
+    block(e.c(whole), k - whole);
+  e.buffers[op.getResult()] = result;
+}
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+void DotEmitter::packA(Value k0, int64_t length) {
+  e.forEachStrip({m, length}, [&](Strip &to) {
+    Strip from;
+    from.lead = to.lead;
+    from.col = e.add(k0, to.col);
+    from.lanes = to.lanes;
+    Value v = e.strip(op.getA(), from);
+    Type element = getElementTypeOrSelf(v.getType());
+    if (typeA == e.f32 && element != e.f32)
+      v = e.widen(v);
+    e.storeStrip(v, *packedA, to);
+  });
+}
+
+void DotEmitter::packB(Value k0, int64_t length) {
+  auto read = [&](Value row, const Strip &at) {
+    Strip from;
+    from.lead = {e.add(k0, row)};
+    from.col = at.col;
+    from.lanes = at.lanes;
+    return e.strip(op.getB(), from);
+  };
+  auto put = [&](Value v, Value row, const Strip &at) {
+    Strip to;
+    to.lead = {e.divBy(at.col, kLanes)};
+    to.col = e.mul(row, e.c(kLanes));
+    e.storeStrip(v, *packedB, to);
+  };
+  auto word = [&](Value half) {
+    return arith::ExtUIOp::create(b, e.vec(e.i32), half).getResult();
+  };
+  if (!bf16) {
+    e.loop(e.c(0), e.c(length), 1, [&](Value row) {
+      e.forEachStrip({n}, [&](Strip &s) {
+        Value v = read(row, s);
+        if (getElementTypeOrSelf(v.getType()) != e.f32)
+          v = e.widen(v);
+        put(v, row, s);
+      });
+    });
+    return;
+  }
+  e.loop(e.c(0), e.c(length / 2), 1, [&](Value pair) {
+    e.forEachStrip({n}, [&](Strip &s) {
+      Value row = e.mul(pair, e.c(2));
+      Value even = word(read(row, s));
+      Value odd = word(read(e.add(row, e.c(1)), s));
+      odd = arith::ShLIOp::create(b, odd, e.splatInt(e.i32, 16));
+      put(arith::OrIOp::create(b, even, odd), pair, s);
+    });
+  });
+  if (length % 2)
+    e.forEachStrip({n}, [&](Strip &s) {
+      put(word(read(e.c(length - 1), s)), e.c(length / 2), s);
+    });
+}
+
+Value DotEmitter::rowOf(Value i, Value k0) {
+  if (packedA)
+    return e.addressIn(*packedA, {i}, e.c(0));
+  if (bufferA)
+    return e.addressIn(*bufferA, {i}, k0);
+  Value row, ok, col;
+  Value desc = loadA ? loadA.getSource() : gatherA.getSource();
+  if (loadA) {
+    KernelEmitter::Box box =
+        e.makeBox(desc, loadA.getCoords(), op.getA().getType());
+    std::tie(row, ok) = e.leading(box, box.view.rank() - 1, {i, e.c(0)});
+    col = box.coords.back();
+  } else {
+    const KernelEmitter::View &view = e.views.find(desc)->second;
+    Value id =
+        arith::ExtSIOp::create(b, e.i64, e.element(gatherA.getRows(), {i}));
+    row = e.at(view.base, typeA, e.mul(id, view.strides[0]));
+    ok = e.test(Cmp::ult, id, view.sizes[0]);
+    col = e.scalar(gatherA.getCol());
+  }
+  row = e.at(row, typeA, e.add(col, k0));
+  return ok ? arith::SelectOp::create(b, ok, row, zeroRow->ptr).getResult()
+            : row;
+}
+
+std::pair<Value, Value> DotEmitter::panelOf(Value j, Value k0) {
+  if (packedB)
+    return {e.addressIn(*packedB, {j}, e.c(0)), {}};
+  KernelEmitter::Box box =
+      e.makeBox(loadB.getSource(), loadB.getCoords(), op.getB().getType());
+  const KernelEmitter::View &view = box.view;
+  int64_t rank = view.rank();
+  auto [block, ok] = e.leading(box, rank - 2, {e.c(0), e.c(0)});
+  Value from = box.coords[rank - 1];
+  Value first = e.add(from, e.mul(j, e.c(kLanes)));
+  if (e.inside(view, rank - 1, from, n, first))
+    ok = e.both(ok, e.test(Cmp::ult, first,
+                           e.c(padded(view.type().getShape()[rank - 1]))));
+  Value offset = e.panelOffsets(view, e.add(box.coords[rank - 2], k0), first);
+  return {e.at(block, view.element, offset), ok};
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void DotEmitter::block(Value k0, int64_t length) {
+  if (packedA)
+    packA(k0, length);
+  if (packedB)
+    packB(k0, length);
+  int64_t whole = panelCount / nv * nv;
+  e.loop(e.c(0), e.c(whole), nv, [&](Value j) { columns(j, nv, k0, length); });
+  if (panelCount > whole)
+    columns(e.c(whole), panelCount - whole, k0, length);
+}
+
+void DotEmitter::columns(Value j, int64_t count, Value k0, int64_t length) {
+  SmallVector<Value> all;
+  Value inside;
+  for (int64_t p = 0; p < count; ++p) {
+    auto [panel, ok] = panelOf(e.add(j, e.c(p)), k0);
+    all.push_back(panel);
+    // Panels are in or out in one piece from either end.
+    if (p == 0 || p + 1 == count)
+      inside = e.both(inside, ok);
+  }
+  if (!inside)
+    return rowsTimes(j, all, {}, mr, k0, length);
+  auto branch = scf::IfOp::create(b, inside, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  rowsTimes(j, all, {}, mr, k0, length);
+  b.setInsertionPointToStart(branch.elseBlock());
+  // One at a time; a panel outside is one strip of zeros, again and again.
+  e.loop(j, e.add(j, e.c(count)), 1, [&](Value one) {
+    auto [panel, ok] = panelOf(one, k0);
+    Value from = arith::SelectOp::create(b, ok, panel, zeroPanel->ptr);
+    Value step = arith::SelectOp::create(b, ok, e.c(1), e.c(0));
+    rowsTimes(one, {from}, step, std::min<int64_t>(m, 6), k0, length);
+  });
+}
+
+void DotEmitter::rowsTimes(Value j, ArrayRef<Value> panels, Value step,
+                           int64_t mr, Value k0, int64_t length) {
+  int64_t whole = m / mr * mr;
+  e.loop(e.c(0), e.c(whole), mr,
+         [&](Value i) { micro(i, mr, j, panels, step, k0, length); });
+  if (m > whole)
+    micro(e.c(whole), m - whole, j, panels, step, k0, length);
+}
+
+void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
+                       Value step, Value k0, int64_t length) {
+  SmallVector<Value> rows, acc;
+  int64_t nv = panels.size();
+  auto place = [&](int64_t index) {
+    Value row = e.add(i, e.c(index / nv));
+    Value col = e.mul(e.add(j, e.c(index % nv)), e.c(kLanes));
+    return e.addressIn(result, {row}, col);
+  };
+  for (int64_t r = 0; r < mr; ++r)
+    rows.push_back(rowOf(e.add(i, e.c(r)), k0));
+  for (int64_t x = 0; x < mr * nv; ++x)
+    acc.push_back(e.loadAt(e.vec(e.f32), place(x)));
+
+  bool byPairs = this->panels == Panels::pairs;
+  int64_t units = byPairs ? length / 2 : length;
+  int64_t unroll = mr * nv <= 4 ? 4 : mr * nv <= 8 ? 2 : 1;
+  int64_t whole = units / unroll * unroll;
+  if (whole) {
+    auto loop = scf::ForOp::create(b, e.c(0), e.c(whole), e.c(unroll), acc);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    acc.assign(loop.getRegionIterArgs().begin(),
+               loop.getRegionIterArgs().end());
+    for (int64_t u = 0; u < unroll; ++u)
+      products(e.add(loop.getInductionVar(), e.c(u)), rows, panels, step, acc);
+    scf::YieldOp::create(b, acc);
+    acc.assign(loop.result_begin(), loop.result_end());
+  }
+  for (int64_t u = whole; u < units; ++u)
+    products(e.c(u), rows, panels, step, acc);
+  if (byPairs && length % 2)
+    lastProduct(units, rows, panels, step, acc);
+  for (int64_t x = 0; x < mr * nv; ++x)
+    e.storeAt(acc[x], place(x));
+}
+
+Value DotEmitter::panelStrip(Value panel, Value unit, Value step, Type type) {
+  Value index = e.mul(unit, e.c(kLanes));
+  if (step)
+    index = e.mul(index, step);
+  Type element = getElementTypeOrSelf(type);
+  return e.loadAt(type, e.at(panel, element, index));
+}
+
+Value DotEmitter::dp(Value acc, Value x, Value y) {
+  auto halves = VectorType::get({2 * kLanes}, b.getBF16Type());
+  SmallVector<Value> args{acc};
+  for (Value words : {x, y})
+    args.push_back(LLVM::BitcastOp::create(b, halves, words));
+  return LLVM::CallIntrinsicOp::create(
+             b, acc.getType(),
+             b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"), args)
+      .getResult(0);
+}
+
+void DotEmitter::products(Value unit, ArrayRef<Value> rows,
+                          ArrayRef<Value> panels, Value step,
+                          SmallVector<Value> &acc) {
+  int64_t nv = panels.size();
+  SmallVector<Value> strips;
+  for (Value panel : panels) {
+    switch (this->panels) {
+    case Panels::f32:
+      strips.push_back(panelStrip(panel, unit, step, e.vec(e.f32)));
+      break;
+    case Panels::bf16:
+      strips.push_back(e.widen(panelStrip(panel, unit, step, e.vec(e.i16))));
+      break;
+    case Panels::f16:
+      strips.push_back(
+          e.widen(panelStrip(panel, unit, step, e.vec(b.getF16Type()))));
+      break;
+    case Panels::pairs:
+      strips.push_back(panelStrip(panel, unit, step, e.vec(e.i32)));
+      break;
+    }
+  }
+  auto scalarA = [&](size_t r, Value index) {
+    return e.splat(e.loadAt(e.f32, e.at(rows[r], e.f32, index)));
+  };
+  if (this->panels != Panels::pairs) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      Value a = scalarA(r, unit);
+      for (int64_t j = 0; j < nv; ++j)
+        acc[r * nv + j] = fma(a, strips[j], acc[r * nv + j]);
+    }
+    return;
+  }
+  if (native) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      Value a = e.splat(e.loadAt(e.i32, e.at(rows[r], e.i32, unit), 2));
+      for (int64_t j = 0; j < nv; ++j)
+        acc[r * nv + j] = dp(acc[r * nv + j], a, strips[j]);
+    }
+    return;
+  }
+  // bf16 numerics take the odd element first, f32 numerics go by k.
+  Value even = e.mul(unit, e.c(2)), odd = e.add(even, e.c(1));
+  for (bool takeOdd : {bf16, !bf16}) {
+    SmallVector<Value> wide;
+    for (Value words : strips)
+      wide.push_back(takeOdd ? oddOf(words) : evenOf(words));
+    for (size_t r = 0; r < rows.size(); ++r) {
+      Value a = scalarA(r, takeOdd ? odd : even);
+      for (int64_t j = 0; j < nv; ++j)
+        acc[r * nv + j] = fma(a, wide[j], acc[r * nv + j]);
+    }
+  }
+}
+
+/// The last row of an odd K, whose partner is not read.
+void DotEmitter::lastProduct(int64_t unit, ArrayRef<Value> rows,
+                             ArrayRef<Value> panels, Value step,
+                             SmallVector<Value> &acc) {
+  int64_t nv = panels.size();
+  for (int64_t j = 0; j < nv; ++j) {
+    Value words = panelStrip(panels[j], e.c(unit), step, e.vec(e.i32));
+    for (size_t r = 0; r < rows.size(); ++r) {
+      Value &sum = acc[r * nv + j];
+      if (native) {
+        Value half = e.loadAt(e.i16, e.at(rows[r], e.i16, e.c(2 * unit)));
+        sum = dp(sum, e.splat(arith::ExtUIOp::create(b, e.i32, half)), words);
+        continue;
+      }
+      Value a = e.splat(e.loadAt(e.f32, e.at(rows[r], e.f32, e.c(2 * unit))));
+      if (bf16) {
+        Value zero = e.zeros(e.vec(e.f32));
+        sum = fma(zero, zero, sum);
+      }
+      sum = fma(a, evenOf(words), sum);
+    }
+  }
+}

@@ -1,0 +1,412 @@
+//===- Emit.cpp - passes, objects, linking --------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/cpu/Emit.h"
+
+#include "codegen/cpu/KernelEmitter.h"
+#include "codegen/tile/ExpandMath.h"
+
+#include "lld/Common/Driver.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <mutex>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::cpu;
+
+static constexpr llvm::StringLiteral kScratchAttr = "hamlet.scratch";
+
+StringRef hamlet::cpu::stringify(Level level) {
+  switch (level) {
+  case Level::v3:
+    return "v3";
+  case Level::v4:
+    return "v4";
+  case Level::v4bf16:
+    return "v4bf16";
+  }
+  llvm_unreachable("there are three levels");
+}
+
+std::optional<Level> hamlet::cpu::parseLevel(StringRef text) {
+  for (Level level : {Level::v3, Level::v4, Level::v4bf16})
+    if (text == stringify(level))
+      return level;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Passes
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class TileToCpuPass
+    : public PassWrapper<TileToCpuPass, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToCpuPass)
+  TileToCpuPass(Level which = Level::v3) { level = stringify(which).str(); }
+  TileToCpuPass(const TileToCpuPass &other) : PassWrapper(other) {
+    level = other.level;
+  }
+  StringRef getArgument() const final { return "tile-to-cpu"; }
+  StringRef getDescription() const final {
+    return "lower tile kernels to loops over strips of 16 elements";
+  }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<LLVM::LLVMDialect, vector::VectorDialect, scf::SCFDialect,
+                    arith::ArithDialect, math::MathDialect>();
+  }
+
+  void runOnOperation() final {
+    std::optional<Level> which = parseLevel(level.getValue());
+    if (!which) {
+      getOperation().emitError("expected the level v3, v4 or v4bf16, got '")
+          << level.getValue() << "'";
+      return signalPassFailure();
+    }
+    tile::expandMath(getOperation());
+    RewritePatternSet divisions(&getContext());
+    arith::populateCeilFloorDivExpandOpsPatterns(divisions);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(divisions))))
+      return signalPassFailure();
+    SmallVector<func::FuncOp> kernels;
+    for (auto kernel : getOperation().getOps<func::FuncOp>())
+      if (kernel->hasAttr(tile::kKernelAttr))
+        kernels.push_back(kernel);
+    for (func::FuncOp kernel : kernels) {
+      FailureOr<int64_t> bytes = KernelEmitter(kernel, *which).run();
+      if (failed(bytes))
+        return signalPassFailure();
+      auto lowered = cast<func::FuncOp>(kernel->getNextNode());
+      kernel.erase();
+      lowered->setAttr(kScratchAttr,
+                       OpBuilder(&getContext()).getI64IntegerAttr(*bytes));
+    }
+  }
+
+  Option<std::string> level{*this, "level", llvm::cl::desc("v3, v4 or v4bf16"),
+                            llvm::cl::init("v3")};
+};
+
+} // namespace
+
+std::unique_ptr<Pass> hamlet::cpu::createTileToCpuPass(Level level) {
+  return std::make_unique<TileToCpuPass>(level);
+}
+
+static void addConversions(OpPassManager &passes) {
+  passes.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  passes.addPass(createConvertVectorToLLVMPass(vectors));
+  passes.addPass(createConvertMathToLLVMPass());
+  passes.addPass(createArithToLLVMConversionPass());
+  passes.addPass(createConvertControlFlowToLLVMPass());
+  passes.addPass(createConvertFuncToLLVMPass());
+  passes.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void hamlet::cpu::buildTileToCpuPipeline(OpPassManager &passes, Level level) {
+  passes.addPass(createTileToCpuPass(level));
+  addConversions(passes);
+}
+
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<std::string> level{*this, "level", llvm::cl::desc("v3, v4 or v4bf16"),
+                            llvm::cl::init("v3")};
+};
+} // namespace
+
+void hamlet::cpu::registerCpuPasses() {
+  registerPass([] { return createTileToCpuPass(); });
+  PassPipelineRegistration<PipelineOptions>(
+      "tile-to-cpu-llvm", "lower tile kernels to the LLVM dialect",
+      [](OpPassManager &passes, const PipelineOptions &options) {
+        buildTileToCpuPipeline(
+            passes, parseLevel(options.level.getValue()).value_or(Level::v3));
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Objects
+//===----------------------------------------------------------------------===//
+
+static std::unique_ptr<llvm::TargetMachine> makeTarget(Level level,
+                                                       std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  llvm::TargetOptions options;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, level == Level::v3 ? "x86-64-v3" : "x86-64-v4",
+      level == Level::v4bf16 ? "+avx512bf16" : "", options, llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+/// The object file of `module`, whose functions are in the LLVM dialect.
+static FailureOr<SmallVector<char>> emitObject(ModuleOp module, Level level) {
+  std::string error;
+  std::unique_ptr<llvm::TargetMachine> machine = makeTarget(level, error);
+  if (!machine)
+    return module.emitError("LLVM has no x86 target: ") << error;
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(module, context, "kernels");
+  if (!code)
+    return module.emitError("could not be translated to LLVM IR");
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *code) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", machine->getTargetCPU());
+    function.addFnAttr("target-features", machine->getTargetFeatureString());
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    if (level != Level::v3) {
+      function.addFnAttr("prefer-vector-width", "512");
+      function.addFnAttr("min-legal-vector-width", "512");
+    }
+  }
+
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopInterleaving = false;
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(machine.get(), tuning);
+  // No loop may become a call of memset or the like.
+  llvm::TargetLibraryInfoImpl none(machine->getTargetTriple());
+  none.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(none); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(*code, modules);
+
+  if (const char *path = getenv("HAMLET_CPU_DUMP")) {
+    std::error_code ec;
+    llvm::raw_fd_ostream out(path, ec);
+    code->print(out, nullptr);
+  }
+  SmallVector<char> object;
+  llvm::raw_svector_ostream out(object);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, out, nullptr,
+                                   llvm::CodeGenFileType::ObjectFile))
+    return module.emitError("LLVM's x86 target cannot write objects");
+  passes.run(*code);
+  return object;
+}
+
+//===----------------------------------------------------------------------===//
+// Linking
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A file in memory that other code can name by a path.
+class MemoryFile {
+public:
+  MemoryFile() : fd(memfd_create("hamlet", MFD_CLOEXEC)) {}
+  ~MemoryFile() {
+    if (fd >= 0)
+      close(fd);
+  }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd); }
+  bool write(ArrayRef<char> bytes) {
+    while (!bytes.empty()) {
+      ssize_t done = ::write(fd, bytes.data(), bytes.size());
+      if (done <= 0)
+        return false;
+      bytes = bytes.drop_front(done);
+    }
+    return fd >= 0;
+  }
+
+private:
+  int fd;
+};
+} // namespace
+
+static FailureOr<std::vector<char>>
+linkShared(ModuleOp at, ArrayRef<SmallVector<char>> objects) {
+  // lld keeps its state in globals.
+  static std::mutex one;
+  std::lock_guard<std::mutex> guard(one);
+  std::vector<std::unique_ptr<MemoryFile>> inputs;
+  std::vector<std::string> arguments{
+      "ld.lld", "-shared", "--no-undefined", "--threads=1", "--build-id=none",
+      "-s",     "-z",      "noexecstack"};
+  for (const SmallVector<char> &object : objects) {
+    inputs.push_back(std::make_unique<MemoryFile>());
+    if (!inputs.back()->write(object))
+      return at.emitError("could not write an object to memory: ")
+             << strerror(errno);
+    arguments.push_back(inputs.back()->path());
+  }
+  // lld replaces its output file, so this one has to lie in a folder.
+  SmallString<128> path;
+  if (std::error_code ec =
+          llvm::sys::fs::createTemporaryFile("hamlet-kernels", "so", path))
+    return at.emitError("could not make a temporary file: ") << ec.message();
+  llvm::scope_exit remover([&] { llvm::sys::fs::remove(path); });
+  arguments.push_back("-o");
+  arguments.push_back(path.str().str());
+  std::vector<const char *> pointers;
+  for (const std::string &argument : arguments)
+    pointers.push_back(argument.c_str());
+  std::string messages;
+  llvm::raw_string_ostream log(messages);
+  lld::Result result =
+      lld::lldMain(pointers, log, log, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return at.emitError("kernels could not be linked: ") << messages;
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return at.emitError("could not read the linked kernels: ")
+           << file.getError().message();
+  return std::vector<char>((*file)->getBufferStart(), (*file)->getBufferEnd());
+}
+
+/// Kernels refer to nothing but themselves; lld checked it, and this does
+/// again for symbols that it would bind at run time.
+static LogicalResult checkSymbols(ModuleOp at, ArrayRef<char> image) {
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef({image.data(), image.size()}, "kernels"));
+  if (!object)
+    return at.emitError("linked kernels cannot be read: ")
+           << llvm::toString(object.takeError());
+  auto *elf = cast<llvm::object::ELFObjectFileBase>(object->get());
+  for (llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<StringRef> name = symbol.getName();
+    if (!flags || !name) {
+      llvm::consumeError(flags.takeError());
+      llvm::consumeError(name.takeError());
+      return at.emitError("linked kernels have a damaged symbol table");
+    }
+    if (!name->empty() && (*flags & llvm::object::SymbolRef::SF_Undefined))
+      return at.emitError("kernels call '")
+             << *name << "', which nothing defines";
+  }
+  return success();
+}
+
+FailureOr<std::vector<char>>
+hamlet::cpu::emitSharedObject(ModuleOp kernels, Level level,
+                              std::vector<CpuKernel> &infos, int threads) {
+  infos.clear();
+  SmallVector<func::FuncOp> all;
+  for (auto kernel : kernels.getOps<func::FuncOp>())
+    if (kernel->hasAttr(tile::kKernelAttr))
+      all.push_back(kernel);
+  MLIRContext *context = kernels.getContext();
+  // Conversions load dialects, which a context allows on one thread only.
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  context->appendDialectRegistry(registry);
+  context->loadDialect<LLVM::LLVMDialect, vector::VectorDialect,
+                       scf::SCFDialect, arith::ArithDialect, math::MathDialect,
+                       cf::ControlFlowDialect, func::FuncDialect,
+                       tensor::TensorDialect>();
+
+  // Groups of kernels, each an object; their number is fixed by the kernels,
+  // so that the bytes do not depend on `threads`.
+  constexpr size_t kGroup = 8;
+  size_t groups = (all.size() + kGroup - 1) / kGroup;
+  SmallVector<OwningOpRef<ModuleOp>> modules;
+  for (size_t g = 0; g < groups; ++g) {
+    modules.push_back(ModuleOp::create(kernels.getLoc()));
+    for (size_t i = g * kGroup; i < std::min(all.size(), (g + 1) * kGroup); ++i)
+      modules.back()->push_back(all[i]->clone());
+  }
+  std::vector<SmallVector<char>> objects(groups);
+  std::vector<std::vector<CpuKernel>> found(groups);
+  std::atomic<size_t> next{0};
+  std::atomic<bool> bad{false};
+  auto work = [&] {
+    for (size_t g; !bad && (g = next++) < groups;) {
+      PassManager passes(context);
+      passes.enableVerifier(false);
+      buildTileToCpuPipeline(passes, level);
+      if (failed(passes.run(*modules[g]))) {
+        bad = true;
+        return;
+      }
+      for (auto function : modules[g]->getOps<LLVM::LLVMFuncOp>())
+        if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
+          found[g].push_back({function.getName().str(), bytes.getInt()});
+      FailureOr<SmallVector<char>> object = emitObject(*modules[g], level);
+      if (failed(object)) {
+        bad = true;
+        return;
+      }
+      objects[g] = std::move(*object);
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < threads && context->isMultithreadingEnabled(); ++t)
+    helpers.emplace_back(work);
+  work();
+  for (std::thread &helper : helpers)
+    helper.join();
+  if (bad)
+    return failure();
+  for (std::vector<CpuKernel> &group : found)
+    infos.insert(infos.end(), group.begin(), group.end());
+  FailureOr<std::vector<char>> image = linkShared(kernels, objects);
+  if (failed(image) || failed(checkSymbols(kernels, *image)))
+    return failure();
+  return image;
+}
