@@ -1,3 +1,4 @@
+// RUN: hamlet-opt %s | hamlet-opt > %t
 // Softmax attention with a paged cache, f32: two query heads share a key/value head, one token an instance (decode).
 // q [T, 2 * 2 * 24]; pages of keys [pages][2][24, 64] and values [pages][2][64, 24], in panels. Grid: (2 key/value heads, decode sequences, 1).
 func.func @attention_decode(%q: !tile.ptr<f32>, %out: !tile.ptr<f32>, %kp: !tile.ptr<f32>, %vp: !tile.ptr<f32>,

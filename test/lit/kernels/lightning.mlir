@@ -1,3 +1,4 @@
+// RUN: hamlet-opt %s | hamlet-opt > %t
 // Lightning attention, one sequence and head an instance, chunk 64, blocks of 64 rows, d = 16, bf16, constant decay per head.
 // q, k, v: [T, 3 * heads * 16], state [slots][heads][16, 16] f32, tails keys [slots][heads][16, 64] in pairs panels, values [slots][heads][64, 16].
 // Grid: (heads, prefill sequences, 1).

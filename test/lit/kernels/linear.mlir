@@ -1,3 +1,4 @@
+// RUN: hamlet-opt %s | hamlet-opt > %t
 // y = silu(x . w) for 8 rows and 64 columns of w an instance; x [T, 96], w [96, 160] in panels.
 // Grid: (ceil(N / 64), ceil(T / 8), 1).
 func.func @linear_silu_r8(%x: !tile.ptr<f32>, %w: !tile.ptr<f32>, %y: !tile.ptr<f32>, %t: index) attributes {tile.kernel} {

@@ -1,3 +1,4 @@
+// RUN: hamlet-opt %s | hamlet-opt > %t
 // y = x * rsqrt(mean(x^2) + eps) * w, 8 rows an instance. Grid: (ceil(T / 8), 1, 1).
 func.func @rms_norm_r8(%x: !tile.ptr<f32>, %w: !tile.ptr<f32>, %y: !tile.ptr<f32>, %t: index) attributes {tile.kernel} {
   %c0 = arith.constant 0 : index

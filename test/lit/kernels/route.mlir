@@ -1,3 +1,4 @@
+// RUN: hamlet-opt %s | hamlet-opt > %t
 // Top-2 of 5 experts by softmax score, 8 rows an instance: router logits in f32, ids ascending on ties. Then the gather of 8 rows by index.
 // Grid: (ceil(T / 8), 1, 1).
 func.func @route_r8(%x: !tile.ptr<bf16>, %w: !tile.ptr<f32>, %ids: !tile.ptr<i32>, %gates: !tile.ptr<f32>, %t: index) attributes {tile.kernel} {
