@@ -1,5 +1,6 @@
 // Writes the toy model's container and weights into a folder that exists, for
-// tests that are not C++: HamletWriteToy FOLDER.
+// tests that are not C++: HamletWriteToy FOLDER. Also `seed.hmlt`, without
+// code, of which test/fuzz/seeds/hmlt has a copy.
 #include "test/unit/runtime/ToyModel.h"
 
 #include <cstdio>
@@ -12,6 +13,10 @@ int main(int argc, char **argv) {
   hamlet::Status status = hamlet::writeContainer(file, folder + "/toy.hmlt");
   if (status.ok())
     status = hamlet::test::writeToyWeights(folder);
+  for (auto &image : file.images)
+    image->bytes.resize(64);
+  if (status.ok())
+    status = hamlet::writeContainer(file, folder + "/seed.hmlt");
   if (status.ok())
     return 0;
   std::fprintf(stderr, "%s\n", status.message().c_str());
