@@ -9,6 +9,9 @@
 #ifdef HAVE_HamletCodegenCPU
 #include "codegen/cpu/Emit.h"
 #endif
+#ifdef HAVE_HamletCodegenPTX
+#include "codegen/ptx/Emit.h"
+#endif
 #ifdef HAVE_HamletCodegenTile
 #include "codegen/tile/ExpandMath.h"
 #endif
@@ -27,6 +30,9 @@ int main(int argc, char **argv) {
   hamlet::registerHamletPasses();
 #ifdef HAVE_HamletCodegenCPU
   hamlet::cpu::registerCpuPasses();
+#endif
+#ifdef HAVE_HamletCodegenPTX
+  hamlet::ptx::registerPtxPasses();
 #endif
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerExpandMathPass();

@@ -1,0 +1,230 @@
+//===- Emit.cpp - tile kernels as PTX -------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Order: functions written out as arithmetic; duplicates removed; each kernel
+// planned and written as threads (Plan, Kernel); then upstream's way through
+// cf, llvm and nvvm to LLVM IR, LLVM's -O2, and its NVPTX back end.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/ptx/Emit.h"
+
+#include "codegen/ptx/Kernel.h"
+#include "codegen/tile/ExpandMath.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::ptx;
+
+/// Bytes of shared memory that one block may have on `arch`; 0 for one that is
+/// not known.
+static int64_t sharedLimit(StringRef arch) {
+  int64_t kib = llvm::StringSwitch<int64_t>(arch)
+                    .Cases({"sm_80", "sm_87"}, 163)
+                    .Cases({"sm_86", "sm_89", "sm_120"}, 99)
+                    .Cases({"sm_90", "sm_90a", "sm_100", "sm_100a"}, 227)
+                    .Default(0);
+  return kib * 1024;
+}
+
+LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
+                                        std::vector<PtxKernel> &infos) {
+  int64_t limit = sharedLimit(arch);
+  if (limit == 0)
+    return module.emitError("expected a GPU of sm_80 or later, got '")
+           << arch << "'";
+  SmallVector<func::FuncOp> kernels;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (func->hasAttr(tile::kKernelAttr))
+      kernels.push_back(func);
+  tile::expandMath(module);
+  PassManager clean(module.getContext());
+  clean.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  clean.addNestedPass<func::FuncOp>(createCSEPass());
+  if (failed(clean.run(module)))
+    return failure();
+
+  OpBuilder builder(module.getBodyRegion());
+  auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  auto shared = LLVM::GlobalOp::create(
+      builder, module.getLoc(), bytes, /*isConstant=*/false,
+      LLVM::Linkage::External, "hamlet_shared", Attribute(), /*alignment=*/16,
+      /*addrSpace=*/3);
+  for (func::FuncOp kernel : kernels) {
+    if (kernel.isExternal() || !kernel.getBody().hasOneBlock())
+      return kernel.emitOpError("expected a kernel with a body of one block");
+    Plan plan = Plan::make(kernel, limit);
+    builder.setInsertionPoint(kernel);
+    if (failed(KernelEmitter(kernel, plan, shared, builder).emit()))
+      return failure();
+    infos.push_back({kernel.getSymName().str(), plan.sharedBytes(), kThreads,
+                     plan.scratchBytes()});
+  }
+  for (func::FuncOp kernel : kernels)
+    kernel.erase();
+  RewritePatternSet patterns(module.getContext());
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+  return applyPatternsGreedily(module, std::move(patterns));
+}
+
+/// From scf, arith and math to the llvm and nvvm dialects.
+static LogicalResult lowerToLlvm(ModuleOp module) {
+  PassManager pm(module.getContext());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertNVVMToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  return pm.run(module);
+}
+
+static std::unique_ptr<llvm::TargetMachine> targetFor(StringRef arch) {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  std::string error;
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, arch, "", llvm::TargetOptions(), std::nullopt, std::nullopt,
+      llvm::CodeGenOptLevel::Aggressive));
+}
+
+FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
+                                            std::vector<PtxKernel> &infos) {
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+  registry
+      .insert<cf::ControlFlowDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
+  kernels.getContext()->appendDialectRegistry(registry);
+  kernels.getContext()->loadAllAvailableDialects();
+
+  OwningOpRef<ModuleOp> module = kernels.clone();
+  if (failed(lowerKernels(*module, arch, infos)) ||
+      failed(lowerToLlvm(*module)))
+    return failure();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> ir = translateModuleToLLVMIR(*module, context);
+  if (!ir)
+    return kernels.emitError("kernels could not be translated to LLVM IR");
+  std::unique_ptr<llvm::TargetMachine> machine = targetFor(arch);
+  if (!machine)
+    return kernels.emitError("this LLVM was built without its NVPTX back end");
+  ir->setTargetTriple(machine->getTargetTriple());
+  ir->setDataLayout(machine->createDataLayout());
+
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder passes(machine.get());
+  passes.registerModuleAnalyses(modules);
+  passes.registerCGSCCAnalyses(graphs);
+  passes.registerFunctionAnalyses(functions);
+  passes.registerLoopAnalyses(loops);
+  passes.crossRegisterProxies(loops, functions, graphs, modules);
+  passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(*ir, modules);
+
+  for (llvm::Function &f : *ir)
+    if (f.isDeclaration() && !f.isIntrinsic() && !f.use_empty())
+      return kernels.emitError("a kernel calls '")
+             << f.getName() << "', which nothing defines";
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager emit;
+  if (machine->addPassesToEmitFile(emit, stream, nullptr,
+                                   llvm::CodeGenFileType::AssemblyFile))
+    return kernels.emitError("NVPTX cannot write assembly");
+  emit.run(*ir);
+  return std::string(text);
+}
+
+namespace {
+template <typename Derived>
+struct ChipPass : PassWrapper<Derived, OperationPass<ModuleOp>> {
+  ChipPass() = default;
+  ChipPass(const ChipPass &other)
+      : PassWrapper<Derived, OperationPass<ModuleOp>>(other) {}
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry
+        .insert<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
+                math::MathDialect, NVVM::NVVMDialect, scf::SCFDialect>();
+    registerBuiltinDialectTranslation(registry);
+    registerLLVMDialectTranslation(registry);
+    registerNVVMDialectTranslation(registry);
+  }
+  typename Pass::Option<std::string> chip{*this, "chip",
+                                          llvm::cl::desc("GPU, such as sm_80"),
+                                          llvm::cl::init("sm_80")};
+};
+
+struct TileToNvvmPass : ChipPass<TileToNvvmPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToNvvmPass)
+  StringRef getArgument() const override { return "tile-to-nvvm"; }
+  StringRef getDescription() const override {
+    return "lower tile kernels to threads of the llvm and nvvm dialects";
+  }
+  void runOnOperation() override {
+    std::vector<PtxKernel> infos;
+    if (failed(lowerKernels(getOperation(), chip.getValue(), infos)) ||
+        failed(lowerToLlvm(getOperation())))
+      signalPassFailure();
+  }
+};
+
+struct TileToPtxPass : ChipPass<TileToPtxPass> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToPtxPass)
+  StringRef getArgument() const override { return "tile-to-ptx"; }
+  StringRef getDescription() const override {
+    return "print the PTX of tile kernels, with each launch as a comment";
+  }
+  void runOnOperation() override {
+    std::vector<PtxKernel> infos;
+    FailureOr<std::string> ptx =
+        emitPtx(getOperation(), chip.getValue(), infos);
+    if (failed(ptx))
+      return signalPassFailure();
+    for (const PtxKernel &info : infos)
+      llvm::outs() << "// kernel " << info.symbol << " shared "
+                   << info.sharedBytes << " threads " << info.blockThreads
+                   << " scratch " << info.scratchBytesPerBlock << "\n";
+    llvm::outs() << *ptx;
+  }
+};
+} // namespace
+
+void hamlet::ptx::registerPtxPasses() {
+  PassRegistration<TileToNvvmPass>();
+  PassRegistration<TileToPtxPass>();
+}

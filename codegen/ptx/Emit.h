@@ -1,0 +1,63 @@
+//===- Emit.h - tile kernels as PTX -----------------------------*- C++ -*-===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HAMLET_CODEGEN_PTX_EMIT_H
+#define HAMLET_CODEGEN_PTX_EMIT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hamlet::ptx {
+
+/// How to launch one kernel. Grid: the program's, (p0, p1, p2) = ctaid x, y, z.
+/// Parameters: one of 64 bits for each argument in order (the address of a
+/// `!tile.ptr`; an index; an f32's bits in the low half), then, if
+/// `scratchBytesPerBlock` > 0, the address of scratch for the whole grid,
+/// scratchBytesPerBlock times the number of blocks, aligned to 16 bytes.
+struct PtxKernel {
+  std::string symbol;
+  int64_t sharedBytes = 0; ///< dynamic shared memory
+  int64_t blockThreads = 0;
+  int64_t scratchBytesPerBlock = 0;
+};
+
+/// Replaces each kernel (func.func with `tile.kernel`) of `module` by an
+/// llvm.func of threads, in the arith, math, scf, llvm and nvvm dialects, for
+/// `arch` (sm_80 or later). Other functions are left alone. An error is
+/// reported at the op that cannot be lowered.
+mlir::LogicalResult lowerKernels(mlir::ModuleOp module, llvm::StringRef arch,
+                                 std::vector<PtxKernel> &infos);
+
+/// The PTX of all kernels of `kernels`, which is left alone, in one module.
+/// Fails, with an error, where lowerKernels does, on an unknown `arch`, and
+/// when a function that no kernel defines would be called.
+mlir::FailureOr<std::string> emitPtx(mlir::ModuleOp kernels,
+                                     llvm::StringRef arch,
+                                     std::vector<PtxKernel> &infos);
+
+/// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for `arch`. Empty if
+/// there is none, or if it rejects the PTX or spills registers; `messages` says
+/// which.
+std::optional<std::vector<char>> assembleCubin(const std::string &ptx,
+                                               llvm::StringRef arch,
+                                               std::string &messages);
+
+/// Whether ptxas is there; its path.
+std::optional<std::string> findPtxas();
+
+/// The passes `tile-to-nvvm{chip=sm_80}` (lowerKernels, then down to the llvm
+/// and nvvm dialects) and `tile-to-ptx{chip=sm_80}`, which prints the PTX on
+/// standard output and leaves the module alone.
+void registerPtxPasses();
+
+} // namespace hamlet::ptx
+
+#endif

@@ -1,0 +1,173 @@
+//===- Reduce.cpp - reductions and running sums ---------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The last axis is a warp's: lane l sums x[l], x[32 + l], ... in order, then
+// lanes 16, 8, 4, 2 and 1 apart are added. Other axes and running sums belong
+// to one thread, which goes through them in order.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/ptx/Kernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::ptx;
+
+static Value combine(ImplicitLocOpBuilder &b, tile::Reduction kind, Value x,
+                     Value y) {
+  bool isFloat = isa<FloatType>(x.getType());
+  switch (kind) {
+  case tile::Reduction::sum:
+    return isFloat ? arith::AddFOp::create(b, x, y).getResult()
+                   : arith::AddIOp::create(b, x, y).getResult();
+  case tile::Reduction::max:
+    return isFloat ? arith::MaximumFOp::create(b, x, y).getResult()
+                   : arith::MaxSIOp::create(b, x, y).getResult();
+  case tile::Reduction::min:
+    return isFloat ? arith::MinimumFOp::create(b, x, y).getResult()
+                   : arith::MinSIOp::create(b, x, y).getResult();
+  }
+  llvm_unreachable("a reduction is sum, max or min");
+}
+
+/// What a lane without an element holds: it changes nothing.
+static Value neutral(ImplicitLocOpBuilder &b, tile::Reduction kind, Type type) {
+  bool max = kind == tile::Reduction::max;
+  if (kind == tile::Reduction::sum)
+    return arith::ConstantOp::create(b, b.getZeroAttr(type));
+  if (type.isF32()) {
+    float infinity = std::numeric_limits<float>::infinity();
+    return arith::ConstantOp::create(
+        b, b.getF32FloatAttr(max ? -infinity : infinity));
+  }
+  return arith::ConstantOp::create(
+      b, b.getI32IntegerAttr(max ? std::numeric_limits<int32_t>::min()
+                                 : std::numeric_limits<int32_t>::max()));
+}
+
+void KernelEmitter::emitReduce(tile::ReduceOp op) {
+  auto source = cast<RankedTensorType>(op.getSource().getType());
+  const Buffer *result = plan.bufferOf(op.getResult());
+  tile::Reduction kind = op.getKind();
+  int64_t axis = op.getAxis(), n = source.getDimSize(axis);
+  ArrayRef<int64_t> rows = result->type.getShape();
+  SmallVector<Access> touched;
+  reads(op.getSource(), touched);
+  touched.push_back(access(result, true));
+  touch(touched);
+
+  auto sourceAt = [&](ArrayRef<Value> row, Value place) {
+    Indices at(row);
+    at.insert(at.begin() + axis, place);
+    return element(op.getSource(), at);
+  };
+  if (axis != source.getRank() - 1) {
+    forThreads(result->type.getNumElements(), [&](Value e) {
+      Indices row = split(e, rows);
+      Value first = sourceAt(row, i32(0));
+      Value total =
+          forRange(i32(1), i32(n), 1, first, [&](Value i, ValueRange carried) {
+            return SmallVector<Value>{
+                combine(b, kind, carried[0], sourceAt(row, i))};
+          })[0];
+      write(result, row, total);
+    });
+    return;
+  }
+  Type type = source.getElementType();
+  auto reduceRow = [&](Value number) {
+    Indices row = split(number, rows);
+    Value total;
+    if (n < 32) {
+      auto branch =
+          scf::IfOp::create(b, TypeRange{type}, less(lane, i32(n)), true);
+      OpBuilder::InsertionGuard guard(b);
+      auto saved = known;
+      b.setInsertionPointToStart(branch.thenBlock());
+      Value value = sourceAt(row, lane);
+      scf::YieldOp::create(b, value);
+      known = saved;
+      b.setInsertionPointToStart(branch.elseBlock());
+      Value none = neutral(b, kind, type);
+      scf::YieldOp::create(b, none);
+      total = branch.getResult(0);
+    } else {
+      total = sourceAt(row, lane);
+    }
+    if (n > 32)
+      total = forRange(add(lane, 32), i32(n), 32, total,
+                       [&](Value i, ValueRange carried) {
+                         return SmallVector<Value>{
+                             combine(b, kind, carried[0], sourceAt(row, i))};
+                       })[0];
+    for (int64_t distance : {16, 8, 4, 2, 1}) {
+      Value other =
+          NVVM::ShflOp::create(b, type, i32(-1), total, i32(distance), i32(31),
+                               NVVM::ShflKind::bfly, UnitAttr());
+      total = combine(b, kind, total, other);
+    }
+    ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, i32(0)),
+           [&] { write(result, row, total); });
+  };
+  int64_t count = result->type.getNumElements();
+  if (count == 1) {
+    ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warp, i32(0)),
+           [&] { reduceRow(i32(0)); });
+    return;
+  }
+  forRange(warp, i32(count), kWarps, {}, [&](Value number, ValueRange) {
+    reduceRow(number);
+    return SmallVector<Value>{};
+  });
+}
+
+void KernelEmitter::emitScan(tile::ScanOp op) {
+  auto type = cast<RankedTensorType>(op.getSource().getType());
+  const Buffer *sums = plan.bufferOf(op.getSums());
+  const Buffer *errors =
+      op.getErrors() ? plan.bufferOf(op.getErrors()) : nullptr;
+  int64_t axis = op.getAxis(), n = type.getDimSize(axis);
+  SmallVector<int64_t> lines(type.getShape());
+  lines.erase(lines.begin() + axis);
+  SmallVector<Access> touched;
+  reads(op.getSource(), touched);
+  touched.push_back(access(sums, true));
+  if (errors)
+    touched.push_back(access(errors, true));
+  touch(touched);
+  forThreads(type.getNumElements() / n, [&](Value e) {
+    Indices line = split(e, lines);
+    Value zero = zeroOf(type.getElementType());
+    SmallVector<Value> start{zero};
+    if (errors)
+      start.push_back(zero);
+    forRange(i32(0), i32(n), 1, start, [&](Value i, ValueRange carried) {
+      Indices at(line);
+      at.insert(at.begin() + axis, i);
+      Value x = element(op.getSource(), at);
+      if (!errors) {
+        Value sum = arith::AddIOp::create(b, carried[0], x);
+        write(sums, at, sum);
+        return SmallVector<Value>{sum};
+      }
+      // Knuth's two-sum: sum + error is carried[0] + x exactly.
+      Value sum = arith::AddFOp::create(b, carried[0], x);
+      Value kept = arith::SubFOp::create(b, sum, carried[0]);
+      Value lostOfSum = arith::SubFOp::create(
+          b, carried[0], arith::SubFOp::create(b, sum, kept));
+      Value lostOfX = arith::SubFOp::create(b, x, kept);
+      Value error = arith::AddFOp::create(
+          b, carried[1], arith::AddFOp::create(b, lostOfSum, lostOfX));
+      write(sums, at, sum);
+      write(errors, at, error);
+      return SmallVector<Value>{sum, error};
+    });
+  });
+}
