@@ -11,8 +11,11 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/Sequence.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <tuple>
 
 using namespace mlir;
 using namespace hamlet;
@@ -309,17 +312,17 @@ private:
 
   /// First fit by start. With `spill`, tiles that do not fit go to scratch.
   void place(bool spill) {
+    // With `spill`, staging areas come first: they cannot move to scratch.
+    auto key = [&](size_t i) {
+      Buffer *buffer = plan.buffers[i].get();
+      return std::tuple(spill && buffer->type,
+                        spill ? buffer->bytes : buffer->first, i);
+    };
+    auto numbers = llvm::to_vector(llvm::seq<size_t>(0, plan.buffers.size()));
+    llvm::sort(numbers, [&](size_t x, size_t y) { return key(x) < key(y); });
     SmallVector<Buffer *> order;
-    for (auto &buffer : plan.buffers)
-      order.push_back(buffer.get());
-    llvm::stable_sort(order, [&](Buffer *a, Buffer *b) {
-      // Staging areas cannot move to scratch: they come first then.
-      if (spill && !a->type != !b->type)
-        return !a->type;
-      if (spill)
-        return a->bytes < b->bytes;
-      return a->first < b->first;
-    });
+    for (size_t i : numbers)
+      order.push_back(plan.buffers[i].get());
     plan.sharedUsed = plan.scratchUsed = 0;
     SmallVector<Buffer *> placed;
     for (Buffer *buffer : order) {
