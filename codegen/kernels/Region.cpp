@@ -108,6 +108,12 @@ private:
   }
 
 public:
+  /// Parts of a row that are normalised apart: those of each head, if x has heads.
+  static int64_t groupsOf(nn::RmsNormOp norm) {
+    auto type = cast<RankedTensorType>(norm.getX().getType());
+    return static_cast<int64_t>(norm.getGroups()) * (type.getRank() == 3 ? type.getDimSize(1) : 1);
+  }
+
   /// Heads of a value that is worked out head by head; 0: row by row.
   static int64_t headsOf(Value value) {
     Operation *def = value.getDefiningOp();
@@ -116,7 +122,7 @@ public:
     if (auto rotary = dyn_cast<nn::RotaryOp>(def))
       return cast<RankedTensorType>(rotary.getX().getType()).getDimSize(1);
     if (auto norm = dyn_cast<nn::RmsNormOp>(def))
-      return norm.getGroups() > 1 ? static_cast<int64_t>(norm.getGroups()) : headsOf(norm.getX());
+      return groupsOf(norm) > 1 ? groupsOf(norm) : headsOf(norm.getX());
     if (isa<nn::HeadsOp, nn::MergeHeadsOp, nn::ActivationOp>(def))
       return headsOf(def->getOperand(0));
     return 0;
@@ -279,7 +285,7 @@ private:
   }
 
   Value norm(nn::RmsNormOp op, Column c, int64_t width) {
-    int64_t groups = static_cast<int64_t>(op.getGroups()), n = rowWidth(op.getX()) / groups;
+    int64_t groups = groupsOf(op), n = rowWidth(op.getX()) / groups;
     // A window of one group among several begins in that group: its base is the group's.
     Column group{groups > 1 ? c.base : Value(), 0};
     assert((groups == 1 || c.offset + width <= n) && "a window crosses groups");
@@ -534,6 +540,11 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
               return panel(head.getW(), head.getX());
             })
             .Case([&](moe::RouteOp route) { return panel(route.getW(), route.getX()); })
+            .Case([&](nn::RmsNormOp norm) -> LogicalResult {
+              if (norm.getGroups() > 1 && cast<RankedTensorType>(norm.getX().getType()).getRank() == 3)
+                return norm.emitOpError("has ") << norm.getGroups() << " groups in each head; kernels norm a head as one";
+              return success();
+            })
             .Case([&](nn::SelectRowsOp) {
               plan.selectsRows = true;
               return success();
