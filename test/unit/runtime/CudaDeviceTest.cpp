@@ -1,0 +1,141 @@
+// The path of a GPU, over a driver that runs the toy's kernels on the host.
+#include "runtime/cuda/CudaDevice.h"
+
+#include "runtime/Executor.h"
+#include "test/unit/runtime/ToyModel.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace hamlet;
+using namespace hamlet::runtime;
+using namespace hamlet::test;
+
+/// The toy with code for sm_80 and what a GPU needs to know.
+hmlt::ContainerT gpuContainer() {
+  hmlt::ContainerT file = toyContainer();
+  auto &image = file.images.emplace_back(std::make_unique<hmlt::ImageT>());
+  image->target = "sm_80";
+  std::string text = ".version 8.0";
+  image->bytes.assign(text.begin(), text.end());
+  for (auto &kernel : file.kernels)
+    for (auto &variant : kernel->variants) {
+      variant->block_threads = 32;
+      if (kernel->name == "attend")
+        variant->scratch_bytes_gpu = variant->scratch_bytes;
+    }
+  return file;
+}
+
+class CudaDevice : public testing::Test {
+protected:
+  void SetUp() override { setenv("HAMLET_EMULATOR", HAMLET_FAKE_DRIVER, 1); }
+  void TearDown() override { unsetenv("HAMLET_EMULATOR"); }
+
+  Result<std::unique_ptr<LoadedModel>> load(hmlt::ContainerT file) {
+    std::string path = folder / "toy.hmlt";
+    Status status = writeContainer(file, path);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return loadModel(path, "emulated", 1);
+  }
+  TemporaryFolder folder;
+};
+
+TEST_F(CudaDevice, GivesTheToysLogits) {
+  auto model = load(gpuContainer());
+  ASSERT_TRUE(model.ok()) << model.message();
+  EXPECT_EQ((*model)->device->describe(), "cuda, Fake, sm_80");
+  ASSERT_TRUE(writeToyWeights(folder / "").ok());
+  auto weights = loadWeights(*(*model)->file, folder / "", *(*model)->device,
+                             *(*model)->pool, nullptr);
+  ASSERT_TRUE(weights.ok()) << weights.message();
+  (*model)->weights = std::move(*weights);
+  ExecutorLimits limits;
+  limits.sequences = 2;
+  limits.context = 200;
+  auto executor = Executor::make(**model, limits);
+  ASSERT_TRUE(executor.ok()) << executor.message();
+  std::vector<int32_t> ids;
+  for (int32_t i = 0; i < 150; ++i)
+    ids.push_back(i * 5 % 37);
+  auto expected = toyLogits(ids);
+  int a = *(*executor)->open(), b = *(*executor)->open();
+  std::span<const int32_t> all = ids;
+  auto check = [&](std::vector<Piece> pieces, size_t firstToken) {
+    Status status = (*executor)->step(pieces);
+    ASSERT_TRUE(status.ok()) << status.message();
+    size_t count = pieces[0].tokens.size();
+    std::vector<float> logits(count * kVocab);
+    ASSERT_TRUE((*executor)
+                    ->copyLogits(0, static_cast<int64_t>(count), logits.data())
+                    .ok());
+    EXPECT_EQ(std::memcmp(logits.data(), &expected[firstToken * kVocab],
+                          logits.size() * 4),
+              0);
+  };
+  check({{a, all.subspan(0, 100), OutputRows::all},
+         {b, all.subspan(7, 30), OutputRows::none}},
+        0);
+  check({{a, all.subspan(100, 1), OutputRows::all}}, 100);
+  check({{a, all.subspan(101), OutputRows::all},
+         {b, all.subspan(0, 1), OutputRows::last}},
+        101);
+}
+
+TEST_F(CudaDevice, ErrorsNameTheCall) {
+  auto noCode = load(toyContainer());
+  EXPECT_NE(noCode.message().find("has no code for Fake (sm_90)"),
+            std::string::npos)
+      << noCode.message();
+
+  hmlt::ContainerT file = gpuContainer();
+  file.kernels[0]->variants[1]->symbol = "absent";
+  for (auto &image : file.images)
+    if (image->target == "sm_80")
+      image->bytes.push_back(' ');
+  auto absent = load(std::move(file));
+  EXPECT_NE(absent.message().find("kernel 'embed': 'absent': "
+                                  "cuModuleGetFunction: CUDA_ERROR_NOT_FOUND "
+                                  "(500)"),
+            std::string::npos)
+      << absent.message();
+
+  file = gpuContainer();
+  file.images.back()->bytes = {'?'};
+  EXPECT_NE(load(std::move(file)).message().find("cuModuleLoadDataEx"),
+            std::string::npos);
+
+  setenv("HAMLET_EMULATOR", "/nonexistent/libcuda.so.1", 1);
+  EXPECT_NE(load(gpuContainer()).message().find("cannot open the CUDA driver"),
+            std::string::npos);
+}
+
+TEST(PickGpuImage, PtxRunsLaterCubinsTheirOwnMajor) {
+  hmlt::ContainerT file;
+  for (auto [target, cubin] : {std::pair("x86-64-v3", false),
+                               {"sm_80", true},
+                               {"sm_89", false},
+                               {"sm_90a", true}}) {
+    auto &image = file.images.emplace_back(std::make_unique<hmlt::ImageT>());
+    image->target = target;
+    image->bytes = {1};
+    if (cubin)
+      image->cubin = {1};
+  }
+  auto pick = [&](int capability) {
+    bool useCubin = false;
+    const hmlt::ImageT *image = cuda::pickGpuImage(file, capability, useCubin);
+    return image ? image->target + (useCubin ? " cubin" : " ptx") : "none";
+  };
+  EXPECT_EQ(pick(75), "none");
+  EXPECT_EQ(pick(80), "sm_80 cubin");
+  EXPECT_EQ(pick(86), "sm_80 cubin");
+  EXPECT_EQ(pick(89), "sm_89 ptx");
+  EXPECT_EQ(pick(90), "sm_90a cubin");
+  EXPECT_EQ(pick(120), "sm_89 ptx");
+}
+
+} // namespace
