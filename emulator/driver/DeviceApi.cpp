@@ -1,0 +1,403 @@
+// Initialisation, devices and contexts.
+#include "emulator/driver/State.h"
+
+#include <cstdlib>
+#include <cstring>
+
+using namespace hamlet::emu;
+using namespace hamlet::emu::driver;
+
+namespace {
+constexpr u64 kMemory = u64(141) << 30; // an H200's
+constexpr int kVersion = 13000;
+
+bool validDevice(int d) { return d >= 0 && d < static_cast<int>(state().devices.size()); }
+
+int attribute(int id) {
+  int sm = state().architecture;
+  switch (id) {
+  case 1: // threads of a block
+  case 2:
+  case 3:
+    return 1024;
+  case 4:
+    return 64;
+  case 5:
+    return 2147483647;
+  case 6:
+  case 7:
+    return 65535;
+  case 8:
+    return 49152;
+  case 9:
+    return 65536;
+  case 10:
+    return 32;
+  case 11:
+    return 2147483647;
+  case 12:
+  case 82:
+    return 65536;
+  case 13:
+    return 1980000; // kHz
+  case 16:
+    return sm >= 90 ? 132 : 108;
+  case 31:
+  case 40:
+  case 41: // unified addressing
+  case 90:
+  case 95: // cooperative launch
+  case 115: // memory pools
+    return 1;
+  case 36:
+    return 3201000;
+  case 37:
+    return 6144;
+  case 38:
+    return 60 << 20;
+  case 39:
+    return 2048;
+  case 75:
+    return sm / 10;
+  case 76:
+    return sm % 10;
+  case 81:
+    return sm >= 90 ? 233472 : 167936;
+  case 97:
+    return sm >= 90 ? 232448 : 166912;
+  case 106:
+    return 32;
+  case 111:
+    return 1024;
+  case 120: // cluster launch
+    return sm >= 90;
+  default:
+    return 0;
+  }
+}
+
+CUcontext newContext(Device *d, bool primary) {
+  auto *c = new CUctx_st;
+  c->device = d;
+  c->primary = primary;
+  state().contexts.insert(c);
+  return c;
+}
+void deleteContext(CUcontext c) {
+  state().contexts.erase(c);
+  delete c;
+}
+} // namespace
+
+HAMLET_CUDA cuInit(unsigned flags) {
+  HAMLET_ENTER(cuInit, false);
+  State &s = state();
+  if (flags)
+    return kInvalidValue;
+  if (s.initialised)
+    return kSuccess;
+  const char *n = std::getenv("EMU_DEVICES"), *sm = std::getenv("EMU_SM");
+  const char *memory = std::getenv("EMU_MEMORY"), *faults = std::getenv("EMU_FAULT");
+  int count = n ? std::atoi(n) : 1;
+  if (count < 1 || count > 64)
+    count = 1;
+  if (sm && std::atoi(sm) >= 50)
+    s.architecture = std::atoi(sm);
+  u64 bytes = memory ? std::strtoull(memory, nullptr, 0) : kMemory;
+  for (int i = 0; i < count; ++i) {
+    auto d = std::make_unique<Device>();
+    d->ordinal = i;
+    d->memory = std::make_unique<DeviceMemory>(static_cast<u32>(i), bytes);
+    s.devices.push_back(std::move(d));
+  }
+  s.initialised = true;
+  // The call that reads them is not counted.
+  if (faults && !addFaults(faults))
+    return kInvalidValue;
+  return kSuccess;
+}
+HAMLET_CUDA cuDriverGetVersion(int *version) {
+  HAMLET_ENTER(cuDriverGetVersion, false);
+  if (!version)
+    return kInvalidValue;
+  *version = kVersion;
+  return kSuccess;
+}
+
+#define HAMLET_NEED_INIT                                                       \
+  if (!state().initialised)                                                    \
+  return kNotInitialized
+
+HAMLET_CUDA cuDeviceGetCount(int *n) {
+  HAMLET_ENTER(cuDeviceGetCount, false);
+  HAMLET_NEED_INIT;
+  if (!n)
+    return kInvalidValue;
+  *n = static_cast<int>(state().devices.size());
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGet(CUdevice *d, int ordinal) {
+  HAMLET_ENTER(cuDeviceGet, false);
+  HAMLET_NEED_INIT;
+  if (!d)
+    return kInvalidValue;
+  if (!validDevice(ordinal))
+    return kInvalidDevice;
+  *d = ordinal;
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGetName(char *name, int length, CUdevice d) {
+  HAMLET_ENTER(cuDeviceGetName, false);
+  HAMLET_NEED_INIT;
+  if (!name || length < 1)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  std::string text = "Hamlet emulated sm_" + std::to_string(state().architecture);
+  std::strncpy(name, text.c_str(), static_cast<size_t>(length));
+  name[length - 1] = 0;
+  return kSuccess;
+}
+static CUresult deviceUuid(CUuuid *uuid, CUdevice d) {
+  if (!uuid)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  std::memset(uuid->bytes, 0, 16);
+  std::memcpy(uuid->bytes, "hamlet-emulated", 15);
+  uuid->bytes[15] = static_cast<char>(d);
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGetUuid(CUuuid *uuid, CUdevice d) {
+  HAMLET_ENTER(cuDeviceGetUuid, false);
+  return deviceUuid(uuid, d);
+}
+HAMLET_CUDA cuDeviceGetUuid_v2(CUuuid *uuid, CUdevice d) {
+  HAMLET_ENTER(cuDeviceGetUuid_v2, false);
+  return deviceUuid(uuid, d);
+}
+HAMLET_CUDA cuDeviceTotalMem_v2(size_t *bytes, CUdevice d) {
+  HAMLET_ENTER(cuDeviceTotalMem_v2, false);
+  HAMLET_NEED_INIT;
+  if (!bytes)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  *bytes = state().devices[static_cast<size_t>(d)]->memory->limit();
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGetAttribute(int *value, int id, CUdevice d) {
+  HAMLET_ENTER(cuDeviceGetAttribute, false);
+  HAMLET_NEED_INIT;
+  if (!value || id < 1 || id > 200)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  *value = id == 33 ? 1 + d : attribute(id); // 33: PCI bus
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGetPCIBusId(char *text, int length, CUdevice d) {
+  HAMLET_ENTER(cuDeviceGetPCIBusId, false);
+  if (!text || length < 13)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  std::snprintf(text, static_cast<size_t>(length), "0000:%02x:00.0", 1 + d);
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceCanAccessPeer(int *can, CUdevice a, CUdevice b) {
+  HAMLET_ENTER(cuDeviceCanAccessPeer, false);
+  if (!can)
+    return kInvalidValue;
+  if (!validDevice(a) || !validDevice(b))
+    return kInvalidDevice;
+  *can = a != b;
+  return kSuccess;
+}
+
+// ---- contexts ----
+HAMLET_CUDA cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d) {
+  HAMLET_ENTER(cuDevicePrimaryCtxRetain, false);
+  HAMLET_NEED_INIT;
+  if (!c)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  Device &dev = *state().devices[static_cast<size_t>(d)];
+  if (!dev.primary)
+    dev.primary = newContext(&dev, true);
+  ++dev.primaryUses;
+  *c = dev.primary;
+  return kSuccess;
+}
+static CUresult releasePrimary(CUdevice d, bool all) {
+  if (!validDevice(d))
+    return kInvalidDevice;
+  Device &dev = *state().devices[static_cast<size_t>(d)];
+  if (!dev.primary)
+    return all ? kSuccess : kInvalidContext;
+  if (!all && --dev.primaryUses > 0)
+    return kSuccess;
+  drain();
+  dev.primaryUses = 0;
+  deleteContext(dev.primary);
+  dev.primary = nullptr;
+  return kSuccess;
+}
+HAMLET_CUDA cuDevicePrimaryCtxRelease_v2(CUdevice d) {
+  HAMLET_ENTER(cuDevicePrimaryCtxRelease_v2, false);
+  return releasePrimary(d, false);
+}
+HAMLET_CUDA cuDevicePrimaryCtxReset_v2(CUdevice d) {
+  HAMLET_ENTER(cuDevicePrimaryCtxReset_v2, false);
+  return releasePrimary(d, true);
+}
+HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags, int *active) {
+  HAMLET_ENTER(cuDevicePrimaryCtxGetState, false);
+  if (!validDevice(d))
+    return kInvalidDevice;
+  if (flags)
+    *flags = 0;
+  if (active)
+    *active = state().devices[static_cast<size_t>(d)]->primary != nullptr;
+  return kSuccess;
+}
+HAMLET_CUDA cuDevicePrimaryCtxSetFlags_v2(CUdevice d, unsigned) {
+  HAMLET_ENTER(cuDevicePrimaryCtxSetFlags_v2, false);
+  return validDevice(d) ? kSuccess : kInvalidDevice;
+}
+static CUresult create(CUcontext *c, CUdevice d) {
+  if (!state().initialised)
+    return kNotInitialized;
+  if (!c)
+    return kInvalidValue;
+  if (!validDevice(d))
+    return kInvalidDevice;
+  *c = newContext(state().devices[static_cast<size_t>(d)].get(), false);
+  contextStack().push_back(*c);
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxCreate_v2(CUcontext *c, unsigned, CUdevice d) {
+  HAMLET_ENTER(cuCtxCreate_v2, false);
+  return create(c, d);
+}
+HAMLET_CUDA cuCtxCreate_v3(CUcontext *c, void *, int, unsigned, CUdevice d) {
+  HAMLET_ENTER(cuCtxCreate_v3, false);
+  return create(c, d);
+}
+HAMLET_CUDA cuCtxCreate_v4(CUcontext *c, void *, unsigned, CUdevice d) {
+  HAMLET_ENTER(cuCtxCreate_v4, false);
+  return create(c, d);
+}
+HAMLET_CUDA cuCtxDestroy_v2(CUcontext c) {
+  HAMLET_ENTER(cuCtxDestroy_v2, false);
+  if (!state().contexts.count(c) || c->primary)
+    return kInvalidContext;
+  drain();
+  auto &stack = contextStack();
+  std::erase(stack, c);
+  deleteContext(c);
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxPushCurrent_v2(CUcontext c) {
+  HAMLET_ENTER(cuCtxPushCurrent_v2, false);
+  if (!state().contexts.count(c))
+    return kInvalidContext;
+  contextStack().push_back(c);
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxPopCurrent_v2(CUcontext *c) {
+  HAMLET_ENTER(cuCtxPopCurrent_v2, false);
+  if (contextStack().empty())
+    return kInvalidContext;
+  if (c)
+    *c = contextStack().back();
+  contextStack().pop_back();
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxSetCurrent(CUcontext c) {
+  HAMLET_ENTER(cuCtxSetCurrent, false);
+  if (c && !state().contexts.count(c))
+    return kInvalidContext;
+  if (c || !contextStack().empty())
+    setCurrentContext(c);
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetCurrent(CUcontext *c) {
+  HAMLET_ENTER(cuCtxGetCurrent, false);
+  if (!c)
+    return kInvalidValue;
+  *c = currentContext();
+  return kSuccess;
+}
+static CUresult contextDevice(CUdevice *d, CUcontext c) {
+  if (!d)
+    return kInvalidValue;
+  if (!c)
+    c = currentContext();
+  if (!c || !state().contexts.count(c))
+    return kInvalidContext;
+  *d = c->device->ordinal;
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetDevice(CUdevice *d) {
+  HAMLET_ENTER(cuCtxGetDevice, false);
+  return contextDevice(d, nullptr);
+}
+HAMLET_CUDA cuCtxGetDevice_v2(CUdevice *d, CUcontext c) {
+  HAMLET_ENTER(cuCtxGetDevice_v2, false);
+  return contextDevice(d, c);
+}
+HAMLET_CUDA cuCtxSynchronize() {
+  HAMLET_ENTER(cuCtxSynchronize, true);
+  return drain();
+}
+HAMLET_CUDA cuCtxSynchronize_v2(CUcontext c) {
+  HAMLET_ENTER(cuCtxSynchronize_v2, false);
+  drain();
+  if (!c)
+    c = currentContext();
+  return c && state().contexts.count(c) ? c->sticky : kInvalidContext;
+}
+HAMLET_CUDA cuCtxSetLimit(int, size_t) {
+  HAMLET_ENTER(cuCtxSetLimit, true);
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetLimit(size_t *value, int limit) {
+  HAMLET_ENTER(cuCtxGetLimit, true);
+  if (!value)
+    return kInvalidValue;
+  *value = limit == 0 ? 1024 : limit == 1 ? 1 << 20 : 8 << 20;
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetStreamPriorityRange(int *least, int *greatest) {
+  HAMLET_ENTER(cuCtxGetStreamPriorityRange, true);
+  if (least)
+    *least = 0;
+  if (greatest)
+    *greatest = -5;
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetApiVersion(CUcontext, unsigned *version) {
+  HAMLET_ENTER(cuCtxGetApiVersion, false);
+  if (!version)
+    return kInvalidValue;
+  *version = 3020;
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
+  HAMLET_ENTER(cuCtxEnablePeerAccess, true);
+  if (flags || !state().contexts.count(peer))
+    return kInvalidValue;
+  Device *d = deviceOf(currentContext());
+  if (peer->device == d)
+    return kInvalidDevice;
+  return d->peers.insert(peer->device->ordinal).second ? kSuccess : kPeerAlreadyEnabled;
+}
+HAMLET_CUDA cuCtxDisablePeerAccess(CUcontext peer) {
+  HAMLET_ENTER(cuCtxDisablePeerAccess, true);
+  if (!state().contexts.count(peer))
+    return kInvalidContext;
+  return deviceOf(currentContext())->peers.erase(peer->device->ordinal) ? kSuccess
+                                                                        : kPeerNotEnabled;
+}

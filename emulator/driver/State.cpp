@@ -1,0 +1,151 @@
+#include "emulator/driver/State.h"
+
+#include <cstdlib>
+
+namespace hamlet::emu::driver {
+namespace {
+thread_local std::vector<CUcontext> stack;
+constexpr size_t kQueueLimit = 4096;          // pieces of work
+constexpr size_t kQueueBytes = 256u << 20;    // copies of pageable memory
+} // namespace
+
+State &state() {
+  // Never destroyed: programs call in from their own static destructors.
+  static State *s = new State;
+  return *s;
+}
+
+std::vector<CUcontext> &contextStack() { return stack; }
+CUcontext currentContext() { return stack.empty() ? nullptr : stack.back(); }
+void setCurrentContext(CUcontext c) {
+  if (stack.empty())
+    stack.push_back(c);
+  else
+    stack.back() = c;
+  if (!c)
+    stack.pop_back();
+}
+Device *deviceOf(CUcontext c) { return c ? c->device : nullptr; }
+
+DeviceMemory *memoryOf(CUdeviceptr address) {
+  for (auto &d : state().devices)
+    if (d->memory->owns(address))
+      return d->memory.get();
+  return nullptr;
+}
+
+bool addFaults(const std::string &text) {
+  size_t from = 0;
+  while (from < text.size()) {
+    size_t end = text.find(',', from);
+    std::string one = text.substr(from, end == std::string::npos ? end : end - from);
+    size_t at = one.find('@'), eq = one.find('=');
+    if (at == std::string::npos || eq == std::string::npos || eq < at)
+      return false;
+    State::Fault f;
+    f.name = one.substr(0, at);
+    f.at = std::strtoull(one.c_str() + at + 1, nullptr, 10);
+    f.code = std::atoi(one.c_str() + eq + 1);
+    state().faults.push_back(f);
+    if (end == std::string::npos)
+      break;
+    from = end + 1;
+  }
+  return true;
+}
+
+Call::Call(const char *name, bool needsContext) : lock(state().mutex) {
+  State &s = state();
+  ++s.calls;
+  std::string full = name;
+  for (State::Fault &f : s.faults) {
+    // "cuMemAlloc" stands for cuMemAlloc_v2 as well.
+    bool mine = f.name == "any" || full == f.name ||
+                (full.rfind(f.name + "_v", 0) == 0 && full.size() <= f.name.size() + 3);
+    if (mine && ++f.seen == f.at) {
+      code = f.code;
+      if (code >= 700 && code < 800 && currentContext())
+        currentContext()->sticky = code;
+      return;
+    }
+  }
+  if (!needsContext)
+    return;
+  if (!s.initialised)
+    code = kNotInitialized;
+  else if (!currentContext() || !s.contexts.count(currentContext()))
+    code = kInvalidContext;
+  else
+    code = currentContext()->sticky;
+}
+
+bool validStream(CUstream stream) {
+  auto raw = reinterpret_cast<uintptr_t>(stream);
+  return raw <= 2 || state().streams.count(stream); // null, legacy, per thread
+}
+
+CUresult enqueue(CUstream stream, Work work, size_t bytes) {
+  State &s = state();
+  if (!validStream(stream))
+    return kInvalidHandle;
+  if (reinterpret_cast<uintptr_t>(stream) > 2 && stream->capture) {
+    stream->capture->work.push_back(std::move(work));
+    return kSuccess;
+  }
+  s.queue.push_back({currentContext(), stream, std::move(work), bytes});
+  s.queuedBytes += bytes;
+  if (s.queue.size() > kQueueLimit || s.queuedBytes > kQueueBytes)
+    drain();
+  return kSuccess;
+}
+
+CUresult drain() {
+  State &s = state();
+  if (!s.draining) {
+    s.draining = true;
+    while (!s.queue.empty()) {
+      Pending p = std::move(s.queue.front());
+      s.queue.pop_front();
+      s.queuedBytes -= p.bytes;
+      s.nanoseconds += 1000;
+      if (p.context && !p.context->sticky)
+        if (CUresult r = p.run())
+          p.context->sticky = r;
+    }
+    s.draining = false;
+  }
+  CUcontext c = currentContext();
+  return c ? c->sticky : kSuccess;
+}
+
+bool isPinned(const void *host, size_t bytes) {
+  auto &map = state().pinned;
+  auto it = map.upper_bound(host);
+  if (it == map.begin())
+    return false;
+  --it;
+  auto begin = reinterpret_cast<uintptr_t>(it->first), at = reinterpret_cast<uintptr_t>(host);
+  return at + bytes <= begin + it->second.first;
+}
+
+} // namespace hamlet::emu::driver
+
+/// Adds faults at run time, "name@n=code,...". 0, or 1 on nonsense.
+HAMLET_CUDA hamletEmulatorInjectFault(const char *text) {
+  std::lock_guard lock(hamlet::emu::driver::state().mutex);
+  return hamlet::emu::driver::addFaults(text ? text : "") ? 0 : 1;
+}
+/// How many driver calls were made.
+extern "C" __attribute__((visibility("default"))) unsigned long long hamletEmulatorCalls() {
+  std::lock_guard lock(hamlet::emu::driver::state().mutex);
+  return hamlet::emu::driver::state().calls;
+}
+/// How many allocations, streams, events and modules are alive.
+extern "C" __attribute__((visibility("default"))) unsigned long long hamletEmulatorLive() {
+  auto &s = hamlet::emu::driver::state();
+  std::lock_guard lock(s.mutex);
+  unsigned long long n = s.streams.size() + s.events.size() + s.modules.size() + s.pinned.size();
+  for (auto &d : s.devices)
+    n += d->memory->count();
+  return n;
+}

@@ -1,0 +1,140 @@
+// What the stand-in driver keeps: devices, contexts, work that is queued and
+// not yet run, faults to inject.
+//
+// Asynchronous calls only enqueue; work runs in the order of submission when
+// something waits for it, asks for it, or the queue grows long. Errors of work
+// surface then and stick to the context.
+#pragma once
+
+#include "emulator/driver/Api.h"
+#include "emulator/module/Module.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace hamlet::emu::driver {
+
+struct Device {
+  int ordinal = 0;
+  std::unique_ptr<DeviceMemory> memory;
+  CUcontext primary = nullptr;
+  int primaryUses = 0;
+  std::set<int> peers;
+};
+
+using Work = std::function<CUresult()>;
+struct Pending {
+  CUcontext context;
+  CUstream stream;
+  Work run;
+  size_t bytes;
+};
+
+struct State {
+  std::recursive_mutex mutex;
+  bool initialised = false;
+  int architecture = 90;
+  std::vector<std::unique_ptr<Device>> devices;
+  std::deque<Pending> queue;
+  size_t queuedBytes = 0;
+  bool draining = false;
+  double nanoseconds = 0; ///< virtual time
+  std::map<const void *, std::pair<size_t, bool>> pinned; ///< bytes, registered
+  std::set<CUcontext> contexts;
+  std::set<CUmodule> modules;
+  std::set<CUfunction> functions;
+  std::set<CUstream> streams;
+  std::set<CUevent> events;
+  std::set<CUgraph> graphs;
+  std::set<CUgraphExec> executables;
+
+  uint64_t calls = 0;
+  struct Fault {
+    std::string name; ///< any: every call counts
+    uint64_t at;
+    CUresult code;
+    uint64_t seen = 0;
+  };
+  std::vector<Fault> faults;
+};
+State &state();
+
+/// Holds the lock for one call and decides whether it goes on.
+class Call {
+public:
+  /// `needsContext`: fails without a current context, or with its sticky error.
+  Call(const char *name, bool needsContext);
+  CUresult failed() const { return code; }
+
+private:
+  std::unique_lock<std::recursive_mutex> lock;
+  CUresult code = kSuccess;
+};
+
+CUcontext currentContext();
+void setCurrentContext(CUcontext context);
+std::vector<CUcontext> &contextStack();
+Device *deviceOf(CUcontext context);
+DeviceMemory *memoryOf(CUdeviceptr address);
+
+/// Queues `work` on `stream` of the current context, or records it where the
+/// stream is being captured. `bytes`: host memory that it holds.
+CUresult enqueue(CUstream stream, Work work, size_t bytes = 0);
+/// Runs everything that is queued; the current context's sticky error, if any.
+CUresult drain();
+bool isPinned(const void *host, size_t bytes);
+bool validStream(CUstream stream);
+/// Parses "name@n=code,...". False on nonsense.
+bool addFaults(const std::string &text);
+/// All entry points, for cuGetProcAddress.
+struct EntryPoint {
+  const char *name;
+  int version;
+  void *function;
+};
+} // namespace hamlet::emu::driver
+
+struct CUctx_st {
+  hamlet::emu::driver::Device *device;
+  CUresult sticky = 0;
+  bool primary = false;
+};
+struct CUmod_st {
+  hamlet::emu::driver::Device *device;
+  std::unique_ptr<hamlet::emu::LoadedModule> module;
+  std::map<std::string, CUfunction> functions;
+};
+struct CUfunc_st {
+  CUmodule module;
+  std::string name;
+  int maxDynamicShared = 49152;
+};
+struct CUgraph_st {
+  std::vector<hamlet::emu::driver::Work> work;
+};
+struct CUgraphExec_st {
+  std::vector<hamlet::emu::driver::Work> work;
+};
+struct CUstream_st {
+  CUcontext context;
+  unsigned flags = 0;
+  int priority = 0;
+  CUgraph capture = nullptr;
+};
+struct CUevent_st {
+  CUcontext context;
+  bool recorded = false, done = true;
+  double time = 0;
+  unsigned flags = 0;
+  CUstream capturing = nullptr;
+};
+
+#define HAMLET_ENTER(name, needsContext)                                       \
+  hamlet::emu::driver::Call call(#name, needsContext);                         \
+  if (CUresult early = call.failed())                                          \
+  return early
