@@ -213,7 +213,7 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
     if (!f.maxnreg && bound > 8)
       bound = bound / 8 * 8;
     cta->registerPool = 0;
-    cta->warpgroupRegisters.assign((warps + 3) / 4, static_cast<u32>(bound));
+    cta->warpRegisters.assign(warps, static_cast<u32>(bound));
   }
   if (check)
     check->clusterStarts(*cluster);
@@ -304,9 +304,17 @@ void Engine::deadlock() {
           waiting["CTA " + std::to_string(cta->linear) + " barrier " + std::to_string(b) +
                   ": " + std::to_string(cta->barriers[b].arrivedThreads) + " of " +
                   std::to_string(cta->barriers[b].expected) + " threads arrived"]++;
-      if (describeBarriers)
-        for (const std::string &m : describeBarriers(*cta))
-          waiting[m]++;
+      for (auto &[address, host] : cta->mbarriers) {
+        u64 word;
+        std::memcpy(&word, host, 8);
+        s32 tx = s32(u32(word >> 40 & 0x7fffff) << 9) >> 9;
+        u64 pending = word >> 20 & 0xfffff, expected = word & 0xfffff;
+        if (tx || pending != expected)
+          waiting["CTA " + std::to_string(cta->linear) + " mbarrier at " +
+                  std::to_string(address) + " phase " + std::to_string(word >> 63) +
+                  " pending " + std::to_string(pending) + "/" + std::to_string(expected) +
+                  " tx " + std::to_string(tx)]++;
+      }
     }
   u32 shown = 0;
   for (auto &[text, count] : waiting)

@@ -117,8 +117,9 @@ struct Cta {
   std::vector<std::unique_ptr<Warp>> warps;
   NamedBarrier barriers[16];
   u32 threads = 0, liveThreads = 0;
+  std::vector<std::pair<u64, u8 *>> mbarriers; ///< that were initialised
   s64 registerPool = 0; ///< setmaxnreg: registers that are free
-  std::vector<u32> warpgroupRegisters;
+  std::vector<u32> warpRegisters; ///< a thread, by warp
 };
 
 struct Cluster {
@@ -157,8 +158,6 @@ struct Engine {
   std::atomic<bool> *stop = nullptr;
   u32 localStride = 0;
   u64 pendingClusters = 0;
-  /// Lines on the mbarriers of a CTA, for deadlock reports.
-  std::function<std::vector<std::string>(Cta &)> describeBarriers;
 
   std::unique_ptr<Cluster> makeCluster(u64 index);
   /// One turn for each warp. Returns whether anything moved.

@@ -168,6 +168,7 @@ template <class T> Handler integerAtomic(Kind k) {
   }
   return nullptr;
 }
+} // namespace
 
 void decodeAtomic(Decode &d) {
   bool red = d.inst().opcode == "red";
@@ -232,6 +233,7 @@ void decodeAtomic(Decode &d) {
   }));
 }
 
+namespace {
 // ---- fences ----
 Step fence(Warp &w, const Op &o, u32 m) {
   if (w.check)

@@ -14,6 +14,9 @@ bool decodeIntegerArithmetic(Decode &d);
 /// The same names for f16, f16x2, bf16, bf16x2.
 bool decodeHalfArithmetic(Decode &d);
 
+/// st and red but for st.async and red.async.
+void decodeStore(Decode &d);
+void decodeAtomic(Decode &d);
 /// fence without .proxy and .mbarrier_init.
 void decodeFence(Decode &d);
 

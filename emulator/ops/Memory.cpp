@@ -337,12 +337,11 @@ void decodeLoad(Decode &d) {
   d.emit(width == 8 ? loadType<u64>(typeBytes(t), sign, n, uniform)
                     : loadType<u32>(typeBytes(t), sign, n, uniform));
 }
+} // namespace
 
 void decodeStore(Decode &d) {
   d.op.flags = takeAccess(d, false);
   d.takeCacheHints();
-  if (d.take("async"))
-    d.fail("st.async is not decoded here");
   u32 n = takeVector(d);
   Type t = d.takeType();
   Space space = spaceOf(d.op);
@@ -363,7 +362,6 @@ void decodeStore(Decode &d) {
     d.list(regs);
   d.emit(width == 8 ? storeType<u64>(typeBytes(t), n) : storeType<u32>(typeBytes(t), n));
 }
-} // namespace
 
 void registerMemory(OpTable &t) {
   t["ld"] = t["ldu"] = decodeLoad;

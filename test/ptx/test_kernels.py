@@ -42,7 +42,18 @@ def gemm_sm80():
             [a, b, "empty:f32:%dx%d" % (n, n)] + ["i32:%d" % n] * 3, {2: (unbf16(a) @ unbf16(b).T, 1e-4)}, [])
 
 
-CASES = [adamw, rmsnorm, argmax, gemm_sm80]
+def gemm_sm90():
+    m = n = 256
+    k = 256
+    a, b = bf16(rng.standard_normal((m, k))), bf16(rng.standard_normal((n, k)))
+    args = ["tensormap:4:bf16:%dx%d:%d:64x128:128" % (k, m, 2 * k), "tensormap:5:bf16:%dx%d:%d:64x64:128" % (k, n, 2 * k),
+            "tensormap:6:bf16:%dx%d:%d:128x64:none" % (n, m, 2 * n), "i32:%d" % k]
+    # The buffers behind the maps are three more parameters of the wrapper.
+    return ("gemm_sm90.cu", "sm_90a", "gemm_wgmma", "2,2", "384", args + [a, b, "empty:bf16:%dx%d" % (m, n)],
+            {6: (unbf16(a) @ unbf16(b).T, 0.01)}, ["--shared", str(198 * 1024)])
+
+
+CASES = [gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]
 
 
 def main():
