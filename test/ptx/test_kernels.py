@@ -50,7 +50,7 @@ def gemm_sm90():
             "tensormap:6:bf16:%dx%d:%d:128x64:none" % (n, m, 2 * n), "i32:%d" % k]
     # The buffers behind the maps are three more parameters of the wrapper.
     return ("gemm_sm90.cu", "sm_90a", "gemm_wgmma", "2,2", "384", args + [a, b, "empty:bf16:%dx%d" % (m, n)],
-            {6: (unbf16(a) @ unbf16(b).T, 0.01)}, ["--shared", str(198 * 1024)])
+            {6: (unbf16(a) @ unbf16(b).T, 0.01)}, ["--shared", str(198 * 1024), "--cluster", "2"])
 
 
 CASES = [gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]

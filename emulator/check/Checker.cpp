@@ -1,7 +1,0 @@
-#include "emulator/check/Checker.h"
-
-namespace hamlet::emu {
-
-std::unique_ptr<Checker> makeChecker(Engine &) { return nullptr; }
-
-} // namespace hamlet::emu

@@ -1,0 +1,417 @@
+// Accesses: what was there before, and was it ordered.
+#include "emulator/check/HappensBefore.h"
+
+#include "emulator/core/Decode.h"
+
+#include <bit>
+
+
+#include <cstring>
+
+namespace hamlet::emu {
+namespace {
+constexpr u8 kAsync = 1, kAtomic = 2;
+
+bool includes(u8 scope, bool sameCta, bool sameCluster) {
+  switch (static_cast<Scope>(scope)) {
+  case Scope::None:
+    return false;
+  case Scope::Cta:
+    return sameCta;
+  case Scope::Cluster:
+    return sameCluster;
+  default:
+    return true;
+  }
+}
+} // namespace
+
+std::unique_ptr<Checker> makeChecker(Engine &engine) {
+  return std::make_unique<HappensBefore>(engine);
+}
+
+HappensBefore::HappensBefore(Engine &e) : engine(e) {
+  warpsPerCta = static_cast<u32>((e.config->block.total() + 31) / 32);
+  const Program &p = *e.program;
+  for (size_t i = 0; i < p.ops.size(); ++i)
+    if (p.info[i].inst && p.info[i].inst->opcode == "wgmma") {
+      productRegisters.insert(p.info[i].writes.begin(), p.info[i].writes.end());
+      const auto &ops = p.info[i].inst->operands;
+      if (ops.size() > 1 && ops[1].kind == ast::Operand::Kind::Vector)
+        productRegisters.insert(p.info[i].reads.begin(), p.info[i].reads.end());
+    }
+  touches.resize(p.ops.size());
+  for (size_t i = 0; i < p.ops.size(); ++i) {
+    for (u32 r : p.info[i].reads)
+      touches[i] = touches[i] || productRegisters.count(r);
+    for (u32 r : p.info[i].writes)
+      touches[i] = touches[i] || productRegisters.count(r);
+  }
+}
+
+u32 HappensBefore::agentOf(const Warp &w, AgentKind k) const {
+  u32 slot = w.cta->rank * warpsPerCta + w.index;
+  if (k == kProducts)
+    slot &= ~3u;
+  return slot * kAgentsPerWarp + k;
+}
+
+void HappensBefore::clusterStarts(Cluster &c) {
+  auto state = std::make_unique<ClusterState>();
+  state->nextAgent = static_cast<u32>(c.ctas.size()) * warpsPerCta * kAgentsPerWarp;
+  clusters[&c] = std::move(state);
+  for (auto &cta : c.ctas) {
+    auto s = std::make_unique<CtaState>();
+    s->written.resize(cta->sharedBytes);
+    ctas[cta.get()] = std::move(s);
+    for (auto &w : cta->warps) {
+      if (freeSlots.empty()) {
+        freeSlots.push_back(static_cast<u32>(warps.size()));
+        warps.emplace_back();
+      }
+      w->checkSlot = freeSlots.back();
+      freeSlots.pop_back();
+      warps[w->checkSlot] = std::make_unique<WarpState>();
+      of(*w).knows.all.raise(agentOf(*w, kThreads), 1);
+    }
+  }
+}
+
+void HappensBefore::clusterEnds(Cluster &c) {
+  for (auto &cta : c.ctas) {
+    for (auto &w : cta->warps) {
+      freeSlots.push_back(w->checkSlot);
+      warps[w->checkSlot].reset();
+    }
+    ctas.erase(cta.get());
+  }
+  clusters.erase(&c);
+}
+
+void HappensBefore::laneExits(Warp &w, u32 mask) {
+  WarpState &s = of(w);
+  for (u32 l = 0; l < 32; ++l)
+    if (mask >> l & 1 && s.bulkIssued[l] > s.bulkRead[l]) {
+      Finding f;
+      f.kind = "bulk-in-flight";
+      f.space = "shared";
+      f.message = "a thread exits while a bulk store it issued may still read the CTA's "
+                  "shared memory; cp.async.bulk.wait_group.read is missing";
+      f.first = siteOf(*w.program, w.pc, w.cta->linear, w.index, l);
+      report(f);
+    }
+}
+
+void HappensBefore::report(Finding f) {
+  std::string k = f.kind + "/" + std::to_string(f.first.line) + "/" +
+                  std::to_string(f.second ? f.second->line : 0) + "/" + f.space;
+  auto [it, fresh] = known.try_emplace(k, engine.findings->size());
+  if (fresh)
+    engine.findings->push_back(std::move(f));
+  else if (it->second < engine.findings->size())
+    ++(*engine.findings)[it->second].count;
+}
+
+Shadow &HappensBefore::shadowOf(const Resolved &r) {
+  return r.space == Space::Shared ? ctas[r.cta]->shadow : global;
+}
+
+bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
+  WarpState &s = of(w);
+  u32 cluster = t.agent / kAgents, agent = t.agent % kAgents;
+  if (cluster != static_cast<u32>(w.cluster->id)) {
+    auto it = s.knows.all.foreign.find(t.agent);
+    return it != s.knows.all.foreign.end() && it->second >= t.clock;
+  }
+  if (agent == agentOf(w, kThreads)) {
+    if (t.lane == lane)
+      return true;
+    if (t.lane == 255)
+      return s.syncAt[lane] > t.clock;
+    return s.syncAt[lane] > t.clock && s.syncAt[t.lane] > t.clock;
+  }
+  if (agent == agentOf(w, kCopies) && t.lane == lane)
+    return s.copyDone[lane] >= t.clock;
+  return s.knows.all.of(agent) >= t.clock;
+}
+
+void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
+                         bool beforeWrite, Space space, u64 address) {
+  Finding f;
+  f.kind = "race";
+  f.space = spaceName(space);
+  f.address = address;
+  f.bytes = 4;
+  f.first = site(w, op, lane);
+  u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
+  f.second = siteOf(*w.program, before.op, before.cta, agent % perCta / kAgentsPerWarp,
+                    before.lane == 255 ? 0 : before.lane);
+  std::string missing =
+      space == Space::Shared
+          ? (agent % kAgentsPerWarp == kCopies && agent < perCta * w.cluster->ctas.size()
+                 ? "cp.async.wait_group and a barrier are missing"
+             : before.flags & kAsync
+                 ? "a wait for the asynchronous operation is missing"
+                 : "a barrier (bar.sync, bar.warp.sync or an mbarrier) is missing")
+          : "no release and acquire pair or barrier orders them";
+  if (before.scope && before.cta != w.cta->linear)
+    missing += "; the scope of one access does not include the other thread";
+  f.message = std::string(write ? "write" : "read") + " after unordered " +
+              (beforeWrite ? "write" : "read") + " of the same " + f.space +
+              " memory: between line " + std::to_string(f.second->line) + " and line " +
+              std::to_string(f.first.line) + " " + missing;
+  report(f);
+}
+
+void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
+                              bool write, Space space, u64 address, const u8 *data,
+                              const u8 *memory, u32 base) {
+  auto conflict = [&](const Touch &t) {
+    if (!t.valid() || !(t.bytes & now.bytes))
+      return false;
+    if (t.scope && now.scope) {
+      bool sameCta = t.cta == now.cta && t.agent / kAgents == now.agent / kAgents;
+      bool sameCluster = t.agent / kAgents == now.agent / kAgents;
+      if (includes(t.scope, sameCta, sameCluster) && includes(now.scope, sameCta, sameCluster))
+        return false;
+    }
+    return !ordered(w, lane, t);
+  };
+  auto sameBytes = [&](const Touch &t) {
+    if (!data || (t.flags | now.flags) & (kAsync | kAtomic))
+      return false;
+    // Lanes of one instruction: memory does not hold the first one's value yet.
+    const u8 *other = memory;
+    for (u32 b = 0; b < 4; ++b)
+      if (t.bytes & now.bytes & (1u << b) && data[s32(b) - s32(base)] != other[b])
+        return false;
+    return true;
+  };
+  if (conflict(cell.write)) {
+    bool equal = write && sameBytes(cell.write);
+    if (write && !equal && data && cell.write.agent == now.agent && cell.write.op == now.op &&
+        cell.write.clock == now.clock && cell.write.lane != 255 && laneData) {
+      // Two lanes of this very store.
+      equal = true;
+      const u8 *theirs = laneData + cell.write.lane * laneStride;
+      const u8 *mine = laneData + lane * laneStride;
+      u32 at = static_cast<u32>(data - mine);
+      for (u32 b = 0; b < 4; ++b)
+        if (cell.write.bytes & now.bytes & (1u << b)) {
+          u32 i = at + b - base;
+          if (i >= laneStride || theirs[i] != mine[i])
+            equal = false;
+        }
+    }
+    if (!equal)
+      race(w, op, lane, cell.write, write, true, space, address);
+  }
+  if ((now.flags & kAsync) && cell.write.valid() && !(cell.write.flags & kAsync) &&
+      (cell.write.bytes & now.bytes) && cell.write.agent / kAgents == now.agent / kAgents) {
+    // The generic proxy's writes must be fenced before the async proxy sees them.
+    const Knowledge &k = of(w).knows;
+    const Clock &proxy = space == Space::Shared ? k.shared : k.global;
+    if (proxy.of(cell.write.agent % kAgents) < cell.write.clock) {
+      Finding f;
+      f.kind = "missing-proxy-fence";
+      f.space = spaceName(space);
+      f.address = address;
+      f.bytes = 4;
+      f.first = site(w, op, lane);
+      u32 perCta = warpsPerCta * kAgentsPerWarp;
+      f.second = siteOf(*w.program, cell.write.op, cell.write.cta,
+                        cell.write.agent % kAgents % perCta / kAgentsPerWarp,
+                        cell.write.lane == 255 ? 0 : cell.write.lane);
+      f.message = "the async proxy touches memory that line " + std::to_string(f.second->line) +
+                  " wrote through the generic proxy; fence.proxy.async is missing between "
+                  "the two, before the barrier in the writers or after it in this thread";
+      report(f);
+    }
+  }
+  if (!write) {
+    Touch &r = cell.read;
+    if (!r.valid() || (r.agent == now.agent && r.scope == now.scope)) {
+      bool several = r.valid() && r.lane != now.lane && r.clock == now.clock;
+      u8 bytes = r.valid() && r.clock == now.clock ? r.bytes | now.bytes : now.bytes;
+      r = now;
+      r.bytes = bytes;
+      if (several)
+        r.lane = 255;
+      return;
+    }
+    if (!cell.more)
+      cell.more = std::make_unique<std::vector<Touch>>();
+    for (Touch &t : *cell.more)
+      if (t.agent == now.agent && t.scope == now.scope) {
+        bool several = t.lane != now.lane && t.clock == now.clock;
+        t = now;
+        if (several)
+          t.lane = 255;
+        return;
+      }
+    if (cell.more->size() < 64)
+      cell.more->push_back(now);
+    return;
+  }
+  if (conflict(cell.read))
+    race(w, op, lane, cell.read, true, false, space, address);
+  if (cell.more)
+    for (const Touch &t : *cell.more)
+      if (conflict(t)) {
+        race(w, op, lane, t, true, false, space, address);
+        break;
+      }
+  u8 bytes = now.bytes;
+  if (cell.write.agent == now.agent && cell.write.clock == now.clock &&
+      cell.write.lane == now.lane)
+    bytes |= cell.write.bytes;
+  cell.write = now;
+  cell.write.bytes = bytes;
+  cell.read = Touch();
+  cell.more.reset();
+}
+
+void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
+                               Touch now, bool write, const u8 *data) {
+  Shadow &shadow = shadowOf(where);
+  u64 begin = where.address, end = begin + bytes;
+  const u8 *host = where.host - (begin & 3);
+  for (u64 word = begin >> 2; word << 2 < end; ++word) {
+    u32 from = word << 2 < begin ? static_cast<u32>(begin & 3) : 0;
+    u32 to = (word << 2) + 4 > end ? static_cast<u32>(end & 3) : 4;
+    now.bytes = static_cast<u8>(((1u << to) - 1) & ~((1u << from) - 1));
+    touchWord(w, op, lane, shadow.at(word), now, write, where.space, (word << 2) + from,
+              data ? data + ((word << 2) + from - begin) : nullptr, host, from);
+    host += 4;
+  }
+}
+
+void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                                  u32 bytes) {
+  u32 used = ~0u;
+  if (const ast::Instruction *i = w.program->info[w.pcOf(op)].inst)
+    used = i->usedBytes;
+  const CtaState *s = where.space == Space::Shared ? ctas[where.cta].get() : nullptr;
+  for (u32 b = 0; b < bytes; ++b) {
+    bool there = s ? s->written[where.address - kSharedStart + b]
+                   : where.allocation->initialised(where.address + b);
+    if (there || (b < 32 && !(used >> b & 1)))
+      continue;
+    Finding f;
+    f.kind = "uninitialised";
+    f.space = spaceName(where.space);
+    f.address = where.address + b;
+    f.bytes = bytes;
+    f.first = site(w, op, lane);
+    f.message = std::string("read of ") + f.space + " memory that nothing has written";
+    report(f);
+    return;
+  }
+}
+
+void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
+  if (where.space == Space::Shared) {
+    auto &v = ctas[where.cta]->written;
+    for (u32 b = 0; b < bytes; ++b)
+      v[where.address - kSharedStart + b] = true;
+  } else if (where.allocation) {
+    where.allocation->markWritten(where.address, bytes);
+  }
+}
+
+void HappensBefore::synchronise(Warp &w, const Resolved &where, AccessInfo info) {
+  WarpState &s = of(w);
+  u64 at = where.space == Space::Shared
+               ? (reinterpret_cast<u64>(where.cta) << 20) ^ (where.address & ~u64(3))
+               : where.address & ~u64(3);
+  bool write = info.access != Access::Read, reads = info.access != Access::Write;
+  bool strong = info.order & kStrong;
+  auto it = published.find(at);
+  if (reads && strong && it != published.end()) {
+    Published &p = it->second;
+    bool sameCta = p.cta == w.cta->linear, sameCluster = p.cluster == w.cluster->id;
+    if (includes(static_cast<u8>(p.scope), sameCta, sameCluster) &&
+        includes(static_cast<u8>(info.scope), sameCta, sameCluster)) {
+      Clock &to = info.order & kAcquire ? s.knows.all : s.seen;
+      to.joinFrom(p.clock, p.cluster, static_cast<u32>(w.cluster->id));
+    }
+  }
+  if (!write)
+    return;
+  Clock *mine = nullptr;
+  Scope scope = info.scope;
+  if (info.order & kRelease) {
+    mine = &s.knows.all;
+  } else if (strong && s.releasedScope != Scope::None) {
+    mine = &s.released;
+    scope = std::min(scope, s.releasedScope);
+  }
+  if (info.access == Access::Atomic) {
+    if (!mine)
+      return; // the chain goes on
+    Published &p = published[at];
+    if (p.scope != Scope::None && p.cluster != static_cast<u32>(w.cluster->id)) {
+      Clock both;
+      both.joinFrom(p.clock, p.cluster, static_cast<u32>(w.cluster->id));
+      both.join(*mine);
+      p.clock = std::move(both);
+    } else {
+      p.clock.join(*mine);
+    }
+    p.scope = p.scope == Scope::None ? scope : std::min(p.scope, scope);
+    p.cluster = static_cast<u32>(w.cluster->id);
+    p.cta = w.cta->linear;
+  } else if (mine) {
+    published[at] = {*mine, static_cast<u32>(w.cluster->id), w.cta->linear, scope};
+  } else if (it != published.end()) {
+    published.erase(it);
+  }
+  if (info.order & kRelease)
+    tick(w);
+}
+
+void HappensBefore::tick(Warp &w) {
+  WarpState &s = of(w);
+  ++s.clock;
+  s.knows.all.raise(agentOf(w, kThreads), s.clock);
+}
+
+void HappensBefore::access(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
+                           AccessInfo info, const u8 *data) {
+  if (where.space != Space::Shared && where.space != Space::Global)
+    return;
+  WarpState &s = of(w);
+  bool write = info.access != Access::Read;
+  if (info.access != Access::Write)
+    uninitialised(w, op, lane, where, bytes);
+  if (info.order & kStrong || !published.empty())
+    synchronise(w, where, info);
+  Touch now;
+  now.agent = key(w, agentOf(w, kThreads));
+  now.clock = s.clock;
+  now.op = w.pcOf(op);
+  now.lane = static_cast<u8>(lane);
+  now.scope = info.order & kStrong ? static_cast<u8>(info.scope) : 0;
+  now.flags = info.access == Access::Atomic ? kAtomic : 0;
+  now.cta = static_cast<u32>(w.cta->linear);
+  laneData = data ? data - lane * bytes : nullptr;
+  laneStride = bytes;
+  touchRange(w, op, lane, where, bytes, now, write, data);
+  laneData = nullptr;
+  if (write)
+    markWritten(where, bytes);
+}
+
+void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first, u32 bytes,
+                              AccessInfo info, const u8 *data) {
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(mask >> l & 1))
+      continue;
+    Resolved r = first;
+    r.host += l * bytes;
+    r.address += l * bytes;
+    access(w, op, l, r, bytes, info, data ? data + l * bytes : nullptr);
+  }
+}
+
+} // namespace hamlet::emu

@@ -1,0 +1,135 @@
+// The sanitizer: races by happens-before, uninitialised memory, proxy fences,
+// misuse of mbarriers and of registers in flight.
+#pragma once
+
+#include "emulator/check/Checker.h"
+#include "emulator/check/Clocks.h"
+#include "emulator/check/Shadow.h"
+
+#include <set>
+#include <unordered_set>
+
+namespace hamlet::emu {
+
+class HappensBefore final : public Checker {
+public:
+  explicit HappensBefore(Engine &engine);
+
+  void clusterStarts(Cluster &cluster) override;
+  void clusterEnds(Cluster &cluster) override;
+  void laneExits(Warp &w, u32 mask) override;
+  void access(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
+              AccessInfo info, const u8 *data) override;
+  void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first, u32 bytes,
+                 AccessInfo info, const u8 *data) override;
+  void warpSync(Warp &w, u32 mask) override;
+  void barrierArrive(Warp &w, u32 id, u32 mask) override;
+  void barrierComplete(Cta &cta, u32 id) override;
+  void barrierPass(Warp &w, u32 id, u32 mask) override;
+  void clusterArrive(Warp &w, u32 mask, bool release) override;
+  void clusterComplete(Cluster &c) override;
+  void clusterPass(Warp &w, u32 mask, bool acquire) override;
+  void fence(Warp &w, u32 mask, u8 order, Scope scope) override;
+  void copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to, const Resolved *from,
+                  u32 bytes, u32 sourceBytes) override;
+  void copyCommit(Warp &w, u32 mask) override;
+  void copyWait(Warp &w, u32 mask, u32 pending) override;
+  void mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) override;
+  void mbarrierInvalidate(Cta &cta, u64 address) override;
+  void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) override;
+  void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address, bool release) override;
+  void mbarrierComplete(Cta &cta, u64 address) override;
+  void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address, bool acquire) override;
+  void copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) override;
+  void bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes, bool write,
+                  Cta *barrierCta, u64 barrier) override;
+  void bulkCommit(Warp &w, u32 mask) override;
+  void bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) override;
+  void proxyFence(Warp &w, u32 mask, u32 spaces) override;
+  void wgmmaFence(Warp &w) override;
+  void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 bytes) override;
+  void wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &accumulators,
+                  const std::vector<u32> &fragments) override;
+  void wgmmaCommit(Warp &w) override;
+  void wgmmaWait(Warp &w, u32 pending) override;
+  void beforeOp(Warp &w, const Op &op, u32 mask) override;
+  void report(Finding finding) override;
+
+private:
+  struct WarpState {
+    Knowledge knows;
+    u32 clock = 1;
+    u32 syncAt[32] = {};      ///< clock of the lane's last warp-wide sync
+    u32 copyDone[32] = {};    ///< groups that the lane waited for
+    u32 bulkIssued[32] = {}, bulkRead[32] = {};
+    Clock released;           ///< at the last release fence
+    Scope releasedScope = Scope::None;
+    Clock seen;               ///< by strong reads, waiting for an acquire fence
+    std::map<u32, u32> inFlight; ///< wgmma registers to group
+    std::set<u32> dirty;      ///< written since wgmma.fence
+    bool fenced = false;
+    u32 groups = 0;
+    bool openProducts = false;
+  };
+  struct Gathering {
+    Knowledge arriving, done;
+  };
+  struct Barrier : Gathering {
+    bool live = false;
+    u32 phase = 0, agent = 0, initAgent = 0, initClock = 0, initOp = 0;
+  };
+  struct CtaState {
+    Shadow shadow;
+    std::vector<bool> written;
+    Gathering named[16];
+    std::map<u64, Barrier> barriers;
+    u32 nextAgent = 0;
+  };
+  struct ClusterState {
+    Gathering barrier;
+    u32 nextAgent = 0;
+  };
+  /// What release operations left at an address.
+  struct Published {
+    Clock clock;
+    u32 cluster = 0;
+    u64 cta = 0;
+    Scope scope = Scope::None;
+  };
+
+  WarpState &of(Warp &w) { return *warps[w.checkSlot]; }
+  u32 agentOf(const Warp &w, AgentKind k) const;
+  u32 key(const Warp &w, u32 agent) const {
+    return static_cast<u32>(w.cluster->id) * kAgents + agent;
+  }
+  bool ordered(Warp &w, u32 lane, const Touch &t);
+  /// Checks and records one access to part of a word.
+  void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now, bool write,
+                 Space space, u64 address, const u8 *data, const u8 *memory, u32 base);
+  void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes, Touch now,
+                  bool write, const u8 *data);
+  void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write, bool beforeWrite,
+            Space space, u64 address);
+  void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes);
+  void markWritten(const Resolved &where, u32 bytes);
+  void synchronise(Warp &w, const Resolved &where, AccessInfo info);
+  void tick(Warp &w);
+  Barrier *barrier(Cta &cta, u64 address);
+  Shadow &shadowOf(const Resolved &where);
+
+  Engine &engine;
+  std::vector<std::unique_ptr<WarpState>> warps;
+  std::vector<u32> freeSlots;
+  std::unordered_map<const Cta *, std::unique_ptr<CtaState>> ctas;
+  std::unordered_map<const Cluster *, std::unique_ptr<ClusterState>> clusters;
+  Shadow global;
+  std::unordered_map<u64, Published> published; ///< by address of a word
+  std::map<std::string, size_t> known;          ///< finding to its index
+  std::unordered_set<u32> productRegisters;     ///< that wgmma uses
+  std::vector<bool> touches;                    ///< by pc: any of those
+  u32 warpsPerCta = 1;
+  const u8 *laneData = nullptr; ///< of the store under way, all lanes
+  u32 laneStride = 0;
+};
+
+} // namespace hamlet::emu

@@ -1,0 +1,343 @@
+// What orders memory: barriers, fences, waits; and the async proxy.
+#include "emulator/check/HappensBefore.h"
+
+#include <bit>
+
+namespace hamlet::emu {
+namespace {
+constexpr u8 kAsync = 1;
+}
+
+void HappensBefore::warpSync(Warp &w, u32 mask) {
+  tick(w);
+  WarpState &s = of(w);
+  for (u32 l = 0; l < 32; ++l)
+    if (mask >> l & 1)
+      s.syncAt[l] = s.clock;
+}
+
+void HappensBefore::barrierArrive(Warp &w, u32 id, u32) {
+  ctas[w.cta]->named[id].arriving.join(of(w).knows);
+  tick(w);
+}
+void HappensBefore::barrierComplete(Cta &cta, u32 id) {
+  Gathering &g = ctas[&cta]->named[id];
+  g.done = std::move(g.arriving);
+  g.arriving.clear();
+}
+void HappensBefore::barrierPass(Warp &w, u32 id, u32 mask) {
+  of(w).knows.join(ctas[w.cta]->named[id].done);
+  warpSync(w, mask);
+}
+void HappensBefore::clusterArrive(Warp &w, u32, bool release) {
+  Gathering &g = clusters[w.cluster]->barrier;
+  if (release)
+    g.arriving.join(of(w).knows);
+  else
+    g.arriving.inits.join(of(w).knows.inits);
+  tick(w);
+}
+void HappensBefore::clusterComplete(Cluster &c) {
+  Gathering &g = clusters[&c]->barrier;
+  g.done = std::move(g.arriving);
+  g.arriving.clear();
+}
+void HappensBefore::clusterPass(Warp &w, u32 mask, bool acquire) {
+  if (acquire)
+    of(w).knows.join(clusters[w.cluster]->barrier.done);
+  warpSync(w, mask);
+}
+
+void HappensBefore::fence(Warp &w, u32, u8 order, Scope scope) {
+  WarpState &s = of(w);
+  if (order & 64) // membar.proxy
+    return proxyFence(w, ~0u, 3);
+  if (order & kAcquire)
+    s.knows.all.join(s.seen);
+  if (order & kRelease) {
+    s.released = s.knows.all;
+    s.releasedScope = scope;
+    tick(w);
+  }
+}
+
+// ---- cp.async ----
+void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to,
+                               const Resolved *from, u32 bytes, u32 sourceBytes) {
+  Touch now;
+  now.agent = key(w, agentOf(w, kCopies));
+  now.clock = static_cast<u32>(w.async.copies.open[lane]) + 1;
+  now.op = w.pcOf(op);
+  now.lane = static_cast<u8>(lane);
+  now.cta = static_cast<u32>(w.cta->linear);
+  if (from) {
+    uninitialised(w, op, lane, *from, sourceBytes);
+    touchRange(w, op, lane, *from, sourceBytes, now, false, nullptr);
+  }
+  touchRange(w, op, lane, to, bytes, now, true, nullptr);
+  markWritten(to, bytes);
+}
+void HappensBefore::copyCommit(Warp &, u32) {}
+void HappensBefore::copyWait(Warp &w, u32 mask, u32 pending) {
+  WarpState &s = of(w);
+  u32 least = ~0u;
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(mask >> l & 1))
+      continue;
+    u32 open = static_cast<u32>(w.async.copies.open[l]);
+    u32 done = pending == ~0u ? open + 1 : open > pending ? open - pending : 0;
+    s.copyDone[l] = std::max(s.copyDone[l], done);
+    least = std::min(least, s.copyDone[l]);
+  }
+  if ((mask & w.live) == w.live)
+    s.knows.all.raise(agentOf(w, kCopies), least);
+  else if (least != ~0u && std::has_single_bit(mask))
+    s.knows.all.raise(agentOf(w, kCopies), least);
+}
+
+// ---- mbarriers ----
+HappensBefore::Barrier *HappensBefore::barrier(Cta &cta, u64 address) {
+  auto &map = ctas[&cta]->barriers;
+  auto it = map.find(address);
+  return it == map.end() || !it->second.live ? nullptr : &it->second;
+}
+void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) {
+  Barrier &b = ctas[&cta]->barriers[address];
+  if (b.live) {
+    Finding f;
+    f.kind = "mbarrier-misuse";
+    f.space = "shared";
+    f.address = address;
+    f.bytes = 8;
+    f.first = site(w, op, lane);
+    f.second = siteOf(*w.program, b.initOp, cta.linear, 0, 0);
+    f.message = "an mbarrier is initialised again without mbarrier.inval";
+    report(f);
+  }
+  u32 agent = b.agent;
+  if (!agent) {
+    u32 &next = clusters[w.cluster]->nextAgent;
+    agent = next + 1 < kAgents ? next++ : kAgents - 1;
+  }
+  u32 phase = b.phase;
+  b = Barrier();
+  b.live = true;
+  b.agent = agent;
+  b.phase = phase;
+  b.initAgent = agentOf(w, kThreads);
+  b.initClock = of(w).clock;
+  b.initOp = w.pcOf(op);
+  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address, nullptr};
+  markWritten(r, 8);
+}
+void HappensBefore::mbarrierInvalidate(Cta &cta, u64 address) {
+  ctas[&cta]->barriers[address].live = false;
+}
+void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) {
+  Barrier *b = barrier(cta, address);
+  Finding f;
+  f.kind = "mbarrier-misuse";
+  f.space = "shared";
+  f.address = address;
+  f.bytes = 8;
+  if (!b) {
+    f.first = site(w, op, lane);
+    f.message = "no mbarrier is initialised at this address";
+    report(f);
+    return;
+  }
+  const Knowledge &k = of(w).knows;
+  bool own = b->initAgent == agentOf(w, kThreads);
+  if (own || k.all.of(b->initAgent) >= b->initClock || k.inits.of(b->initAgent) >= b->initClock)
+    return;
+  f.kind = "race";
+  f.first = site(w, op, lane);
+  f.second = siteOf(*w.program, b->initOp, cta.linear, 0, 0);
+  f.message = "an mbarrier is used without being ordered after its initialisation; a barrier "
+              "is missing between them";
+  report(f);
+}
+void HappensBefore::mbarrierArrive(Warp &w, u32, Cta &cta, u64 address, bool release) {
+  if (!release)
+    return;
+  if (Barrier *b = barrier(cta, address)) {
+    b->arriving.join(of(w).knows);
+    tick(w);
+  }
+}
+void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
+  Barrier *b = barrier(cta, address);
+  if (!b)
+    return;
+  ++b->phase;
+  b->arriving.all.raise(b->agent, b->phase);
+  b->done.join(b->arriving);
+  b->arriving.clear();
+}
+void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address, bool acquire) {
+  Barrier *b = barrier(cta, address);
+  if (!b || !acquire)
+    return;
+  WarpState &s = of(w);
+  s.knows.join(b->done);
+  // Lanes that passed are ordered after all that arrived, their warp's too.
+  ++s.clock;
+  s.knows.all.raise(agentOf(w, kThreads), s.clock);
+  for (u32 l = 0; l < 32; ++l)
+    if (mask >> l & 1)
+      s.syncAt[l] = std::max(s.syncAt[l], b->done.all.of(agentOf(w, kThreads)));
+}
+void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
+  if (Barrier *b = barrier(cta, address))
+    b->arriving.all.raise(agentOf(w, kCopies),
+                          static_cast<u32>(w.async.copies.open[lane]) + 1);
+}
+
+// ---- the async proxy ----
+void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
+                               bool write, Cta *barrierCta, u64 address) {
+  WarpState &s = of(w);
+  Touch now;
+  now.op = w.pcOf(op);
+  now.lane = static_cast<u8>(lane);
+  now.cta = static_cast<u32>(w.cta->linear);
+  now.flags = kAsync;
+  if (barrierCta) {
+    Barrier *b = barrier(*barrierCta, address);
+    if (!b)
+      return;
+    now.agent = key(w, b->agent);
+    now.clock = b->phase + 1;
+    if (s.knows.inits.of(b->initAgent) < b->initClock) {
+      Finding f;
+      f.kind = "missing-fence";
+      f.space = "shared";
+      f.address = address;
+      f.bytes = 8;
+      f.first = site(w, op, lane);
+      f.second = siteOf(*w.program, b->initOp, barrierCta->linear, 0, 0);
+      f.message = "an asynchronous copy signals an mbarrier whose initialisation no fence made "
+                  "visible; fence.mbarrier_init or fence.proxy.async is missing";
+      report(f);
+    }
+  } else {
+    u32 open = static_cast<u32>(w.async.bulk.open[lane]) + 1;
+    now.agent = key(w, agentOf(w, write ? kBulkWrites : kBulkReads));
+    now.clock = open;
+    if (!write && where.space == Space::Shared)
+      s.bulkIssued[lane] = open;
+  }
+  if (!write)
+    uninitialised(w, op, lane, where, bytes);
+  touchRange(w, op, lane, where, bytes, now, write, nullptr);
+  if (write)
+    markWritten(where, bytes);
+}
+void HappensBefore::bulkCommit(Warp &, u32) {}
+void HappensBefore::bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) {
+  WarpState &s = of(w);
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(mask >> l & 1))
+      continue;
+    u32 open = static_cast<u32>(w.async.bulk.open[l]);
+    u32 done = open > pending ? open - pending : 0;
+    s.bulkRead[l] = std::max(s.bulkRead[l], done);
+    s.knows.all.raise(agentOf(w, kBulkReads), done);
+    if (!readOnly)
+      s.knows.all.raise(agentOf(w, kBulkWrites), done);
+  }
+}
+void HappensBefore::proxyFence(Warp &w, u32, u32 spaces) {
+  WarpState &s = of(w);
+  if (spaces & 1)
+    s.knows.shared.join(s.knows.all);
+  if (spaces & 2)
+    s.knows.global.join(s.knows.all);
+  s.knows.inits.join(s.knows.all);
+  // What is written from now on is not covered.
+  tick(w);
+}
+
+// ---- wgmma ----
+void HappensBefore::wgmmaFence(Warp &w) {
+  of(w).dirty.clear();
+  of(w).fenced = true;
+}
+void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 bytes) {
+  Touch now;
+  now.agent = key(w, agentOf(w, kProducts));
+  now.clock = of(w).groups + 1;
+  now.op = w.pcOf(op);
+  now.cta = static_cast<u32>(w.cta->linear);
+  now.flags = kAsync;
+  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address, nullptr};
+  uninitialised(w, op, 0, r, bytes);
+  touchRange(w, op, 0, r, bytes, now, false, nullptr);
+}
+void HappensBefore::wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &accumulators,
+                               const std::vector<u32> &fragments) {
+  WarpState &s = of(w);
+  bool dirty = !s.fenced;
+  for (u32 r : accumulators)
+    dirty |= s.dirty.count(r) != 0;
+  for (u32 r : fragments)
+    dirty |= s.dirty.count(r) != 0;
+  if (dirty) {
+    Finding f;
+    f.kind = "missing-wgmma-fence";
+    f.space = "register";
+    f.first = site(w, op, 0);
+    f.message = "registers of a wgmma were written after the last wgmma.fence, or there was "
+                "none; wgmma.fence is missing before this instruction";
+    report(f);
+  }
+  for (u32 r : accumulators)
+    s.inFlight[r] = s.groups + 1;
+  for (u32 r : fragments)
+    s.inFlight[r] = s.groups + 1;
+  s.openProducts = true;
+}
+void HappensBefore::wgmmaCommit(Warp &w) {
+  ++of(w).groups;
+  of(w).openProducts = false;
+}
+void HappensBefore::wgmmaWait(Warp &w, u32 pending) {
+  WarpState &s = of(w);
+  u32 done = s.groups > pending ? s.groups - pending : 0;
+  s.knows.all.raise(agentOf(w, kProducts), done);
+  std::erase_if(s.inFlight, [&](const auto &x) { return x.second <= done; });
+}
+
+void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
+  u32 pc = w.pcOf(op);
+  if (!touches[pc] || !mask)
+    return;
+  const OpInfo &i = w.program->info[pc];
+  if (i.inst && i.inst->opcode == "wgmma")
+    return;
+  WarpState &s = of(w);
+  auto inFlight = [&](u32 r) {
+    auto it = s.inFlight.find(r);
+    if (it == s.inFlight.end())
+      return false;
+    Finding f;
+    f.kind = "wgmma-in-flight";
+    f.space = "register";
+    f.first = site(w, op, static_cast<u32>(std::countr_zero(mask)));
+    f.message = "a register that a wgmma in flight uses is touched; wgmma.wait_group is "
+                "missing before this instruction";
+    report(f);
+    return true;
+  };
+  for (u32 r : i.reads)
+    if (inFlight(r))
+      return;
+  for (u32 r : i.writes) {
+    if (inFlight(r))
+      return;
+    if (productRegisters.count(r))
+      s.dirty.insert(r);
+  }
+}
+
+} // namespace hamlet::emu
