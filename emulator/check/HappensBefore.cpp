@@ -206,6 +206,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
     if (!equal)
       race(w, op, lane, cell.write, write, true, space, address);
   }
+  if (cell.weak.valid() && conflict(cell.weak))
+    race(w, op, lane, cell.weak, write, true, space, address);
   if ((now.flags & kAsync) && cell.write.valid() && !(cell.write.flags & kAsync) &&
       (cell.write.bytes & now.bytes) && cell.write.agent / kAgents == now.agent / kAgents) {
     // The generic proxy's writes must be fenced before the async proxy sees them.
@@ -265,6 +267,10 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
   if (cell.write.agent == now.agent && cell.write.clock == now.clock &&
       cell.write.lane == now.lane)
     bytes |= cell.write.bytes;
+  if (!now.scope)
+    cell.weak = Touch();
+  else if (cell.write.valid() && !cell.write.scope)
+    cell.weak = cell.write;
   cell.write = now;
   cell.write.bytes = bytes;
   cell.read = Touch();

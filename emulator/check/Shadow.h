@@ -22,6 +22,7 @@ struct Touch {
 
 struct Cell {
   Touch write, read;
+  Touch weak; ///< the last weak write, where a strong one came after it
   std::unique_ptr<std::vector<Touch>> more; ///< further readers
 };
 

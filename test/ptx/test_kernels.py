@@ -44,7 +44,7 @@ def gemm_sm80():
 
 def gemm_sm90():
     m = n = 256
-    k = 256
+    k = 640
     a, b = bf16(rng.standard_normal((m, k))), bf16(rng.standard_normal((n, k)))
     args = ["tensormap:4:bf16:%dx%d:%d:64x128:128" % (k, m, 2 * k), "tensormap:5:bf16:%dx%d:%d:64x64:128" % (k, n, 2 * k),
             "tensormap:6:bf16:%dx%d:%d:128x64:none" % (n, m, 2 * n), "i32:%d" % k]
@@ -53,7 +53,43 @@ def gemm_sm90():
             {6: (unbf16(a) @ unbf16(b).T, 0.01)}, ["--shared", str(198 * 1024), "--cluster", "2"])
 
 
-CASES = [gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]
+def reduce_ticket():
+    x = rng.standard_normal(20000).astype(np.float32)
+    return ("more.cu", "sm_80", "reduce_ticket", "7", "256",
+            [x, "empty:f32:7", "zeros:u32:1", "empty:f32:1", "i32:20000"], {3: (np.array([x.sum(dtype=np.float64)]), 1e-4)}, [])
+
+
+def softmax():
+    x = rng.standard_normal((5, 777)).astype(np.float32)
+    e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
+    return ("more.cu", "sm_80", "softmax", "5", "128", [x, "empty:f32:5x777", "i32:777"],
+            {1: (e / e.sum(1, keepdims=True), 1e-5)}, [])
+
+
+def dispatch():
+    n = 1000
+    x = rng.integers(0, 32, n).astype(np.int32)
+    order = np.argsort(x, kind="stable")
+    position = np.empty(n, np.int64)
+    position[order] = np.arange(n)
+    counts = np.bincount(x, minlength=32)
+    return ("more.cu", "sm_80", "dispatch", "1", "256",
+            [x, "empty:i32:32", "empty:i32:32", "empty:i32:%d" % n, "i32:%d" % n],
+            {1: (counts, 0), 2: (np.cumsum(counts) - counts, 0), 3: (position, 0)}, [])
+
+
+def topk():
+    x = rng.standard_normal((3, 500)).astype(np.float32)
+    return ("more.cu", "sm_80", "topk", "3", "256", [x, "empty:i32:3x8", "i32:500", "i32:8"],
+            {1: (np.argsort(-x, 1, kind="stable")[:, :8], 0)}, ["--shared", "2000"])
+
+
+def locked_count():
+    return ("more.cu", "sm_80", "locked_count", "20", "32", ["zeros:u32:1", "zeros:i32:1"],
+            {1: (np.array([20]), 0)}, [])
+
+
+CASES = [reduce_ticket, softmax, dispatch, topk, locked_count, gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]
 
 
 def main():
