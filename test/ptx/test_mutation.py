@@ -7,7 +7,7 @@ PATTERN = re.compile(r"^\s*(bar\.sync|bar\.warp\.sync|barrier\.(sync|cta|cluster
                      r"|wgmma\.(fence|commit_group|wait_group)|cp\.async\.(wait_group|wait_all|commit_group)"
                      r"|cp\.async\.bulk\.(commit_group|wait_group))")
 TARGET = 0.95
-# One redundant synchronisation a line: entry, how many of its matches from the
+# One redundant synchronisation a line: entry, compiler, how many of its matches from the
 # end, reason.
 REDUNDANT = os.path.join(HERE, "redundant.txt")
 
@@ -32,8 +32,8 @@ def main():
     redundant = {}
     for row in open(REDUNDANT):
         if row.strip() and not row.startswith("#"):
-            entry, at, _ = row.split(None, 2)
-            redundant.setdefault(entry, set()).add(int(at))
+            entry, compiler, at, _ = row.split(None, 3)
+            redundant.setdefault((entry, compiler), set()).add(int(at))
     with tempfile.TemporaryDirectory() as folder:
         for case in kernels.CASES:
             source, arch, entry, grid, block, args, expected, extra = case()
@@ -42,7 +42,7 @@ def main():
                 unexecuted = {m["line"] for m in clean.report["coverage"]["missed"]}
                 found_here = list(mutants(open(ptx).read(), entry))
                 for at, (line, text, mutant) in enumerate(found_here):
-                    if line in unexecuted or len(found_here) - at in redundant.get(entry, ()):
+                    if line in unexecuted or len(found_here) - at in redundant.get((entry, name), ()):
                         continue
                     path = os.path.join(folder, "mutant.ptx")
                     open(path, "w").write(mutant)

@@ -124,9 +124,8 @@ extern "C" __global__ void __launch_bounds__(256) topk(const float *x, int *inde
     if (threadIdx.x == 0)
       index[blockIdx.x * k + t] = at;
     __syncthreads();
-    if (at % 256 == threadIdx.x)
+    if (at % 256 == threadIdx.x) // only this thread reads it again
       row[at] = -INFINITY;
-    __syncthreads();
   }
 }
 
