@@ -56,6 +56,18 @@ u32 HappensBefore::agentOf(const Warp &w, AgentKind k) const {
   return slot * kAgentsPerWarp + k;
 }
 
+u64 HappensBefore::ctaOf(const Touch &t) const {
+  const LaunchConfig &c = *engine.config;
+  u64 index = t.agent / kAgents, nx = c.grid.x / c.cluster.x, ny = c.grid.y / c.cluster.y;
+  u32 rank = t.agent % kAgents / (warpsPerCta * kAgentsPerWarp);
+  if (rank >= c.cluster.total())
+    rank = 0; // an mbarrier
+  u64 x = index % nx * c.cluster.x + rank % c.cluster.x;
+  u64 y = index / nx % ny * c.cluster.y + rank / c.cluster.x % c.cluster.y;
+  u64 z = index / nx / ny * c.cluster.z + rank / c.cluster.x / c.cluster.y;
+  return x + u64(c.grid.x) * (y + u64(c.grid.y) * z);
+}
+
 void HappensBefore::clusterStarts(Cluster &c) {
   auto state = std::make_unique<ClusterState>();
   state->nextAgent = static_cast<u32>(c.ctas.size()) * warpsPerCta * kAgentsPerWarp;
@@ -144,7 +156,7 @@ void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before, b
   f.bytes = 4;
   f.first = site(w, op, lane);
   u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
-  f.second = siteOf(*w.program, before.op, before.cta, agent % perCta / kAgentsPerWarp,
+  f.second = siteOf(*w.program, before.op, ctaOf(before), agent % perCta / kAgentsPerWarp,
                     before.lane == 255 ? 0 : before.lane);
   std::string missing =
       space == Space::Shared
@@ -154,7 +166,7 @@ void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before, b
                  ? "a wait for the asynchronous operation is missing"
                  : "a barrier (bar.sync, bar.warp.sync or an mbarrier) is missing")
           : "no release and acquire pair or barrier orders them";
-  if (before.scope && before.cta != w.cta->linear)
+  if (before.scope && ctaOf(before) != w.cta->linear)
     missing += "; the scope of one access does not include the other thread";
   f.message = std::string(write ? "write" : "read") + " after unordered " +
               (beforeWrite ? "write" : "read") + " of the same " + f.space +
@@ -170,7 +182,7 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
     if (!t.valid() || !(t.bytes & now.bytes))
       return false;
     if (t.scope && now.scope) {
-      bool sameCta = t.cta == now.cta && t.agent / kAgents == now.agent / kAgents;
+      bool sameCta = ctaOf(t) == ctaOf(now);
       bool sameCluster = t.agent / kAgents == now.agent / kAgents;
       if (includes(t.scope, sameCta, sameCluster) && includes(now.scope, sameCta, sameCluster))
         return false;
@@ -206,8 +218,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
     if (!equal)
       race(w, op, lane, cell.write, write, true, space, address);
   }
-  if (cell.weak.valid() && conflict(cell.weak))
-    race(w, op, lane, cell.weak, write, true, space, address);
+  if (cell.rest && cell.rest->weak.valid() && conflict(cell.rest->weak))
+    race(w, op, lane, cell.rest->weak, write, true, space, address);
   if ((now.flags & kAsync) && cell.write.valid() && !(cell.write.flags & kAsync) &&
       (cell.write.bytes & now.bytes) && cell.write.agent / kAgents == now.agent / kAgents) {
     // The generic proxy's writes must be fenced before the async proxy sees them.
@@ -221,7 +233,7 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
       f.bytes = 4;
       f.first = site(w, op, lane);
       u32 perCta = warpsPerCta * kAgentsPerWarp;
-      f.second = siteOf(*w.program, cell.write.op, cell.write.cta,
+      f.second = siteOf(*w.program, cell.write.op, ctaOf(cell.write),
                         cell.write.agent % kAgents % perCta / kAgentsPerWarp,
                         cell.write.lane == 255 ? 0 : cell.write.lane);
       f.message = "the async proxy touches memory that line " + std::to_string(f.second->line) +
@@ -241,9 +253,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
         r.lane = 255;
       return;
     }
-    if (!cell.more)
-      cell.more = std::make_unique<std::vector<Touch>>();
-    for (Touch &t : *cell.more)
+    std::vector<Touch> &more = cell.more().more;
+    for (Touch &t : more)
       if (t.agent == now.agent && t.scope == now.scope) {
         bool several = t.lane != now.lane && t.clock == now.clock;
         t = now;
@@ -251,14 +262,14 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
           t.lane = 255;
         return;
       }
-    if (cell.more->size() < 64)
-      cell.more->push_back(now);
+    if (more.size() < 64)
+      more.push_back(now);
     return;
   }
   if (conflict(cell.read))
     race(w, op, lane, cell.read, true, false, space, address);
-  if (cell.more)
-    for (const Touch &t : *cell.more)
+  if (cell.rest)
+    for (const Touch &t : cell.rest->more)
       if (conflict(t)) {
         race(w, op, lane, t, true, false, space, address);
         break;
@@ -267,14 +278,17 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
   if (cell.write.agent == now.agent && cell.write.clock == now.clock &&
       cell.write.lane == now.lane)
     bytes |= cell.write.bytes;
-  if (!now.scope)
-    cell.weak = Touch();
-  else if (cell.write.valid() && !cell.write.scope)
-    cell.weak = cell.write;
+  if (now.scope && cell.write.valid() && !cell.write.scope) {
+    cell.more().weak = cell.write;
+    cell.rest->more.clear();
+  } else if (now.scope && cell.rest) {
+    cell.rest->more.clear();
+  } else {
+    cell.rest.reset();
+  }
   cell.write = now;
   cell.write.bytes = bytes;
   cell.read = Touch();
-  cell.more.reset();
 }
 
 void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
@@ -318,8 +332,7 @@ void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane, const Resolve
 void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
   if (where.space == Space::Shared) {
     auto &v = ctas[where.cta]->written;
-    for (u32 b = 0; b < bytes; ++b)
-      v[where.address - kSharedStart + b] = true;
+    std::memset(v.data() + (where.address - kSharedStart), 1, bytes);
   } else if (where.allocation) {
     where.allocation->markWritten(where.address, bytes);
   }
@@ -399,7 +412,6 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane, const Resolved &wher
   now.lane = static_cast<u8>(lane);
   now.scope = info.order & kStrong ? static_cast<u8>(info.scope) : 0;
   now.flags = info.access == Access::Atomic ? kAtomic : 0;
-  now.cta = static_cast<u32>(w.cta->linear);
   laneData = data ? data - lane * bytes : nullptr;
   laneStride = bytes;
   touchRange(w, op, lane, where, bytes, now, write, data);
@@ -408,16 +420,72 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane, const Resolved &wher
     markWritten(where, bytes);
 }
 
+bool HappensBefore::allWritten(const Resolved &where, u32 bytes) {
+  if (where.space == Space::Shared) {
+    const u8 *p = ctas[where.cta]->written.data() + (where.address - kSharedStart);
+    return !std::memchr(p, 0, bytes);
+  }
+  const Allocation &a = *where.allocation;
+  if (!a.written)
+    return true;
+  for (u64 i = where.address - a.begin, end = i + bytes; i < end;) {
+    u64 n = std::min<u64>(64 - (i & 63), end - i);
+    u64 mask = (n == 64 ? ~u64(0) : (u64(1) << n) - 1) << (i & 63);
+    if ((a.written[i >> 6] & mask) != mask)
+      return false;
+    i += n;
+  }
+  return true;
+}
+
 void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first, u32 bytes,
                               AccessInfo info, const u8 *data) {
-  for (u32 l = 0; l < 32; ++l) {
-    if (!(mask >> l & 1))
-      continue;
-    Resolved r = first;
-    r.host += l * bytes;
-    r.address += l * bytes;
-    access(w, op, l, r, bytes, info, data ? data + l * bytes : nullptr);
+  bool write = info.access == Access::Write;
+  bool plain = mask == ~0u && info.order == kWeak && published.empty() && bytes >= 4 &&
+               info.access != Access::Atomic;
+  if (!plain || (!write && !allWritten(first, 32 * bytes))) {
+    for (u32 l = 0; l < 32; ++l) {
+      if (!(mask >> l & 1))
+        continue;
+      Resolved r = first;
+      r.host += l * bytes;
+      r.address += l * bytes;
+      access(w, op, l, r, bytes, info, data ? data + l * bytes : nullptr);
+    }
+    return;
   }
+  // Whole words of one warp; most were touched by nobody else.
+  Touch now;
+  now.agent = key(w, agentOf(w, kThreads));
+  now.clock = of(w).clock;
+  now.op = w.pcOf(op);
+  now.bytes = 15;
+  Shadow &shadow = shadowOf(first);
+  u64 word = first.address >> 2;
+  u32 words = bytes / 4;
+  laneData = data;
+  laneStride = bytes;
+  for (u32 l = 0; l < 32; ++l) {
+    now.lane = static_cast<u8>(l);
+    for (u32 i = 0; i < words; ++i, ++word) {
+      Cell &c = shadow.at(word);
+      auto mine = [&](const Touch &t) {
+        return !t.valid() || (t.agent == now.agent && t.lane == l && !t.scope);
+      };
+      if (!c.rest && mine(c.write) && mine(c.read)) {
+        (write ? c.write : c.read) = now;
+        if (write)
+          c.read = Touch();
+        continue;
+      }
+      u32 at = l * bytes + i * 4;
+      touchWord(w, op, l, c, now, write, first.space, word << 2, data ? data + at : nullptr,
+                first.host + at, 0);
+    }
+  }
+  laneData = nullptr;
+  if (write)
+    markWritten(first, 32 * bytes);
 }
 
 } // namespace hamlet::emu

@@ -80,7 +80,7 @@ private:
   };
   struct CtaState {
     Shadow shadow;
-    std::vector<bool> written;
+    std::vector<u8> written; ///< by byte
     Gathering named[16];
     std::map<u64, Barrier> barriers;
     u32 nextAgent = 0;
@@ -111,6 +111,8 @@ private:
   void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write, bool beforeWrite,
             Space space, u64 address);
   void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes);
+  bool allWritten(const Resolved &where, u32 bytes);
+  u64 ctaOf(const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
   void synchronise(Warp &w, const Resolved &where, AccessInfo info);
   void tick(Warp &w);

@@ -16,14 +16,22 @@ struct Touch {
   u8 bytes = 0;   ///< mask of the word's four
   u8 scope = 0;   ///< of a strong access, 0: weak
   u8 flags = 0;   ///< 1 async proxy, 2 atomic
-  u32 cta = 0;
   bool valid() const { return agent != ~0u; }
 };
 
+/// What few words need.
+struct Rest {
+  Touch weak;              ///< the last weak write, where a strong one came after it
+  std::vector<Touch> more; ///< further readers
+};
 struct Cell {
   Touch write, read;
-  Touch weak; ///< the last weak write, where a strong one came after it
-  std::unique_ptr<std::vector<Touch>> more; ///< further readers
+  std::unique_ptr<Rest> rest;
+  Rest &more() {
+    if (!rest)
+      rest = std::make_unique<Rest>();
+    return *rest;
+  }
 };
 
 /// Cells of one address range, made page by page.

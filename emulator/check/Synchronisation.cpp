@@ -69,7 +69,6 @@ void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &
   now.clock = static_cast<u32>(w.async.copies.open[lane]) + 1;
   now.op = w.pcOf(op);
   now.lane = static_cast<u8>(lane);
-  now.cta = static_cast<u32>(w.cta->linear);
   if (from) {
     uninitialised(w, op, lane, *from, sourceBytes);
     touchRange(w, op, lane, *from, sourceBytes, now, false, nullptr);
@@ -200,7 +199,6 @@ void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &
   Touch now;
   now.op = w.pcOf(op);
   now.lane = static_cast<u8>(lane);
-  now.cta = static_cast<u32>(w.cta->linear);
   now.flags = kAsync;
   if (barrierCta) {
     Barrier *b = barrier(*barrierCta, address);
@@ -268,7 +266,6 @@ void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 
   now.agent = key(w, agentOf(w, kProducts));
   now.clock = of(w).groups + 1;
   now.op = w.pcOf(op);
-  now.cta = static_cast<u32>(w.cta->linear);
   now.flags = kAsync;
   Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address, nullptr};
   uninitialised(w, op, 0, r, bytes);

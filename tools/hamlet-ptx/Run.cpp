@@ -4,6 +4,7 @@
 
 #include "emulator/module/Module.h"
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -31,6 +32,7 @@ std::string describe(const emu::Site &s) {
 struct Outcome {
   emu::LaunchResult result;
   std::string mode;
+  double seconds = 0; ///< of the launch alone
 };
 
 /// Findings of several runs, each place once.
@@ -147,7 +149,10 @@ int run(const Options &o, const std::string &text) {
     }
     Outcome outcome;
     outcome.mode = names[static_cast<int>(modes[i])];
+    auto start = std::chrono::steady_clock::now();
     outcome.result = emu::launch(program, memory, config);
+    outcome.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     runs.push_back(std::move(outcome));
     if (i == 0)
       for (auto &[n, path] : o.saves) {
@@ -178,6 +183,7 @@ int run(const Options &o, const std::string &text) {
     j["status"] = state;
     j["exit_status"] = status;
     j["message"] = failed ? failed->result.message : "";
+    j["seconds"] = runs[0].seconds;
     j["instructions"] = runs[0].result.instructions;
     j["thread_instructions"] = runs[0].result.threadInstructions;
     j["findings"] = json::array();
