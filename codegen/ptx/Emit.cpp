@@ -127,7 +127,10 @@ FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
   registry
       .insert<cf::ControlFlowDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
   kernels.getContext()->appendDialectRegistry(registry);
-  kernels.getContext()->loadAllAvailableDialects();
+  kernels.getContext()
+      ->loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
+                    LLVM::LLVMDialect, math::MathDialect, NVVM::NVVMDialect,
+                    scf::SCFDialect>();
 
   OwningOpRef<ModuleOp> module = kernels.clone();
   if (failed(lowerKernels(*module, arch, infos)) ||

@@ -1,0 +1,160 @@
+//===- ModelKernelsTest.cpp - the kernels of the models as PTX ------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes the library's kernels in the sizes of MiniMax-M1 and smaller, and
+// holds their PTX against what is promised of it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/kernels/Kernels.h"
+#include "codegen/ptx/Emit.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::ptx;
+
+namespace {
+
+class ModelKernels : public testing::TestWithParam<bool> {
+protected:
+  ModelKernels() : builder(&context) {
+    context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                        math::MathDialect, scf::SCFDialect,
+                        tensor::TensorDialect, tile::TileDialect>();
+    module = ModuleOp::create(builder.getUnknownLoc());
+    if (GetParam())
+      element = builder.getBF16Type();
+    else
+      element = builder.getF32Type();
+  }
+
+  /// Emits `module` and assembles it where there is a ptxas.
+  void check() {
+    std::string diagnostics;
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &d) {
+      diagnostics += d.str() + "\n";
+      return success();
+    });
+    FailureOr<std::string> text = emitPtx(*module, "sm_80", infos);
+    ASSERT_TRUE(succeeded(text)) << diagnostics;
+    EXPECT_EQ(diagnostics, "");
+    for (const PtxKernel &info : infos) {
+      EXPECT_LE(info.sharedBytes, 163 * 1024) << info.symbol;
+      EXPECT_EQ(info.scratchBytesPerBlock, 0) << info.symbol;
+    }
+    ptx = *text;
+    if (!findPtxas()) {
+      std::puts(
+          "ptxas is neither on PATH nor in /usr/local/cuda/bin: not assembled");
+      return;
+    }
+    std::string messages;
+    EXPECT_TRUE(assembleCubin(ptx, "sm_80", messages)) << messages;
+  }
+
+  MLIRContext context;
+  OpBuilder builder;
+  OwningOpRef<ModuleOp> module;
+  Type element;
+  std::vector<PtxKernel> infos;
+  std::string ptx;
+};
+
+codegen::LightningShape lightning(Type element, int64_t heads, int64_t d,
+                                  int64_t chunk) {
+  codegen::LightningShape s{};
+  s.queryHeads = s.keyHeads = s.valueHeads = heads;
+  s.dk = s.dv = d;
+  s.chunk = chunk;
+  s.perToken = false;
+  s.scale = 1.0;
+  s.element = s.result = element;
+  s.q = {3 * heads * d, 0};
+  s.k = {3 * heads * d, heads * d};
+  s.v = {3 * heads * d, 2 * heads * d};
+  return s;
+}
+
+codegen::AttentionShape attention(Type element, int64_t heads, int64_t keyHeads,
+                                  int64_t d) {
+  codegen::AttentionShape s{};
+  s.queryHeads = heads;
+  s.keyHeads = keyHeads;
+  s.dk = s.dv = d;
+  s.scale = 0.0883883476;
+  s.element = s.result = element;
+  int64_t columns = (heads + 2 * keyHeads) * d;
+  s.q = {columns, 0};
+  s.k = {columns, heads * d};
+  s.v = {columns, (heads + keyHeads) * d};
+  return s;
+}
+
+} // namespace
+
+TEST_P(ModelKernels, lightning_of_m1) {
+  codegen::LightningShape shape = lightning(element, 64, 128, 64);
+  codegen::lightningKernel(*module, "lightning_r1", shape, 1);
+  codegen::lightningKernel(*module, "lightning_r64", shape, 64);
+  check();
+}
+
+TEST_P(ModelKernels, lightning_of_long_chunks_and_grouped_heads) {
+  codegen::LightningShape shape = lightning(element, 6, 48, 100);
+  codegen::lightningKernel(*module, "chunk100_r1", shape, 1);
+  codegen::lightningKernel(*module, "chunk100_r64", shape, 64);
+  shape = lightning(element, 4, 96, 256);
+  shape.queryHeads = 8;
+  shape.dv = 40;
+  shape.finalState = true;
+  codegen::lightningKernel(*module, "chunk256_r64", shape, 64);
+  check();
+}
+
+TEST_P(ModelKernels, lightning_with_decays_per_token) {
+  codegen::LightningShape shape = lightning(element, 4, 128, 64);
+  shape.perToken = true;
+  codegen::lightningKernel(*module, "token_r1", shape, 1);
+  codegen::lightningKernel(*module, "token_r64", shape, 64);
+  check();
+}
+
+TEST_P(ModelKernels, attention_of_m1) {
+  codegen::AttentionShape shape = attention(element, 64, 8, 128);
+  codegen::appendKernel(*module, "append", shape);
+  codegen::attentionDecodeKernel(*module, "decode", shape);
+  for (int64_t rows : {8, 64})
+    codegen::attentionPrefillKernel(*module, "prefill_r" + std::to_string(rows),
+                                    shape, rows);
+  codegen::pagePlanKernel(*module, "pages", 64);
+  check();
+}
+
+TEST_P(ModelKernels, experts_of_m1) {
+  codegen::ExpertShape shape{};
+  shape.experts = 32;
+  shape.topK = 2;
+  shape.in = 6144;
+  shape.out = 9216;
+  shape.element = shape.weight = shape.result = element;
+  codegen::dispatchKernel(*module, "dispatch", 32, 64);
+  for (int64_t rows : {1, 8, 64}) {
+    codegen::expertUpKernel(*module, "up_r" + std::to_string(rows), shape,
+                            rows);
+    codegen::expertDownKernel(*module, "down_r" + std::to_string(rows), shape,
+                              rows);
+  }
+  check();
+}
+
+INSTANTIATE_TEST_SUITE_P(, ModelKernels, testing::Values(false, true),
+                         [](const testing::TestParamInfo<bool> &info) {
+                           return info.param ? "bf16" : "f32";
+                         });
