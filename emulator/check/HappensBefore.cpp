@@ -30,7 +30,7 @@ std::unique_ptr<Checker> makeChecker(Engine &engine) {
   return std::make_unique<HappensBefore>(engine);
 }
 
-HappensBefore::HappensBefore(Engine &e) : engine(e) {
+HappensBefore::HappensBefore(Engine &e) : engine(e), undefined(*e.program) {
   warpsPerCta = static_cast<u32>((e.config->block.total() + 31) / 32);
   const Program &p = *e.program;
   for (size_t i = 0; i < p.ops.size(); ++i)

@@ -5,6 +5,7 @@
 #include "emulator/check/Checker.h"
 #include "emulator/check/Clocks.h"
 #include "emulator/check/Shadow.h"
+#include "emulator/check/Undefined.h"
 
 #include <set>
 #include <unordered_set>
@@ -68,6 +69,7 @@ private:
     std::map<u32, u32> inFlight; ///< wgmma registers to group
     std::set<u32> dirty;      ///< written since wgmma.fence
     bool fenced = false;
+    Undefined::Lanes written; ///< of registers that may be undefined
     u32 groups = 0;
     bool openProducts = false;
   };
@@ -130,6 +132,7 @@ private:
   std::unordered_set<u32> productRegisters;     ///< that wgmma uses
   std::vector<bool> touches;                    ///< by pc: any of those
   u32 warpsPerCta = 1;
+  Undefined undefined;
   const u8 *laneData = nullptr; ///< of the store under way, all lanes
   u32 laneStride = 0;
 };

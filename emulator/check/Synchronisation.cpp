@@ -307,6 +307,15 @@ void HappensBefore::wgmmaWait(Warp &w, u32 pending) {
 
 void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
   u32 pc = w.pcOf(op);
+  if (undefined.touches(pc))
+    if (u32 bad = undefined.step(w, op, pc, mask, of(w).written)) {
+      Finding f;
+      f.kind = "uninitialised";
+      f.space = "register";
+      f.first = site(w, op, static_cast<u32>(std::countr_zero(bad)));
+      f.message = "a register is used that nothing has written in this thread";
+      report(f);
+    }
   if (!touches[pc] || !mask)
     return;
   const OpInfo &i = w.program->info[pc];
