@@ -20,6 +20,8 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -118,22 +120,43 @@ static std::unique_ptr<llvm::TargetMachine> targetFor(StringRef arch) {
       llvm::CodeGenOptLevel::Aggressive));
 }
 
-FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
-                                            std::vector<PtxKernel> &infos) {
+/// A context with what kernels are made of and lowered to, and nothing else.
+static void loadDialects(MLIRContext &context) {
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
-  registry
-      .insert<cf::ControlFlowDialect, LLVM::LLVMDialect, NVVM::NVVMDialect>();
-  kernels.getContext()->appendDialectRegistry(registry);
-  kernels.getContext()
-      ->loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
-                    LLVM::LLVMDialect, math::MathDialect, NVVM::NVVMDialect,
-                    scf::SCFDialect>();
+  context.appendDialectRegistry(registry);
+  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
+                      func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                      NVVM::NVVMDialect, scf::SCFDialect, tensor::TensorDialect,
+                      tile::TileDialect>();
+}
 
-  OwningOpRef<ModuleOp> module = kernels.clone();
-  if (failed(lowerKernels(*module, arch, infos)) ||
+/// Reports a diagnostic of another context at its place, in `context`.
+static void forward(Diagnostic &from, MLIRContext *context) {
+  Location location = UnknownLoc::get(context);
+  if (auto file = from.getLocation()->findInstanceOf<FileLineColLoc>())
+    location = FileLineColLoc::get(context, file.getFilename().strref(),
+                                   file.getLine(), file.getColumn());
+  context->getDiagEngine().emit(location, from.getSeverity()) << from.str();
+}
+
+FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
+                                            std::vector<PtxKernel> &infos) {
+  // A context of its own: the caller's may be in use by other threads, and
+  // must not be given dialects then.
+  MLIRContext own(MLIRContext::Threading::DISABLED);
+  loadDialects(own);
+  ScopedDiagnosticHandler handler(&own, [&](Diagnostic &diagnostic) {
+    forward(diagnostic, kernels.getContext());
+    return success();
+  });
+  std::string text;
+  llvm::raw_string_ostream writer(text);
+  kernels->print(writer, OpPrintingFlags().enableDebugInfo());
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &own);
+  if (!module || failed(lowerKernels(*module, arch, infos)) ||
       failed(lowerToLlvm(*module)))
     return failure();
   llvm::LLVMContext context;
@@ -163,14 +186,14 @@ FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
     if (f.isDeclaration() && !f.isIntrinsic() && !f.use_empty())
       return kernels.emitError("a kernel calls '")
              << f.getName() << "', which nothing defines";
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
+  llvm::SmallString<0> ptx;
+  llvm::raw_svector_ostream stream(ptx);
   llvm::legacy::PassManager emit;
   if (machine->addPassesToEmitFile(emit, stream, nullptr,
                                    llvm::CodeGenFileType::AssemblyFile))
     return kernels.emitError("NVPTX cannot write assembly");
   emit.run(*ir);
-  return std::string(text);
+  return std::string(ptx);
 }
 
 namespace {

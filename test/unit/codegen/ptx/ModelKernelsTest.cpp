@@ -67,6 +67,12 @@ protected:
   std::string ptx;
 };
 
+/// The PTX of one kernel.
+llvm::StringRef bodyOf(llvm::StringRef ptx, llvm::StringRef symbol) {
+  size_t start = ptx.find((".entry " + symbol + "(").str());
+  return ptx.substr(start, ptx.find("\n}", start) - start);
+}
+
 codegen::LightningShape lightning(Type element, int64_t heads, int64_t d,
                                   int64_t chunk) {
   codegen::LightningShape s{};
@@ -152,6 +158,40 @@ TEST_P(ModelKernels, experts_of_m1) {
                               rows);
   }
   check();
+}
+
+// Per kernel: a bf16 product is mma.sync and never fma, and what several warps
+// read comes from shared memory, so no operand of an mma is a global load.
+TEST_P(ModelKernels, products_of_experts_by_kernel) {
+  codegen::ExpertShape shape{};
+  shape.experts = 8;
+  shape.topK = 2;
+  shape.in = 256;
+  shape.out = 512;
+  shape.element = shape.weight = shape.result = element;
+  for (int64_t rows : {1, 8, 64})
+    codegen::expertDownKernel(*module, "down_r" + std::to_string(rows), shape,
+                              rows);
+  check();
+  for (int64_t rows : {1, 8, 64}) {
+    llvm::StringRef body = bodyOf(ptx, "down_r" + std::to_string(rows));
+    size_t products =
+        body.count("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32");
+    size_t fmas = body.count("fma.rn.f32");
+    if (!GetParam()) {
+      EXPECT_EQ(products, 0u) << rows;
+      EXPECT_GT(fmas, 0u) << rows;
+      continue;
+    }
+    // A slice of 64 k is 4 steps; 64 columns are 8 tiles of 8, of one tile of
+    // rows shared by 4 warps, or of four tiles of rows, one a warp.
+    EXPECT_EQ(products, rows == 64 ? 4u * 8 : 4u * 8 / 4) << rows;
+    EXPECT_EQ(fmas, 0u) << rows;
+    // 4 words of a and 2 of b each; vectorised loads would count fewer.
+    EXPECT_GT(body.count("ld.shared"), 0u) << rows;
+    EXPECT_GT(body.count("st.shared"), 0u) << rows;
+    EXPECT_GE(body.count("bar.sync"), 2u) << rows;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, ModelKernels, testing::Values(false, true),

@@ -59,6 +59,14 @@ class Linear(unittest.TestCase):
                 with self.subTest(m=m, k=k, n=n, a=a_type, b=b_type):
                     self.dot(rng, m, k, n, a_type, b_type, numerics)
 
+    def test_sums_in_scratch(self):
+        # 256 x 256 sums are more than a block shares.
+        rng = np.random.default_rng(9)
+        ptx = Ptx(dot_kernel(256, 8, 256, "f32", "f32"))
+        self.assertEqual(ptx.kernels["k"]["scratch"], 256 * 256 * 4)
+        self.assertIn("lies in global scratch", ptx.remarks)
+        self.dot(rng, 256, 8, 256, "f32", "f32", "f32")
+
     def dot(self, rng, m, k, n, a_type, b_type, numerics):
         a, aw = values(rng, (m, k), a_type)
         b, bw = values(rng, (k, n), b_type)
