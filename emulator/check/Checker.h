@@ -50,27 +50,34 @@ public:
   virtual void copyWait(Warp &w, u32 mask, u32 pending) = 0;
 
   // mbarriers; `address` is without the rank.
-  virtual void mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) = 0;
+  virtual void mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
+                            u64 address) = 0;
   virtual void mbarrierInvalidate(Cta &cta, u64 address) = 0;
-  virtual void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) = 0;
-  virtual void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address, bool release) = 0;
+  virtual void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
+                           u64 address) = 0;
+  virtual void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address,
+                              bool release) = 0;
   virtual void mbarrierComplete(Cta &cta, u64 address) = 0;
-  virtual void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address, bool acquire) = 0;
+  virtual void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
+                            bool acquire) = 0;
   /// Arrival of a thread's earlier cp.async operations.
   virtual void copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) = 0;
 
   /// Access of the async proxy, issued by `lane`, complete with a bulk group of
   /// the thread (`barrierCta` null) or with the phase of an mbarrier.
-  virtual void bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
-                          bool write, Cta *barrierCta, u64 barrier) = 0;
+  virtual void bulkAccess(Warp &w, const Op &op, u32 lane,
+                          const Resolved &where, u32 bytes, bool write,
+                          Cta *barrierCta, u64 barrier) = 0;
   virtual void bulkCommit(Warp &w, u32 mask) = 0;
   virtual void bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) = 0;
   /// spaces: bit 0 shared, bit 1 global.
   virtual void proxyFence(Warp &w, u32 mask, u32 spaces) = 0;
 
   virtual void wgmmaFence(Warp &w) = 0;
-  virtual void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 bytes) = 0;
-  virtual void wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &accumulators,
+  virtual void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
+                         u32 bytes) = 0;
+  virtual void wgmmaIssue(Warp &w, const Op &op,
+                          const std::vector<u32> &accumulators,
                           const std::vector<u32> &fragments) = 0;
   virtual void wgmmaCommit(Warp &w) = 0;
   virtual void wgmmaWait(Warp &w, u32 pending) = 0;

@@ -5,7 +5,6 @@
 
 #include <bit>
 
-
 #include <cstring>
 
 namespace hamlet::emu {
@@ -58,7 +57,8 @@ u32 HappensBefore::agentOf(const Warp &w, AgentKind k) const {
 
 u64 HappensBefore::ctaOf(const Touch &t) const {
   const LaunchConfig &c = *engine.config;
-  u64 index = t.agent / kAgents, nx = c.grid.x / c.cluster.x, ny = c.grid.y / c.cluster.y;
+  u64 index = t.agent / kAgents, nx = c.grid.x / c.cluster.x,
+      ny = c.grid.y / c.cluster.y;
   u32 rank = t.agent % kAgents / (warpsPerCta * kAgentsPerWarp);
   if (rank >= c.cluster.total())
     rank = 0; // an mbarrier
@@ -70,7 +70,8 @@ u64 HappensBefore::ctaOf(const Touch &t) const {
 
 void HappensBefore::clusterStarts(Cluster &c) {
   auto state = std::make_unique<ClusterState>();
-  state->nextAgent = static_cast<u32>(c.ctas.size()) * warpsPerCta * kAgentsPerWarp;
+  state->nextAgent =
+      static_cast<u32>(c.ctas.size()) * warpsPerCta * kAgentsPerWarp;
   clusters[&c] = std::move(state);
   for (auto &cta : c.ctas) {
     auto s = std::make_unique<CtaState>();
@@ -107,7 +108,8 @@ void HappensBefore::laneExits(Warp &w, u32 mask) {
       Finding f;
       f.kind = "bulk-in-flight";
       f.space = "shared";
-      f.message = "a thread exits while a bulk store it issued may still read the CTA's "
+      f.message = "a thread exits while a bulk store it issued may still read "
+                  "the CTA's "
                   "shared memory; cp.async.bulk.wait_group.read is missing";
       f.first = siteOf(*w.program, w.pc, w.cta->linear, w.index, l);
       report(f);
@@ -147,8 +149,9 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
   return s.knows.all.of(agent) >= t.clock;
 }
 
-void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
-                         bool beforeWrite, Space space, u64 address) {
+void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
+                         bool write, bool beforeWrite, Space space,
+                         u64 address) {
   Finding f;
   f.kind = "race";
   f.space = spaceName(space);
@@ -156,35 +159,40 @@ void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before, b
   f.bytes = 4;
   f.first = site(w, op, lane);
   u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
-  f.second = siteOf(*w.program, before.op, ctaOf(before), agent % perCta / kAgentsPerWarp,
+  f.second = siteOf(*w.program, before.op, ctaOf(before),
+                    agent % perCta / kAgentsPerWarp,
                     before.lane == 255 ? 0 : before.lane);
   std::string missing =
       space == Space::Shared
-          ? (agent % kAgentsPerWarp == kCopies && agent < perCta * w.cluster->ctas.size()
+          ? (agent % kAgentsPerWarp == kCopies &&
+                     agent < perCta * w.cluster->ctas.size()
                  ? "cp.async.wait_group and a barrier are missing"
              : before.flags & kAsync
                  ? "a wait for the asynchronous operation is missing"
-                 : "a barrier (bar.sync, bar.warp.sync or an mbarrier) is missing")
+                 : "a barrier (bar.sync, bar.warp.sync or an mbarrier) is "
+                   "missing")
           : "no release and acquire pair or barrier orders them";
   if (before.scope && ctaOf(before) != w.cta->linear)
     missing += "; the scope of one access does not include the other thread";
   f.message = std::string(write ? "write" : "read") + " after unordered " +
               (beforeWrite ? "write" : "read") + " of the same " + f.space +
-              " memory: between line " + std::to_string(f.second->line) + " and line " +
-              std::to_string(f.first.line) + " " + missing;
+              " memory: between line " + std::to_string(f.second->line) +
+              " and line " + std::to_string(f.first.line) + " " + missing;
   report(f);
 }
 
-void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
-                              bool write, Space space, u64 address, const u8 *data,
-                              const u8 *memory, u32 base) {
+void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
+                              const Touch &now, bool write, Space space,
+                              u64 address, const u8 *data, const u8 *memory,
+                              u32 base) {
   auto conflict = [&](const Touch &t) {
     if (!t.valid() || !(t.bytes & now.bytes))
       return false;
     if (t.scope && now.scope) {
       bool sameCta = ctaOf(t) == ctaOf(now);
       bool sameCluster = t.agent / kAgents == now.agent / kAgents;
-      if (includes(t.scope, sameCta, sameCluster) && includes(now.scope, sameCta, sameCluster))
+      if (includes(t.scope, sameCta, sameCluster) &&
+          includes(now.scope, sameCta, sameCluster))
         return false;
     }
     return !ordered(w, lane, t);
@@ -195,14 +203,16 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
     // Lanes of one instruction: memory does not hold the first one's value yet.
     const u8 *other = memory;
     for (u32 b = 0; b < 4; ++b)
-      if (t.bytes & now.bytes & (1u << b) && data[s32(b) - s32(base)] != other[b])
+      if (t.bytes & now.bytes & (1u << b) &&
+          data[s32(b) - s32(base)] != other[b])
         return false;
     return true;
   };
   if (conflict(cell.write)) {
     bool equal = write && sameBytes(cell.write);
-    if (write && !equal && data && cell.write.agent == now.agent && cell.write.op == now.op &&
-        cell.write.clock == now.clock && cell.write.lane != 255 && laneData) {
+    if (write && !equal && data && cell.write.agent == now.agent &&
+        cell.write.op == now.op && cell.write.clock == now.clock &&
+        cell.write.lane != 255 && laneData) {
       // Two lanes of this very store.
       equal = true;
       const u8 *theirs = laneData + cell.write.lane * laneStride;
@@ -220,9 +230,11 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
   }
   if (cell.rest && cell.rest->weak.valid() && conflict(cell.rest->weak))
     race(w, op, lane, cell.rest->weak, write, true, space, address);
-  if ((now.flags & kAsync) && cell.write.valid() && !(cell.write.flags & kAsync) &&
-      (cell.write.bytes & now.bytes) && cell.write.agent / kAgents == now.agent / kAgents) {
-    // The generic proxy's writes must be fenced before the async proxy sees them.
+  if ((now.flags & kAsync) && cell.write.valid() &&
+      !(cell.write.flags & kAsync) && (cell.write.bytes & now.bytes) &&
+      cell.write.agent / kAgents == now.agent / kAgents) {
+    // The generic proxy's writes must be fenced before the async proxy sees
+    // them.
     const Knowledge &k = of(w).knows;
     const Clock &proxy = space == Space::Shared ? k.shared : k.global;
     if (proxy.of(cell.write.agent % kAgents) < cell.write.clock) {
@@ -236,9 +248,12 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
       f.second = siteOf(*w.program, cell.write.op, ctaOf(cell.write),
                         cell.write.agent % kAgents % perCta / kAgentsPerWarp,
                         cell.write.lane == 255 ? 0 : cell.write.lane);
-      f.message = "the async proxy touches memory that line " + std::to_string(f.second->line) +
-                  " wrote through the generic proxy; fence.proxy.async is missing between "
-                  "the two, before the barrier in the writers or after it in this thread";
+      f.message = "the async proxy touches memory that line " +
+                  std::to_string(f.second->line) +
+                  " wrote through the generic proxy; fence.proxy.async is "
+                  "missing between "
+                  "the two, before the barrier in the writers or after it in "
+                  "this thread";
       report(f);
     }
   }
@@ -246,7 +261,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
     Touch &r = cell.read;
     if (!r.valid() || (r.agent == now.agent && r.scope == now.scope)) {
       bool several = r.valid() && r.lane != now.lane && r.clock == now.clock;
-      u8 bytes = r.valid() && r.clock == now.clock ? r.bytes | now.bytes : now.bytes;
+      u8 bytes =
+          r.valid() && r.clock == now.clock ? r.bytes | now.bytes : now.bytes;
       r = now;
       r.bytes = bytes;
       if (several)
@@ -291,8 +307,9 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const
   cell.read = Touch();
 }
 
-void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
-                               Touch now, bool write, const u8 *data) {
+void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,
+                               const Resolved &where, u32 bytes, Touch now,
+                               bool write, const u8 *data) {
   Shadow &shadow = shadowOf(where);
   u64 begin = where.address, end = begin + bytes;
   const u8 *host = where.host - (begin & 3);
@@ -300,18 +317,20 @@ void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane, const Resolved &
     u32 from = word << 2 < begin ? static_cast<u32>(begin & 3) : 0;
     u32 to = (word << 2) + 4 > end ? static_cast<u32>(end & 3) : 4;
     now.bytes = static_cast<u8>(((1u << to) - 1) & ~((1u << from) - 1));
-    touchWord(w, op, lane, shadow.at(word), now, write, where.space, (word << 2) + from,
+    touchWord(w, op, lane, shadow.at(word), now, write, where.space,
+              (word << 2) + from,
               data ? data + ((word << 2) + from - begin) : nullptr, host, from);
     host += 4;
   }
 }
 
-void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
-                                  u32 bytes) {
+void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane,
+                                  const Resolved &where, u32 bytes) {
   u32 used = ~0u;
   if (const ast::Instruction *i = w.program->info[w.pcOf(op)].inst)
     used = i->usedBytes;
-  const CtaState *s = where.space == Space::Shared ? ctas[where.cta].get() : nullptr;
+  const CtaState *s =
+      where.space == Space::Shared ? ctas[where.cta].get() : nullptr;
   for (u32 b = 0; b < bytes; ++b) {
     bool there = s ? s->written[where.address - kSharedStart + b]
                    : where.allocation->initialised(where.address + b);
@@ -323,7 +342,8 @@ void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane, const Resolve
     f.address = where.address + b;
     f.bytes = bytes;
     f.first = site(w, op, lane);
-    f.message = std::string("read of ") + f.space + " memory that nothing has written";
+    f.message =
+        std::string("read of ") + f.space + " memory that nothing has written";
     report(f);
     return;
   }
@@ -338,17 +358,21 @@ void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
   }
 }
 
-void HappensBefore::synchronise(Warp &w, const Resolved &where, AccessInfo info) {
+void HappensBefore::synchronise(Warp &w, const Resolved &where,
+                                AccessInfo info) {
   WarpState &s = of(w);
-  u64 at = where.space == Space::Shared
-               ? (reinterpret_cast<u64>(where.cta) << 20) ^ (where.address & ~u64(3))
-               : where.address & ~u64(3);
-  bool write = info.access != Access::Read, reads = info.access != Access::Write;
+  u64 at =
+      where.space == Space::Shared
+          ? (reinterpret_cast<u64>(where.cta) << 20) ^ (where.address & ~u64(3))
+          : where.address & ~u64(3);
+  bool write = info.access != Access::Read,
+       reads = info.access != Access::Write;
   bool strong = info.order & kStrong;
   auto it = published.find(at);
   if (reads && strong && it != published.end()) {
     Published &p = it->second;
-    bool sameCta = p.cta == w.cta->linear, sameCluster = p.cluster == w.cluster->id;
+    bool sameCta = p.cta == w.cta->linear,
+         sameCluster = p.cluster == w.cluster->id;
     if (includes(static_cast<u8>(p.scope), sameCta, sameCluster) &&
         includes(static_cast<u8>(info.scope), sameCta, sameCluster)) {
       Clock &to = info.order & kAcquire ? s.knows.all : s.seen;
@@ -369,7 +393,8 @@ void HappensBefore::synchronise(Warp &w, const Resolved &where, AccessInfo info)
     if (!mine)
       return; // the chain goes on
     Published &p = published[at];
-    if (p.scope != Scope::None && p.cluster != static_cast<u32>(w.cluster->id)) {
+    if (p.scope != Scope::None &&
+        p.cluster != static_cast<u32>(w.cluster->id)) {
       Clock both;
       both.joinFrom(p.clock, p.cluster, static_cast<u32>(w.cluster->id));
       both.join(*mine);
@@ -381,7 +406,8 @@ void HappensBefore::synchronise(Warp &w, const Resolved &where, AccessInfo info)
     p.cluster = static_cast<u32>(w.cluster->id);
     p.cta = w.cta->linear;
   } else if (mine) {
-    published[at] = {*mine, static_cast<u32>(w.cluster->id), w.cta->linear, scope};
+    published[at] = {*mine, static_cast<u32>(w.cluster->id), w.cta->linear,
+                     scope};
   } else if (it != published.end()) {
     published.erase(it);
   }
@@ -395,8 +421,9 @@ void HappensBefore::tick(Warp &w) {
   s.knows.all.raise(agentOf(w, kThreads), s.clock);
 }
 
-void HappensBefore::access(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
-                           AccessInfo info, const u8 *data) {
+void HappensBefore::access(Warp &w, const Op &op, u32 lane,
+                           const Resolved &where, u32 bytes, AccessInfo info,
+                           const u8 *data) {
   if (where.space != Space::Shared && where.space != Space::Global)
     return;
   WarpState &s = of(w);
@@ -422,7 +449,8 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane, const Resolved &wher
 
 bool HappensBefore::allWritten(const Resolved &where, u32 bytes) {
   if (where.space == Space::Shared) {
-    const u8 *p = ctas[where.cta]->written.data() + (where.address - kSharedStart);
+    const u8 *p =
+        ctas[where.cta]->written.data() + (where.address - kSharedStart);
     return !std::memchr(p, 0, bytes);
   }
   const Allocation &a = *where.allocation;
@@ -438,11 +466,12 @@ bool HappensBefore::allWritten(const Resolved &where, u32 bytes) {
   return true;
 }
 
-void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first, u32 bytes,
-                              AccessInfo info, const u8 *data) {
+void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
+                              const Resolved &first, u32 bytes, AccessInfo info,
+                              const u8 *data) {
   bool write = info.access == Access::Write;
-  bool plain = mask == ~0u && info.order == kWeak && published.empty() && bytes >= 4 &&
-               info.access != Access::Atomic;
+  bool plain = mask == ~0u && info.order == kWeak && published.empty() &&
+               bytes >= 4 && info.access != Access::Atomic;
   if (!plain || (!write && !allWritten(first, 32 * bytes))) {
     for (u32 l = 0; l < 32; ++l) {
       if (!(mask >> l & 1))
@@ -479,8 +508,8 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask, const Resolved &f
         continue;
       }
       u32 at = l * bytes + i * 4;
-      touchWord(w, op, l, c, now, write, first.space, word << 2, data ? data + at : nullptr,
-                first.host + at, 0);
+      touchWord(w, op, l, c, now, write, first.space, word << 2,
+                data ? data + at : nullptr, first.host + at, 0);
     }
   }
   laneData = nullptr;

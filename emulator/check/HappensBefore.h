@@ -21,8 +21,8 @@ public:
   void laneExits(Warp &w, u32 mask) override;
   void access(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
               AccessInfo info, const u8 *data) override;
-  void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first, u32 bytes,
-                 AccessInfo info, const u8 *data) override;
+  void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first,
+                 u32 bytes, AccessInfo info, const u8 *data) override;
   void warpSync(Warp &w, u32 mask) override;
   void barrierArrive(Warp &w, u32 id, u32 mask) override;
   void barrierComplete(Cta &cta, u32 id) override;
@@ -31,24 +31,29 @@ public:
   void clusterComplete(Cluster &c) override;
   void clusterPass(Warp &w, u32 mask, bool acquire) override;
   void fence(Warp &w, u32 mask, u8 order, Scope scope) override;
-  void copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to, const Resolved *from,
-                  u32 bytes, u32 sourceBytes) override;
+  void copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to,
+                  const Resolved *from, u32 bytes, u32 sourceBytes) override;
   void copyCommit(Warp &w, u32 mask) override;
   void copyWait(Warp &w, u32 mask, u32 pending) override;
-  void mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) override;
+  void mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
+                    u64 address) override;
   void mbarrierInvalidate(Cta &cta, u64 address) override;
-  void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) override;
-  void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address, bool release) override;
+  void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
+                   u64 address) override;
+  void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address,
+                      bool release) override;
   void mbarrierComplete(Cta &cta, u64 address) override;
-  void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address, bool acquire) override;
+  void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
+                    bool acquire) override;
   void copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) override;
-  void bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes, bool write,
-                  Cta *barrierCta, u64 barrier) override;
+  void bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                  u32 bytes, bool write, Cta *barrierCta, u64 barrier) override;
   void bulkCommit(Warp &w, u32 mask) override;
   void bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) override;
   void proxyFence(Warp &w, u32 mask, u32 spaces) override;
   void wgmmaFence(Warp &w) override;
-  void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 bytes) override;
+  void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
+                 u32 bytes) override;
   void wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &accumulators,
                   const std::vector<u32> &fragments) override;
   void wgmmaCommit(Warp &w) override;
@@ -60,14 +65,14 @@ private:
   struct WarpState {
     Knowledge knows;
     u32 clock = 1;
-    u32 syncAt[32] = {};      ///< clock of the lane's last warp-wide sync
-    u32 copyDone[32] = {};    ///< groups that the lane waited for
+    u32 syncAt[32] = {};   ///< clock of the lane's last warp-wide sync
+    u32 copyDone[32] = {}; ///< groups that the lane waited for
     u32 bulkIssued[32] = {}, bulkRead[32] = {};
-    Clock released;           ///< at the last release fence
+    Clock released; ///< at the last release fence
     Scope releasedScope = Scope::None;
-    Clock seen;               ///< by strong reads, waiting for an acquire fence
+    Clock seen; ///< by strong reads, waiting for an acquire fence
     std::map<u32, u32> inFlight; ///< wgmma registers to group
-    std::set<u32> dirty;      ///< written since wgmma.fence
+    std::set<u32> dirty;         ///< written since wgmma.fence
     bool fenced = false;
     Undefined::Lanes written; ///< of registers that may be undefined
     u32 groups = 0;
@@ -106,13 +111,15 @@ private:
   }
   bool ordered(Warp &w, u32 lane, const Touch &t);
   /// Checks and records one access to part of a word.
-  void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now, bool write,
-                 Space space, u64 address, const u8 *data, const u8 *memory, u32 base);
-  void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes, Touch now,
-                  bool write, const u8 *data);
-  void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write, bool beforeWrite,
-            Space space, u64 address);
-  void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes);
+  void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
+                 bool write, Space space, u64 address, const u8 *data,
+                 const u8 *memory, u32 base);
+  void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                  u32 bytes, Touch now, bool write, const u8 *data);
+  void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
+            bool beforeWrite, Space space, u64 address);
+  void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                     u32 bytes);
   bool allWritten(const Resolved &where, u32 bytes);
   u64 ctaOf(const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);

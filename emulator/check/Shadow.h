@@ -12,16 +12,16 @@ namespace hamlet::emu {
 /// One access: agent of a cluster (cluster * kAgents + agent), its clock then.
 struct Touch {
   u32 agent = ~0u, clock = 0, op = 0;
-  u8 lane = 0;    ///< 255: several
-  u8 bytes = 0;   ///< mask of the word's four
-  u8 scope = 0;   ///< of a strong access, 0: weak
-  u8 flags = 0;   ///< 1 async proxy, 2 atomic
+  u8 lane = 0;  ///< 255: several
+  u8 bytes = 0; ///< mask of the word's four
+  u8 scope = 0; ///< of a strong access, 0: weak
+  u8 flags = 0; ///< 1 async proxy, 2 atomic
   bool valid() const { return agent != ~0u; }
 };
 
 /// What few words need.
 struct Rest {
-  Touch weak;              ///< the last weak write, where a strong one came after it
+  Touch weak; ///< the last weak write, where a strong one came after it
   std::vector<Touch> more; ///< further readers
 };
 struct Cell {

@@ -62,8 +62,9 @@ void HappensBefore::fence(Warp &w, u32, u8 order, Scope scope) {
 }
 
 // ---- cp.async ----
-void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane, const Resolved &to,
-                               const Resolved *from, u32 bytes, u32 sourceBytes) {
+void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
+                               const Resolved &to, const Resolved *from,
+                               u32 bytes, u32 sourceBytes) {
   Touch now;
   now.agent = key(w, agentOf(w, kCopies));
   now.clock = static_cast<u32>(w.async.copies.open[lane]) + 1;
@@ -100,7 +101,8 @@ HappensBefore::Barrier *HappensBefore::barrier(Cta &cta, u64 address) {
   auto it = map.find(address);
   return it == map.end() || !it->second.live ? nullptr : &it->second;
 }
-void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) {
+void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
+                                 u64 address) {
   Barrier &b = ctas[&cta]->barriers[address];
   if (b.live) {
     Finding f;
@@ -126,13 +128,15 @@ void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta, u64 
   b.initAgent = agentOf(w, kThreads);
   b.initClock = of(w).clock;
   b.initOp = w.pcOf(op);
-  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address, nullptr};
+  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
+             nullptr};
   markWritten(r, 8);
 }
 void HappensBefore::mbarrierInvalidate(Cta &cta, u64 address) {
   ctas[&cta]->barriers[address].live = false;
 }
-void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 address) {
+void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
+                                u64 address) {
   Barrier *b = barrier(cta, address);
   Finding f;
   f.kind = "mbarrier-misuse";
@@ -147,16 +151,19 @@ void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta, u64 a
   }
   const Knowledge &k = of(w).knows;
   bool own = b->initAgent == agentOf(w, kThreads);
-  if (own || k.all.of(b->initAgent) >= b->initClock || k.inits.of(b->initAgent) >= b->initClock)
+  if (own || k.all.of(b->initAgent) >= b->initClock ||
+      k.inits.of(b->initAgent) >= b->initClock)
     return;
   f.kind = "race";
   f.first = site(w, op, lane);
   f.second = siteOf(*w.program, b->initOp, cta.linear, 0, 0);
-  f.message = "an mbarrier is used without being ordered after its initialisation; a barrier "
+  f.message = "an mbarrier is used without being ordered after its "
+              "initialisation; a barrier "
               "is missing between them";
   report(f);
 }
-void HappensBefore::mbarrierArrive(Warp &w, u32, Cta &cta, u64 address, bool release) {
+void HappensBefore::mbarrierArrive(Warp &w, u32, Cta &cta, u64 address,
+                                   bool release) {
   if (!release)
     return;
   if (Barrier *b = barrier(cta, address)) {
@@ -173,7 +180,8 @@ void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
   b->done.join(b->arriving);
   b->arriving.clear();
 }
-void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address, bool acquire) {
+void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
+                                 bool acquire) {
   Barrier *b = barrier(cta, address);
   if (!b || !acquire)
     return;
@@ -193,8 +201,9 @@ void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
 }
 
 // ---- the async proxy ----
-void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
-                               bool write, Cta *barrierCta, u64 address) {
+void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane,
+                               const Resolved &where, u32 bytes, bool write,
+                               Cta *barrierCta, u64 address) {
   WarpState &s = of(w);
   Touch now;
   now.op = w.pcOf(op);
@@ -214,8 +223,10 @@ void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane, const Resolved &
       f.bytes = 8;
       f.first = site(w, op, lane);
       f.second = siteOf(*w.program, b->initOp, barrierCta->linear, 0, 0);
-      f.message = "an asynchronous copy signals an mbarrier whose initialisation no fence made "
-                  "visible; fence.mbarrier_init or fence.proxy.async is missing";
+      f.message =
+          "an asynchronous copy signals an mbarrier whose initialisation no "
+          "fence made "
+          "visible; fence.mbarrier_init or fence.proxy.async is missing";
       report(f);
     }
   } else {
@@ -261,17 +272,20 @@ void HappensBefore::wgmmaFence(Warp &w) {
   of(w).dirty.clear();
   of(w).fenced = true;
 }
-void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address, u32 bytes) {
+void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
+                              u32 bytes) {
   Touch now;
   now.agent = key(w, agentOf(w, kProducts));
   now.clock = of(w).groups + 1;
   now.op = w.pcOf(op);
   now.flags = kAsync;
-  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address, nullptr};
+  Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
+             nullptr};
   uninitialised(w, op, 0, r, bytes);
   touchRange(w, op, 0, r, bytes, now, false, nullptr);
 }
-void HappensBefore::wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &accumulators,
+void HappensBefore::wgmmaIssue(Warp &w, const Op &op,
+                               const std::vector<u32> &accumulators,
                                const std::vector<u32> &fragments) {
   WarpState &s = of(w);
   bool dirty = !s.fenced;
@@ -284,7 +298,8 @@ void HappensBefore::wgmmaIssue(Warp &w, const Op &op, const std::vector<u32> &ac
     f.kind = "missing-wgmma-fence";
     f.space = "register";
     f.first = site(w, op, 0);
-    f.message = "registers of a wgmma were written after the last wgmma.fence, or there was "
+    f.message = "registers of a wgmma were written after the last wgmma.fence, "
+                "or there was "
                 "none; wgmma.fence is missing before this instruction";
     report(f);
   }
@@ -330,7 +345,8 @@ void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
     f.kind = "wgmma-in-flight";
     f.space = "register";
     f.first = site(w, op, static_cast<u32>(std::countr_zero(mask)));
-    f.message = "a register that a wgmma in flight uses is touched; wgmma.wait_group is "
+    f.message = "a register that a wgmma in flight uses is touched; "
+                "wgmma.wait_group is "
                 "missing before this instruction";
     report(f);
     return true;

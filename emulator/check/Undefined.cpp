@@ -10,7 +10,9 @@ bool test(const Bits &b, u32 i) { return b[i >> 6] >> (i & 63) & 1; }
 void set(Bits &b, u32 i) { b[i >> 6] |= u64(1) << (i & 63); }
 void reset(Bits &b, u32 i) { b[i >> 6] &= ~(u64(1) << (i & 63)); }
 
-bool ends(const OpInfo &i, const char *opcode) { return i.inst && i.inst->opcode == opcode; }
+bool ends(const OpInfo &i, const char *opcode) {
+  return i.inst && i.inst->opcode == opcode;
+}
 } // namespace
 
 Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
@@ -104,7 +106,9 @@ Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
       }
     }
   };
-  auto endOf = [&](u32 b) { return b + 1 < starts.size() ? starts[b + 1] : count; };
+  auto endOf = [&](u32 b) {
+    return b + 1 < starts.size() ? starts[b + 1] : count;
+  };
   std::vector<u32> work;
   for (u32 b = static_cast<u32>(starts.size()); b-- > 0;)
     work.push_back(b);
@@ -152,7 +156,8 @@ Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
   }
 }
 
-u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask, Lanes &lanes) const {
+u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
+                    Lanes &lanes) const {
   const OpInfo &i = program.info[pc];
   auto written = [&](u32 r) -> u32 {
     if (!followed.count(r))

@@ -15,19 +15,32 @@ u64 alignUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
 // Special registers whose value changes while a warp runs.
 bool isDynamic(const std::string &n) {
   return n == "%clock" || n == "%clock64" || n == "%clock_hi" ||
-         n == "%globaltimer" || n == "%globaltimer_lo" || n == "%globaltimer_hi";
+         n == "%globaltimer" || n == "%globaltimer_lo" ||
+         n == "%globaltimer_hi";
 }
 bool isSpecial(const std::string &n) {
   static const std::set<std::string> names = [] {
-    std::set<std::string> s = {
-        "%laneid",        "%warpid",           "%nwarpid",
-        "%smid",          "%nsmid",            "%gridid",
-        "%lanemask_eq",   "%lanemask_le",      "%lanemask_lt",
-        "%lanemask_ge",   "%lanemask_gt",      "%cluster_ctarank",
-        "%cluster_nctarank", "%dynamic_smem_size", "%total_smem_size",
-        "%aggr_smem_size", "%is_explicit_cluster", "%current_graph_exec",
-        "%reserved_smem_offset_begin", "%reserved_smem_offset_end",
-        "%reserved_smem_offset_cap"};
+    std::set<std::string> s = {"%laneid",
+                               "%warpid",
+                               "%nwarpid",
+                               "%smid",
+                               "%nsmid",
+                               "%gridid",
+                               "%lanemask_eq",
+                               "%lanemask_le",
+                               "%lanemask_lt",
+                               "%lanemask_ge",
+                               "%lanemask_gt",
+                               "%cluster_ctarank",
+                               "%cluster_nctarank",
+                               "%dynamic_smem_size",
+                               "%total_smem_size",
+                               "%aggr_smem_size",
+                               "%is_explicit_cluster",
+                               "%current_graph_exec",
+                               "%reserved_smem_offset_begin",
+                               "%reserved_smem_offset_end",
+                               "%reserved_smem_offset_cap"};
     for (const char *v : {"%tid", "%ntid", "%ctaid", "%nctaid", "%clusterid",
                           "%nclusterid", "%cluster_ctaid", "%cluster_nctaid"})
       for (const char *d : {".x", ".y", ".z"})
@@ -52,7 +65,8 @@ Step readDynamic(Warp &w, const Op &o, u32 mask) {
 }
 
 Step invertPredicate(Warp &w, const Op &o, u32) {
-  *reinterpret_cast<u32 *>(w.regs + o.d) = ~*reinterpret_cast<u32 *>(w.regs + o.a);
+  *reinterpret_cast<u32 *>(w.regs + o.d) =
+      ~*reinterpret_cast<u32 *>(w.regs + o.a);
   return Step::Next;
 }
 
@@ -69,12 +83,14 @@ Step addFrame(Warp &w, const Op &o, u32) {
 }
 } // namespace
 
-Decode::Decode(const ast::Module &module, const Symbols &symbols, Program &program)
+Decode::Decode(const ast::Module &module, const Symbols &symbols,
+               Program &program)
     : mod(module), syms(symbols), prog(program) {
   allocate(512, 64); // what `_` writes to
   prog.frameRegister = allocate(256, 64);
   for (u32 l = 0; l < 32; ++l)
-    reinterpret_cast<u64 *>(prog.image.data() + prog.frameRegister)[l] = kLocalStart;
+    reinterpret_cast<u64 *>(prog.image.data() + prog.frameRegister)[l] =
+        kLocalStart;
 }
 
 u32 Decode::allocate(u32 bytes, u32 align) {
@@ -87,8 +103,9 @@ u32 Decode::allocate(u32 bytes, u32 align) {
 }
 
 void Decode::fail(const std::string &what) const {
-  throw PtxError(instruction ? instruction->line : 0,
-                 what + (instruction ? " in '" + instruction->spelling() + "'" : ""));
+  throw PtxError(
+      instruction ? instruction->line : 0,
+      what + (instruction ? " in '" + instruction->spelling() + "'" : ""));
 }
 
 bool Decode::take(std::string_view modifier) {
@@ -142,11 +159,25 @@ std::string Decode::takeAny() {
 }
 
 bool Decode::takeCacheHints() {
-  static const std::set<std::string> hints = {
-      "ca", "cg", "cs", "lu", "cv", "wb", "wt", "L1::evict_normal",
-      "L1::evict_unchanged", "L1::evict_first", "L1::evict_last",
-      "L1::no_allocate", "L2::64B", "L2::128B", "L2::256B", "L2::evict_last",
-      "L2::evict_normal", "L2::evict_first", "level::eviction_priority"};
+  static const std::set<std::string> hints = {"ca",
+                                              "cg",
+                                              "cs",
+                                              "lu",
+                                              "cv",
+                                              "wb",
+                                              "wt",
+                                              "L1::evict_normal",
+                                              "L1::evict_unchanged",
+                                              "L1::evict_first",
+                                              "L1::evict_last",
+                                              "L1::no_allocate",
+                                              "L2::64B",
+                                              "L2::128B",
+                                              "L2::256B",
+                                              "L2::evict_last",
+                                              "L2::evict_normal",
+                                              "L2::evict_first",
+                                              "level::eviction_priority"};
   for (size_t i = 0; i < left.size();)
     if (hints.count(left[i]))
       left.erase(left.begin() + static_cast<long>(i));
@@ -330,7 +361,8 @@ u32 Decode::special(const std::string &name, Type type) {
   if (!isSpecial(name)) {
     if (name.rfind("%envreg", 0) == 0 || name.rfind("%pm", 0) == 0)
       return constant(0, bytes);
-    fail("'" + name + "' is neither a declared register nor a known special register");
+    fail("'" + name +
+         "' is neither a declared register nor a known special register");
   }
   std::string key = name + (bytes == 8 ? "@8" : "");
   auto [it, fresh] = specialOffsets.try_emplace(key, 0);
@@ -344,7 +376,8 @@ u32 Decode::special(const std::string &name, Type type) {
 Decode::SymbolInfo Decode::symbol(const std::string &name, u32 line) const {
   // Locals of the innermost scope outwards.
   if (fn) {
-    for (u32 s = instruction ? instruction->scope : 0;; s = fn->scopeParent[s]) {
+    for (u32 s = instruction ? instruction->scope : 0;;
+         s = fn->scopeParent[s]) {
       if (auto it = locals.find({s, name}); it != locals.end())
         return it->second;
       if (s == 0)
@@ -394,7 +427,8 @@ Decode::Address Decode::address(const ast::Operand &o, Space space) {
   case Kind::Register: {
     u32 bytes = registerBytes(base);
     if (bytes != 4 && bytes != 8)
-      fail("address register '" + base.name + "' is neither 32 nor 64 bits wide");
+      fail("address register '" + base.name +
+           "' is neither 32 nor 64 bits wide");
     a.narrow = bytes == 4;
     a.base = registerOffsets[base.reg];
     info.reads.push_back(a.base);
@@ -454,13 +488,14 @@ void Decode::emitHelper(const Op &helper, std::vector<u32> reads,
 }
 
 void Decode::branchTo(const std::string &label) {
-  fixups.push_back({static_cast<u32>(prog.ops.size()), label, instruction->scope,
-                    instruction->line});
+  fixups.push_back({static_cast<u32>(prog.ops.size()), label,
+                    instruction->scope, instruction->line});
 }
 
 u32 Decode::branchTable(const std::string &name) {
   for (u32 s = instruction->scope;; s = fn->scopeParent[s]) {
-    if (auto it = fn->branchTables.find({s, name}); it != fn->branchTables.end()) {
+    if (auto it = fn->branchTables.find({s, name});
+        it != fn->branchTables.end()) {
       prog.branchTables.emplace_back();
       u32 index = static_cast<u32>(prog.branchTables.size() - 1);
       tableFixups.push_back({index, it->second, s, instruction->line});
@@ -581,7 +616,8 @@ void Decode::begin(FunctionInfo &fi) {
     u64 at = frame;
     frame += v.bytes;
     if (frame > (1u << 24))
-      throw PtxError(v.line, "local variables of '" + fn->name + "' exceed 16 MiB");
+      throw PtxError(v.line,
+                     "local variables of '" + fn->name + "' exceed 16 MiB");
     return static_cast<u32>(at);
   };
   if (fn->isEntry) {
@@ -593,7 +629,8 @@ void Decode::begin(FunctionInfo &fi) {
       locals[{0, v.name}] = {Space::Param, at, false, true};
       at += v.bytes;
       if (at > (1 << 16))
-        throw PtxError(v.line, "parameters of '" + fn->name + "' exceed 64 KiB");
+        throw PtxError(v.line,
+                       "parameters of '" + fn->name + "' exceed 64 KiB");
     }
     prog.paramBytes = static_cast<u32>(at);
   } else {
@@ -603,12 +640,14 @@ void Decode::begin(FunctionInfo &fi) {
     }
     for (const ast::Variable &v : fn->results) {
       fi.resultOffsets.push_back(place(v));
-      locals[{0, v.name}] = {Space::Param, fi.resultOffsets.back(), true, false};
+      locals[{0, v.name}] = {Space::Param, fi.resultOffsets.back(), true,
+                             false};
     }
   }
   for (const ast::Variable &v : fn->locals) {
     if (v.space == Space::Shared) {
-      locals[{v.scope, v.name}] = {Space::Shared, sharedLocals[&v], false, false};
+      locals[{v.scope, v.name}] = {Space::Shared, sharedLocals[&v], false,
+                                   false};
     } else {
       locals[{v.scope, v.name}] = {v.space, place(v), true, false};
     }
@@ -720,8 +759,9 @@ void decodeInto(Decode &d, Program &p, const ast::Module &module) {
   for (size_t i = 0; i < d.pending.size(); ++i) {
     FunctionInfo &f = *d.pending[i];
     if (!f.ast->hasBody)
-      throw PtxError(f.ast->line, "function '" + f.ast->name +
-                                      "' is called but has no body in this module");
+      throw PtxError(f.ast->line,
+                     "function '" + f.ast->name +
+                         "' is called but has no body in this module");
     d.begin(f);
     for (u32 k = 0; k < f.ast->code.size(); ++k)
       d.instructionAt(k, table);
@@ -735,7 +775,8 @@ void decodeInto(Decode &d, Program &p, const ast::Module &module) {
 }
 } // namespace
 
-std::unique_ptr<Program> decode(const ast::Module &module, const Symbols &symbols,
+std::unique_ptr<Program> decode(const ast::Module &module,
+                                const Symbols &symbols,
                                 const std::string &entry) {
   auto p = std::make_unique<Program>();
   p->name = entry;

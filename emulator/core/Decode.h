@@ -32,7 +32,8 @@ inline constexpr u32 kLocalStart = 256;   ///< first address of local memory
 /// Addresses of the module's variables and functions.
 struct Symbols {
   std::map<std::string, u64> address; ///< of .global and .const
-  std::map<std::string, const ast::Variable *> variables; ///< all at module scope
+  std::map<std::string, const ast::Variable *>
+      variables; ///< all at module scope
 };
 
 struct DecodeOptions {
@@ -41,7 +42,8 @@ struct DecodeOptions {
 
 /// Decodes `entry` and what it calls. Throws PtxError with the line on unknown
 /// opcodes, modifiers and operands. `module` and `symbols` must outlive it.
-std::unique_ptr<Program> decode(const ast::Module &module, const Symbols &symbols,
+std::unique_ptr<Program> decode(const ast::Module &module,
+                                const Symbols &symbols,
                                 const std::string &entry);
 /// Every problem of `entry`, one a line, instead of the first.
 std::vector<std::string> unsupportedForms(const ast::Module &module,
@@ -91,7 +93,7 @@ public:
   struct Address {
     u32 base = 0;
     s64 offset = 0;
-    bool narrow = false; ///< base lanes are 32 bits
+    bool narrow = false;  ///< base lanes are 32 bits
     bool uniform = false; ///< a symbol or constant: all of it is in `offset`
     Space symbolSpace = Space::Generic; ///< where the symbol lives
     bool entryParam = false;
@@ -140,7 +142,7 @@ private:
   struct SymbolInfo {
     Space space;
     u64 address;
-    bool frame;      ///< relative to the frame register
+    bool frame; ///< relative to the frame register
     bool entryParam;
   };
   SymbolInfo symbol(const std::string &name, u32 line) const;

@@ -30,7 +30,8 @@ inline constexpr Format kF32{23, 8, false, 0x7fffffff};
 
 /// `x` in format `f`. Beyond the largest number: infinity (NaN in a finite
 /// format), or the largest number where `saturate` or the rounding says so.
-inline u32 encode(double x, const Format &f, Round mode, bool saturate = false) {
+inline u32 encode(double x, const Format &f, Round mode,
+                  bool saturate = false) {
   u64 b = std::bit_cast<u64>(x);
   bool minus = b >> 63;
   u32 sign = minus ? f.sign() : 0;
@@ -47,7 +48,8 @@ inline u32 encode(double x, const Format &f, Round mode, bool saturate = false) 
     else
       e = 1;
     s32 exponent = e - 1023, least = 1 - f.bias();
-    s32 drop = 52 - static_cast<s32>(f.mantissa) + (exponent < least ? least - exponent : 0);
+    s32 drop = 52 - static_cast<s32>(f.mantissa) +
+               (exponent < least ? least - exponent : 0);
     u64 q, rest, half;
     if (drop > 60) {
       q = 0;
@@ -58,23 +60,22 @@ inline u32 encode(double x, const Format &f, Round mode, bool saturate = false) 
       rest = m & ((u64(1) << drop) - 1);
       half = u64(1) << (drop - 1);
     }
-    bool up = mode == Round::NearestEven   ? rest > half || (rest == half && (q & 1))
+    bool up = mode == Round::NearestEven
+                  ? rest > half || (rest == half && (q & 1))
               : mode == Round::NearestAway ? rest >= half && rest
               : mode == Round::Down        ? minus && rest
               : mode == Round::Up          ? !minus && rest
                                            : false;
     q += up;
-    u64 wide = exponent < least
-                   ? q
-                   : (u64(exponent - least) << f.mantissa) + q;
+    u64 wide = exponent < least ? q : (u64(exponent - least) << f.mantissa) + q;
     code = static_cast<u32>(std::min<u64>(wide, 0xffffffff));
     over = wide > f.largest();
   }
   if (!over)
     return sign | code;
-  bool stops = saturate ||
-               (!infinite && (mode == Round::Zero || (mode == Round::Down && !minus) ||
-                              (mode == Round::Up && minus)));
+  bool stops = saturate || (!infinite && (mode == Round::Zero ||
+                                          (mode == Round::Down && !minus) ||
+                                          (mode == Round::Up && minus)));
   if (stops)
     return sign | f.largest();
   return f.finite ? f.nan | sign : sign | f.infinity();
@@ -83,15 +84,18 @@ inline u32 encode(double x, const Format &f, Round mode, bool saturate = false) 
 /// The value of `code`; exact.
 inline double decode(u32 code, const Format &f) {
   bool minus = code & f.sign();
-  u32 e = code >> f.mantissa & ((1u << f.exponent) - 1), m = code & ((1u << f.mantissa) - 1);
+  u32 e = code >> f.mantissa & ((1u << f.exponent) - 1),
+      m = code & ((1u << f.mantissa) - 1);
   double v;
   if (f.finite ? (code & (f.sign() - 1)) == f.nan : e == (1u << f.exponent) - 1)
     v = f.finite || m ? NAN : INFINITY;
   else if (e == 0)
-    v = std::ldexp(static_cast<double>(m), 1 - f.bias() - static_cast<s32>(f.mantissa));
+    v = std::ldexp(static_cast<double>(m),
+                   1 - f.bias() - static_cast<s32>(f.mantissa));
   else
     v = std::ldexp(static_cast<double>(m | 1u << f.mantissa),
-                   static_cast<s32>(e) - f.bias() - static_cast<s32>(f.mantissa));
+                   static_cast<s32>(e) - f.bias() -
+                       static_cast<s32>(f.mantissa));
   return minus ? -v : v;
 }
 

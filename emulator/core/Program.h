@@ -48,10 +48,10 @@ struct OpInfo {
   ast::Location source;
   std::vector<u32> reads, writes; ///< arena offsets of registers
   std::vector<u8> readBytes;      ///< lane bytes of `reads`
-  bool moves = false;  ///< undefined lanes pass through it unreported
+  bool moves = false;   ///< undefined lanes pass through it unreported
   bool selects = false; ///< selp: reads = {a, b, predicate}
   bool branch = false;
-  bool reconverges = false; ///< .aligned: all live lanes of the warp
+  bool reconverges = false;  ///< .aligned: all live lanes of the warp
   bool strongGlobal = false; ///< atomics, volatile and ordered accesses
 };
 
@@ -66,7 +66,7 @@ struct ParamSlot {
 struct FunctionInfo {
   const ast::Function *ast = nullptr;
   u32 entryPc = 0;
-  u32 frameBytes = 0;      ///< of .local variables and .param variables
+  u32 frameBytes = 0; ///< of .local variables and .param variables
   struct Slot {
     u32 offset;
     u8 laneBytes; ///< 0: a predicate

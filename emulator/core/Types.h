@@ -22,9 +22,8 @@ using s64 = int64_t;
 class PtxError : public std::runtime_error {
 public:
   PtxError(u32 line, const std::string &message)
-      : std::runtime_error(line ? "line " + std::to_string(line) + ": " +
-                                      message
-                                : message),
+      : std::runtime_error(
+            line ? "line " + std::to_string(line) + ": " + message : message),
         line(line) {}
   u32 line;
 };

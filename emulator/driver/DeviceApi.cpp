@@ -11,7 +11,9 @@ namespace {
 constexpr u64 kMemory = u64(141) << 30; // an H200's
 constexpr int kVersion = 13000;
 
-bool validDevice(int d) { return d >= 0 && d < static_cast<int>(state().devices.size()); }
+bool validDevice(int d) {
+  return d >= 0 && d < static_cast<int>(state().devices.size());
+}
 
 int attribute(int id) {
   int sm = state().architecture;
@@ -46,7 +48,7 @@ int attribute(int id) {
   case 40:
   case 41: // unified addressing
   case 90:
-  case 95: // cooperative launch
+  case 95:  // cooperative launch
   case 115: // memory pools
     return 1;
   case 36:
@@ -97,7 +99,8 @@ HAMLET_CUDA cuInit(unsigned flags) {
   if (s.initialised)
     return kSuccess;
   const char *n = std::getenv("EMU_DEVICES"), *sm = std::getenv("EMU_SM");
-  const char *memory = std::getenv("EMU_MEMORY"), *faults = std::getenv("EMU_FAULT");
+  const char *memory = std::getenv("EMU_MEMORY"),
+             *faults = std::getenv("EMU_FAULT");
   int count = n ? std::atoi(n) : 1;
   if (count < 1 || count > 64)
     count = 1;
@@ -153,7 +156,8 @@ HAMLET_CUDA cuDeviceGetName(char *name, int length, CUdevice d) {
     return kInvalidValue;
   if (!validDevice(d))
     return kInvalidDevice;
-  std::string text = "Hamlet emulated sm_" + std::to_string(state().architecture);
+  std::string text =
+      "Hamlet emulated sm_" + std::to_string(state().architecture);
   std::strncpy(name, text.c_str(), static_cast<size_t>(length));
   name[length - 1] = 0;
   return kSuccess;
@@ -252,7 +256,8 @@ HAMLET_CUDA cuDevicePrimaryCtxReset_v2(CUdevice d) {
   HAMLET_ENTER(cuDevicePrimaryCtxReset_v2, false);
   return releasePrimary(d, true);
 }
-HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags, int *active) {
+HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags,
+                                       int *active) {
   HAMLET_ENTER(cuDevicePrimaryCtxGetState, false);
   if (!validDevice(d))
     return kInvalidDevice;
@@ -392,12 +397,14 @@ HAMLET_CUDA cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
   Device *d = deviceOf(currentContext());
   if (peer->device == d)
     return kInvalidDevice;
-  return d->peers.insert(peer->device->ordinal).second ? kSuccess : kPeerAlreadyEnabled;
+  return d->peers.insert(peer->device->ordinal).second ? kSuccess
+                                                       : kPeerAlreadyEnabled;
 }
 HAMLET_CUDA cuCtxDisablePeerAccess(CUcontext peer) {
   HAMLET_ENTER(cuCtxDisablePeerAccess, true);
   if (!state().contexts.count(peer))
     return kInvalidContext;
-  return deviceOf(currentContext())->peers.erase(peer->device->ordinal) ? kSuccess
-                                                                        : kPeerNotEnabled;
+  return deviceOf(currentContext())->peers.erase(peer->device->ordinal)
+             ? kSuccess
+             : kPeerNotEnabled;
 }

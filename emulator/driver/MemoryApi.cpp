@@ -32,11 +32,16 @@ u8 *range(CUdeviceptr p, size_t bytes, bool write) {
     a->markWritten(p, bytes);
   return a->host + (p - a->begin);
 }
-bool valid(CUdeviceptr p, size_t bytes) { return !bytes || range(p, bytes, false); }
+bool valid(CUdeviceptr p, size_t bytes) {
+  return !bytes || range(p, bytes, false);
+}
 
-void spend(size_t bytes) { state().nanoseconds += 500 + static_cast<double>(bytes) / 50; }
+void spend(size_t bytes) {
+  state().nanoseconds += 500 + static_cast<double>(bytes) / 50;
+}
 
-CUresult copyIn(CUdeviceptr to, const void *from, size_t bytes, CUstream stream, bool async) {
+CUresult copyIn(CUdeviceptr to, const void *from, size_t bytes, CUstream stream,
+                bool async) {
   if (!valid(to, bytes) || (!from && bytes))
     return kInvalidValue;
   if (async && isPinned(from, bytes))
@@ -49,8 +54,8 @@ CUresult copyIn(CUdeviceptr to, const void *from, size_t bytes, CUstream stream,
       spend(bytes);
       return kSuccess;
     });
-  bool capturing = reinterpret_cast<uintptr_t>(stream) > 2 && validStream(stream) &&
-                   stream->capture;
+  bool capturing = reinterpret_cast<uintptr_t>(stream) > 2 &&
+                   validStream(stream) && stream->capture;
   if (!validStream(stream))
     return kInvalidHandle;
   if ((!async || state().queue.empty()) && !capturing) {
@@ -64,20 +69,24 @@ CUresult copyIn(CUdeviceptr to, const void *from, size_t bytes, CUstream stream,
     return kSuccess;
   }
   // Pageable memory is read when the call is made.
-  auto held = std::make_shared<std::vector<u8>>(static_cast<const u8 *>(from),
-                                                static_cast<const u8 *>(from) + bytes);
-  return enqueue(stream, [=] {
-    u8 *d = range(to, bytes, true);
-    if (bytes && !d)
-      return kIllegalAddress;
-    if (bytes)
-      std::memcpy(d, held->data(), bytes);
-    spend(bytes);
-    return kSuccess;
-  }, bytes);
+  auto held = std::make_shared<std::vector<u8>>(
+      static_cast<const u8 *>(from), static_cast<const u8 *>(from) + bytes);
+  return enqueue(
+      stream,
+      [=] {
+        u8 *d = range(to, bytes, true);
+        if (bytes && !d)
+          return kIllegalAddress;
+        if (bytes)
+          std::memcpy(d, held->data(), bytes);
+        spend(bytes);
+        return kSuccess;
+      },
+      bytes);
 }
 
-CUresult copyOut(void *to, CUdeviceptr from, size_t bytes, CUstream stream, bool async) {
+CUresult copyOut(void *to, CUdeviceptr from, size_t bytes, CUstream stream,
+                 bool async) {
   if (!valid(from, bytes) || (!to && bytes))
     return kInvalidValue;
   auto run = [=]() -> CUresult {
@@ -89,8 +98,8 @@ CUresult copyOut(void *to, CUdeviceptr from, size_t bytes, CUstream stream, bool
     spend(bytes);
     return kSuccess;
   };
-  bool capturing = validStream(stream) && reinterpret_cast<uintptr_t>(stream) > 2 &&
-                   stream->capture;
+  bool capturing = validStream(stream) &&
+                   reinterpret_cast<uintptr_t>(stream) > 2 && stream->capture;
   CUresult r = enqueue(stream, run);
   // Into pageable memory the call returns when the data is there.
   if (r || (async && (isPinned(to, bytes) || capturing)))
@@ -98,7 +107,8 @@ CUresult copyOut(void *to, CUdeviceptr from, size_t bytes, CUstream stream, bool
   return drain();
 }
 
-CUresult copyWithin(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream, bool async) {
+CUresult copyWithin(CUdeviceptr to, CUdeviceptr from, size_t bytes,
+                    CUstream stream, bool async) {
   if (!valid(to, bytes) || !valid(from, bytes))
     return kInvalidValue;
   CUresult r = enqueue(stream, [=]() -> CUresult {
@@ -115,17 +125,21 @@ CUresult copyWithin(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream str
 }
 
 bool isDevice(CUdeviceptr p) { return memoryOf(p) != nullptr; }
-CUresult copyAny(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream, bool async) {
+CUresult copyAny(CUdeviceptr to, CUdeviceptr from, size_t bytes,
+                 CUstream stream, bool async) {
   if (isDevice(to))
     return isDevice(from) ? copyWithin(to, from, bytes, stream, async)
-                          : copyIn(to, reinterpret_cast<const void *>(from), bytes, stream, async);
+                          : copyIn(to, reinterpret_cast<const void *>(from),
+                                   bytes, stream, async);
   if (isDevice(from))
     return copyOut(reinterpret_cast<void *>(to), from, bytes, stream, async);
-  std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), bytes);
+  std::memmove(reinterpret_cast<void *>(to),
+               reinterpret_cast<const void *>(from), bytes);
   return kSuccess;
 }
 
-template <class T> CUresult fill(CUdeviceptr to, T value, size_t n, CUstream stream, bool async) {
+template <class T>
+CUresult fill(CUdeviceptr to, T value, size_t n, CUstream stream, bool async) {
   size_t bytes = n * sizeof(T);
   if (!valid(to, bytes) || (to & (sizeof(T) - 1)))
     return kInvalidValue;
@@ -158,7 +172,8 @@ HAMLET_CUDA cuMemAllocAsync(CUdeviceptr *p, size_t bytes, CUstream stream) {
   HAMLET_ENTER(cuMemAllocAsync, true);
   return validStream(stream) ? allocate(p, bytes) : kInvalidHandle;
 }
-HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes, CUmemoryPool, CUstream stream) {
+HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes, CUmemoryPool,
+                                    CUstream stream) {
   HAMLET_ENTER(cuMemAllocFromPoolAsync, true);
   return validStream(stream) ? allocate(p, bytes) : kInvalidHandle;
 }
@@ -277,7 +292,8 @@ static CUresult pool(CUmemoryPool *p, CUdevice d) {
     return kInvalidValue;
   if (d < 0 || d >= static_cast<int>(state().devices.size()))
     return kInvalidDevice;
-  *p = reinterpret_cast<CUmemoryPool>(state().devices[static_cast<size_t>(d)].get());
+  *p = reinterpret_cast<CUmemoryPool>(
+      state().devices[static_cast<size_t>(d)].get());
   return kSuccess;
 }
 HAMLET_CUDA cuDeviceGetDefaultMemPool(CUmemoryPool *p, CUdevice d) {
@@ -317,15 +333,18 @@ HAMLET_CUDA cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t n) {
   HAMLET_ENTER(cuMemcpyDtoD_v2, true);
   return copyWithin(to, from, n, nullptr, true);
 }
-HAMLET_CUDA cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t n, CUstream s) {
+HAMLET_CUDA cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t n,
+                                 CUstream s) {
   HAMLET_ENTER(cuMemcpyHtoDAsync_v2, true);
   return copyIn(to, from, n, s, true);
 }
-HAMLET_CUDA cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t n, CUstream s) {
+HAMLET_CUDA cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t n,
+                                 CUstream s) {
   HAMLET_ENTER(cuMemcpyDtoHAsync_v2, true);
   return copyOut(to, from, n, s, true);
 }
-HAMLET_CUDA cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s) {
+HAMLET_CUDA cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t n,
+                                 CUstream s) {
   HAMLET_ENTER(cuMemcpyDtoDAsync_v2, true);
   return copyWithin(to, from, n, s, true);
 }
@@ -333,12 +352,13 @@ HAMLET_CUDA cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t n) {
   HAMLET_ENTER(cuMemcpy, true);
   return copyAny(to, from, n, nullptr, false);
 }
-HAMLET_CUDA cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s) {
+HAMLET_CUDA cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n,
+                          CUstream s) {
   HAMLET_ENTER(cuMemcpyAsync, true);
   return copyAny(to, from, n, s, true);
 }
-HAMLET_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext tc, CUdeviceptr from, CUcontext fc,
-                              size_t n, CUstream s) {
+HAMLET_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext tc, CUdeviceptr from,
+                              CUcontext fc, size_t n, CUstream s) {
   HAMLET_ENTER(cuMemcpyPeerAsync, true);
   if (!state().contexts.count(tc) || !state().contexts.count(fc))
     return kInvalidContext;
@@ -356,11 +376,13 @@ HAMLET_CUDA cuMemsetD32_v2(CUdeviceptr p, unsigned v, size_t n) {
   HAMLET_ENTER(cuMemsetD32_v2, true);
   return fill<u32>(p, v, n, nullptr, true);
 }
-HAMLET_CUDA cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n, CUstream s) {
+HAMLET_CUDA cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n,
+                            CUstream s) {
   HAMLET_ENTER(cuMemsetD8Async, true);
   return fill<u8>(p, v, n, s, true);
 }
-HAMLET_CUDA cuMemsetD16Async(CUdeviceptr p, unsigned short v, size_t n, CUstream s) {
+HAMLET_CUDA cuMemsetD16Async(CUdeviceptr p, unsigned short v, size_t n,
+                             CUstream s) {
   HAMLET_ENTER(cuMemsetD16Async, true);
   return fill<u16>(p, v, n, s, true);
 }

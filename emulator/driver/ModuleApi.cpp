@@ -13,7 +13,12 @@ using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
 
 namespace {
-enum Option { kInfoLog = 3, kInfoLogBytes = 4, kErrorLog = 5, kErrorLogBytes = 6 };
+enum Option {
+  kInfoLog = 3,
+  kInfoLogBytes = 4,
+  kErrorLog = 5,
+  kErrorLogBytes = 6
+};
 
 /// Whether code for `target` (sm_80, sm_90a) runs on a device of `sm`.
 bool runsOn(const std::string &target, int sm) {
@@ -37,11 +42,12 @@ CUresult load(CUmodule *out, const void *image, std::string &log) {
   auto m = std::make_unique<CUmod_st>();
   m->device = d;
   try {
-    m->module = std::make_unique<LoadedModule>(static_cast<const char *>(image), *d->memory,
-                                               std::getenv("EMU_CHECK") != nullptr);
+    m->module = std::make_unique<LoadedModule>(
+        static_cast<const char *>(image), *d->memory,
+        std::getenv("EMU_CHECK") != nullptr);
     if (!runsOn(m->module->ast().target, state().architecture)) {
-      log = "the code is for " + m->module->ast().target + ", the device is sm_" +
-            std::to_string(state().architecture);
+      log = "the code is for " + m->module->ast().target +
+            ", the device is sm_" + std::to_string(state().architecture);
       return kNoBinaryForGpu;
     }
     // Unknown forms are errors of the load, as with a real compiler.
@@ -56,7 +62,8 @@ CUresult load(CUmodule *out, const void *image, std::string &log) {
   return kSuccess;
 }
 
-void writeLog(const std::string &log, unsigned n, const int *options, void **values) {
+void writeLog(const std::string &log, unsigned n, const int *options,
+              void **values) {
   char *buffer = nullptr;
   size_t bytes = 0;
   for (unsigned i = 0; i < n; ++i) {
@@ -93,14 +100,16 @@ CUresult resultOf(LaunchStatus s) {
 /// EMU_LEDGER names a file that gets one JSON line a launch.
 CUresult execute(CUfunction f, const LaunchConfig &given) {
   LaunchConfig c = given;
-  const char *check = std::getenv("EMU_CHECK"), *ledger = std::getenv("EMU_LEDGER");
+  const char *check = std::getenv("EMU_CHECK"),
+             *ledger = std::getenv("EMU_LEDGER");
   const char *mode = std::getenv("EMU_ASYNC"), *seed = std::getenv("EMU_SEED");
   c.check = check && *check && *check != '0';
   c.coverage = ledger != nullptr;
   c.seed = seed ? std::strtoull(seed, nullptr, 0) : 0;
   if (mode)
     c.async = std::string(mode) == "lazy"     ? AsyncMode::Lazy
-              : std::string(mode) == "random" ? AsyncMode::Random : AsyncMode::Eager;
+              : std::string(mode) == "random" ? AsyncMode::Random
+                                              : AsyncMode::Eager;
   if (const char *limit = std::getenv("EMU_MAX_INSTRUCTIONS"))
     c.maxInstructions = std::strtoull(limit, nullptr, 0);
   else
@@ -117,12 +126,12 @@ CUresult execute(CUfunction f, const LaunchConfig &given) {
   u64 errors = 0;
   for (const Finding &x : r.findings) {
     errors += x.severity == Severity::Error;
-    std::fprintf(stderr, "[emulator] %s: %s: %s (line %u)\n", f->name.c_str(), x.kind.c_str(),
-                 x.message.c_str(), x.first.line);
+    std::fprintf(stderr, "[emulator] %s: %s: %s (line %u)\n", f->name.c_str(),
+                 x.kind.c_str(), x.message.c_str(), x.first.line);
   }
   if (r.status != LaunchStatus::Ok)
-    std::fprintf(stderr, "[emulator] %s: %s: %s\n", f->name.c_str(), launchStatusName(r.status),
-                 r.message.c_str());
+    std::fprintf(stderr, "[emulator] %s: %s: %s\n", f->name.c_str(),
+                 launchStatusName(r.status), r.message.c_str());
   if (ledger) {
     std::map<u32, u64> lines;
     for (size_t i = 0; i < r.hits.size(); ++i)
@@ -132,8 +141,9 @@ CUresult execute(CUfunction f, const LaunchConfig &given) {
     for (auto &[line, n] : lines)
       hit += n != 0;
     std::ofstream(ledger, std::ios::app)
-        << "{\"kernel\": \"" << f->name << "\", \"instructions\": " << lines.size()
-        << ", \"executed\": " << hit << ", \"errors\": " << errors << "}\n";
+        << "{\"kernel\": \"" << f->name
+        << "\", \"instructions\": " << lines.size() << ", \"executed\": " << hit
+        << ", \"errors\": " << errors << "}\n";
   }
   return resultOf(r.status);
 }
@@ -145,7 +155,8 @@ bool gather(CUfunction f, void **params, void **extra, std::vector<u8> &bytes) {
     for (size_t i = 0; i < p.params.size(); ++i) {
       if (!params[i])
         return false;
-      std::memcpy(bytes.data() + p.params[i].offset, params[i], p.params[i].bytes);
+      std::memcpy(bytes.data() + p.params[i].offset, params[i],
+                  p.params[i].bytes);
     }
     return true;
   }
@@ -169,8 +180,8 @@ bool gather(CUfunction f, void **params, void **extra, std::vector<u8> &bytes) {
   return p.params.empty();
 }
 
-CUresult submit(CUfunction f, LaunchConfig c, CUstream stream, void **params, void **extra,
-                bool cooperative) {
+CUresult submit(CUfunction f, LaunchConfig c, CUstream stream, void **params,
+                void **extra, bool cooperative) {
   if (!state().functions.count(f))
     return kInvalidHandle;
   if (f->module->device != deviceOf(currentContext()))
@@ -179,8 +190,9 @@ CUresult submit(CUfunction f, LaunchConfig c, CUstream stream, void **params, vo
     return kInvalidValue;
   const Program &p = f->module->module->program(f->name);
   u64 threads = c.block.total();
-  if (!threads || !c.grid.total() || threads > 1024 || c.block.z > 64 || c.grid.y > 65535 ||
-      c.grid.z > 65535 || c.sharedBytes > static_cast<u32>(f->maxDynamicShared))
+  if (!threads || !c.grid.total() || threads > 1024 || c.block.z > 64 ||
+      c.grid.y > 65535 || c.grid.z > 65535 ||
+      c.sharedBytes > static_cast<u32>(f->maxDynamicShared))
     return kInvalidValue;
   const u32 *bound = p.entry->maxntid;
   if (bound[0] && threads > u64(bound[0]) * bound[1] * bound[2])
@@ -207,8 +219,8 @@ HAMLET_CUDA cuModuleLoadData(CUmodule *m, const void *image) {
     std::fprintf(stderr, "[emulator] cuModuleLoadData: %s\n", log.c_str());
   return r;
 }
-HAMLET_CUDA cuModuleLoadDataEx(CUmodule *m, const void *image, unsigned n, int *options,
-                               void **values) {
+HAMLET_CUDA cuModuleLoadDataEx(CUmodule *m, const void *image, unsigned n,
+                               int *options, void **values) {
   HAMLET_ENTER(cuModuleLoadDataEx, true);
   std::string log;
   CUresult r = load(m, image, log);
@@ -225,7 +237,8 @@ HAMLET_CUDA cuModuleLoad(CUmodule *m, const char *path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     return kFileNotFound;
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::string text((std::istreambuf_iterator<char>(in)),
+                   std::istreambuf_iterator<char>());
   std::string log;
   if (text.size() < 4)
     return kInvalidImage;
@@ -265,8 +278,8 @@ HAMLET_CUDA cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name) {
   *f = known;
   return kSuccess;
 }
-HAMLET_CUDA cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *bytes, CUmodule m,
-                                 const char *name) {
+HAMLET_CUDA cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *bytes,
+                                 CUmodule m, const char *name) {
   HAMLET_ENTER(cuModuleGetGlobal_v2, true);
   if (!name)
     return kInvalidValue;
@@ -330,42 +343,52 @@ HAMLET_CUDA cuFuncSetCacheConfig(CUfunction f, int) {
   HAMLET_ENTER(cuFuncSetCacheConfig, true);
   return state().functions.count(f) ? kSuccess : kInvalidHandle;
 }
-static CUresult occupancy(int *blocks, CUfunction f, int threads, size_t shared) {
+static CUresult occupancy(int *blocks, CUfunction f, int threads,
+                          size_t shared) {
   if (!blocks || threads < 1)
     return kInvalidValue;
   if (!state().functions.count(f))
     return kInvalidHandle;
   const Program &p = f->module->module->program(f->name);
-  u64 n = std::min<u64>(32, 2048 / ((static_cast<u64>(threads) + 31) / 32 * 32));
-  *blocks = static_cast<int>(std::min<u64>(n, 233472 / (p.staticShared + shared + 1024)));
+  u64 n =
+      std::min<u64>(32, 2048 / ((static_cast<u64>(threads) + 31) / 32 * 32));
+  *blocks = static_cast<int>(
+      std::min<u64>(n, 233472 / (p.staticShared + shared + 1024)));
   return kSuccess;
 }
-HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction f, int threads,
+HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
+                                                        CUfunction f,
+                                                        int threads,
                                                         size_t shared) {
   HAMLET_ENTER(cuOccupancyMaxActiveBlocksPerMultiprocessor, true);
   return occupancy(blocks, f, threads, shared);
 }
-HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block, CUfunction f,
-                                             size_t (*sharedOf)(int), size_t shared, int limit) {
+HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block,
+                                             CUfunction f,
+                                             size_t (*sharedOf)(int),
+                                             size_t shared, int limit) {
   HAMLET_ENTER(cuOccupancyMaxPotentialBlockSize, true);
   if (!grid || !block)
     return kInvalidValue;
   if (!state().functions.count(f))
     return kInvalidHandle;
   const u32 *bound = f->module->module->program(f->name).entry->maxntid;
-  int threads = bound[0] ? static_cast<int>(bound[0] * bound[1] * bound[2]) : 1024;
+  int threads =
+      bound[0] ? static_cast<int>(bound[0] * bound[1] * bound[2]) : 1024;
   if (limit > 0)
     threads = std::min(threads, limit);
   int blocks = 0;
-  CUresult r = occupancy(&blocks, f, threads, sharedOf ? sharedOf(threads) : shared);
+  CUresult r =
+      occupancy(&blocks, f, threads, sharedOf ? sharedOf(threads) : shared);
   *block = threads;
   *grid = blocks * 132;
   return r;
 }
 
-HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
-                           unsigned by, unsigned bz, unsigned shared, CUstream stream,
-                           void **params, void **extra) {
+HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
+                           unsigned bx, unsigned by, unsigned bz,
+                           unsigned shared, CUstream stream, void **params,
+                           void **extra) {
   HAMLET_ENTER(cuLaunchKernel, true);
   LaunchConfig c;
   c.grid = {gx, gy, gz};
@@ -373,8 +396,9 @@ HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, 
   c.sharedBytes = shared;
   return submit(f, c, stream, params, extra, false);
 }
-HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
-                                      unsigned bx, unsigned by, unsigned bz, unsigned shared,
+HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy,
+                                      unsigned gz, unsigned bx, unsigned by,
+                                      unsigned bz, unsigned shared,
                                       CUstream stream, void **params) {
   HAMLET_ENTER(cuLaunchCooperativeKernel, true);
   LaunchConfig c;
@@ -383,8 +407,8 @@ HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, un
   c.sharedBytes = shared;
   return submit(f, c, stream, params, nullptr, true);
 }
-HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **params,
-                             void **extra) {
+HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f,
+                             void **params, void **extra) {
   HAMLET_ENTER(cuLaunchKernelEx, true);
   if (!config || (config->numAttrs && !config->attrs))
     return kInvalidValue;
@@ -415,13 +439,15 @@ HAMLET_CUDA cuLaunchHostFunc(CUstream stream, CUhostFn fn, void *data) {
   });
 }
 
-HAMLET_CUDA cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address,
-                                   const uint64_t *dims, const uint64_t *strides,
-                                   const uint32_t *box, const uint32_t *elementStrides,
+HAMLET_CUDA cuTensorMapEncodeTiled(void *map, int type, unsigned rank,
+                                   void *address, const uint64_t *dims,
+                                   const uint64_t *strides, const uint32_t *box,
+                                   const uint32_t *elementStrides,
                                    int interleave, int swizzle, int, int fill) {
   HAMLET_ENTER(cuTensorMapEncodeTiled, false);
-  if (!map || !dims || !box || !elementStrides || rank < 1 || rank > 5 || type < 0 ||
-      (rank > 1 && !strides) || (reinterpret_cast<uintptr_t>(map) & 63))
+  if (!map || !dims || !box || !elementStrides || rank < 1 || rank > 5 ||
+      type < 0 || (rank > 1 && !strides) ||
+      (reinterpret_cast<uintptr_t>(map) & 63))
     return kInvalidValue;
   TensorMap m;
   m.base = reinterpret_cast<u64>(address);

@@ -8,14 +8,15 @@ using namespace hamlet::emu::driver;
 
 namespace {
 const EntryPoint kTable[] = {
-#define ROW(name, version, symbol) {#name, version, reinterpret_cast<void *>(&symbol)},
+#define ROW(name, version, symbol)                                             \
+  {#name, version, reinterpret_cast<void *>(&symbol)},
 #define NONE(name, version) {#name, version, nullptr},
 #include "emulator/driver/EntryPoints.inc"
 };
 } // namespace
 
-HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **function, int version, uint64_t,
-                                int *status) {
+HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **function, int version,
+                                uint64_t, int *status) {
   HAMLET_ENTER(cuGetProcAddress_v2, false);
   if (!name || !function)
     return kInvalidValue;

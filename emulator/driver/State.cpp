@@ -5,8 +5,8 @@
 namespace hamlet::emu::driver {
 namespace {
 thread_local std::vector<CUcontext> stack;
-constexpr size_t kQueueLimit = 4096;          // pieces of work
-constexpr size_t kQueueBytes = 256u << 20;    // copies of pageable memory
+constexpr size_t kQueueLimit = 4096;       // pieces of work
+constexpr size_t kQueueBytes = 256u << 20; // copies of pageable memory
 } // namespace
 
 State &state() {
@@ -38,7 +38,8 @@ bool addFaults(const std::string &text) {
   size_t from = 0;
   while (from < text.size()) {
     size_t end = text.find(',', from);
-    std::string one = text.substr(from, end == std::string::npos ? end : end - from);
+    std::string one =
+        text.substr(from, end == std::string::npos ? end : end - from);
     size_t at = one.find('@'), eq = one.find('=');
     if (at == std::string::npos || eq == std::string::npos || eq < at)
       return false;
@@ -60,8 +61,9 @@ Call::Call(const char *name, bool needsContext) : lock(state().mutex) {
   std::string full = name;
   for (State::Fault &f : s.faults) {
     // "cuMemAlloc" stands for cuMemAlloc_v2 as well.
-    bool mine = f.name == "any" || full == f.name ||
-                (full.rfind(f.name + "_v", 0) == 0 && full.size() <= f.name.size() + 3);
+    bool mine =
+        f.name == "any" || full == f.name ||
+        (full.rfind(f.name + "_v", 0) == 0 && full.size() <= f.name.size() + 3);
     if (mine && ++f.seen == f.at) {
       code = f.code;
       if (code >= 700 && code < 800 && currentContext())
@@ -124,7 +126,8 @@ bool isPinned(const void *host, size_t bytes) {
   if (it == map.begin())
     return false;
   --it;
-  auto begin = reinterpret_cast<uintptr_t>(it->first), at = reinterpret_cast<uintptr_t>(host);
+  auto begin = reinterpret_cast<uintptr_t>(it->first),
+       at = reinterpret_cast<uintptr_t>(host);
   return at + bytes <= begin + it->second.first;
 }
 
@@ -136,15 +139,18 @@ HAMLET_CUDA hamletEmulatorInjectFault(const char *text) {
   return hamlet::emu::driver::addFaults(text ? text : "") ? 0 : 1;
 }
 /// How many driver calls were made.
-extern "C" __attribute__((visibility("default"))) unsigned long long hamletEmulatorCalls() {
+extern "C" __attribute__((visibility("default"))) unsigned long long
+hamletEmulatorCalls() {
   std::lock_guard lock(hamlet::emu::driver::state().mutex);
   return hamlet::emu::driver::state().calls;
 }
 /// How many allocations, streams, events and modules are alive.
-extern "C" __attribute__((visibility("default"))) unsigned long long hamletEmulatorLive() {
+extern "C" __attribute__((visibility("default"))) unsigned long long
+hamletEmulatorLive() {
   auto &s = hamlet::emu::driver::state();
   std::lock_guard lock(s.mutex);
-  unsigned long long n = s.streams.size() + s.events.size() + s.modules.size() + s.pinned.size();
+  unsigned long long n =
+      s.streams.size() + s.events.size() + s.modules.size() + s.pinned.size();
   for (auto &d : s.devices)
     n += d->memory->count();
   return n;

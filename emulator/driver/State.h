@@ -43,7 +43,7 @@ struct State {
   std::deque<Pending> queue;
   size_t queuedBytes = 0;
   bool draining = false;
-  double nanoseconds = 0; ///< virtual time
+  double nanoseconds = 0;                                 ///< virtual time
   std::map<const void *, std::pair<size_t, bool>> pinned; ///< bytes, registered
   std::set<CUcontext> contexts;
   std::set<CUmodule> modules;

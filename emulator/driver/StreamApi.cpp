@@ -15,7 +15,8 @@ HAMLET_CUDA cuStreamCreate(CUstream *s, unsigned flags) {
   HAMLET_ENTER(cuStreamCreate, true);
   return newStream(s, flags, 0);
 }
-HAMLET_CUDA cuStreamCreateWithPriority(CUstream *s, unsigned flags, int priority) {
+HAMLET_CUDA cuStreamCreateWithPriority(CUstream *s, unsigned flags,
+                                       int priority) {
   HAMLET_ENTER(cuStreamCreateWithPriority, true);
   return newStream(s, flags, priority);
 }
@@ -48,8 +49,9 @@ HAMLET_CUDA cuStreamWaitEvent(CUstream s, CUevent e, unsigned) {
   if (!validStream(s) || !state().events.count(e))
     return kInvalidHandle;
   // Waiting for an event of a capture joins the capture.
-  if (e->capturing && state().streams.count(e->capturing) && e->capturing->capture &&
-      reinterpret_cast<uintptr_t>(s) > 2 && !s->capture)
+  if (e->capturing && state().streams.count(e->capturing) &&
+      e->capturing->capture && reinterpret_cast<uintptr_t>(s) > 2 &&
+      !s->capture)
     return kCaptureUnsupported;
   return kSuccess; // work runs in the order of submission
 }
@@ -85,7 +87,8 @@ HAMLET_CUDA cuEventRecord(CUevent e, CUstream s) {
   HAMLET_ENTER(cuEventRecord, true);
   if (!state().events.count(e))
     return kInvalidHandle;
-  bool capturing = validStream(s) && reinterpret_cast<uintptr_t>(s) > 2 && s->capture;
+  bool capturing =
+      validStream(s) && reinterpret_cast<uintptr_t>(s) > 2 && s->capture;
   e->capturing = capturing ? s : nullptr;
   if (!capturing) {
     e->recorded = true;
@@ -114,8 +117,8 @@ HAMLET_CUDA cuEventSynchronize(CUevent e) {
 static CUresult elapsed(float *ms, CUevent a, CUevent b) {
   if (!ms)
     return kInvalidValue;
-  if (!state().events.count(a) || !state().events.count(b) || !a->recorded || !b->recorded ||
-      ((a->flags | b->flags) & 2))
+  if (!state().events.count(a) || !state().events.count(b) || !a->recorded ||
+      !b->recorded || ((a->flags | b->flags) & 2))
     return kInvalidHandle;
   if (!a->done || !b->done)
     return kNotReady;
@@ -161,8 +164,9 @@ HAMLET_CUDA cuStreamIsCapturing(CUstream s, int *status) {
   *status = reinterpret_cast<uintptr_t>(s) > 2 && s->capture;
   return kSuccess;
 }
-HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id, CUgraph *graph,
-                                      const void **, size_t *dependencies) {
+HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id,
+                                      CUgraph *graph, const void **,
+                                      size_t *dependencies) {
   HAMLET_ENTER(cuStreamGetCaptureInfo_v2, true);
   if (!status || !validStream(s))
     return kInvalidValue;
@@ -176,7 +180,8 @@ HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id, CUg
     *dependencies = 0;
   return kSuccess;
 }
-HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long) {
+HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g,
+                                        unsigned long long) {
   HAMLET_ENTER(cuGraphInstantiateWithFlags, true);
   if (!e || !state().graphs.count(g))
     return kInvalidValue;

@@ -33,9 +33,9 @@ struct GroupList {
 };
 
 struct WarpAsync {
-  GroupList copies;    ///< cp.async
-  GroupList bulk;      ///< cp.async.bulk with .bulk_group
-  u64 wgmmaOpen = 0;   ///< wgmma group under construction
+  GroupList copies;  ///< cp.async
+  GroupList bulk;    ///< cp.async.bulk with .bulk_group
+  u64 wgmmaOpen = 0; ///< wgmma group under construction
   std::deque<std::pair<u64, std::function<void()>>> wgmma;
 };
 

@@ -9,9 +9,10 @@
 
 namespace hamlet::emu {
 namespace {
-constexpr u64 kQuantum = 4096;      // operations of one warp's turn
-constexpr u64 kIdleLimit = 3000;    // rounds without progress until a deadlock
-constexpr u32 kRecursionBytes = 32768; // local memory a thread of recursive code
+constexpr u64 kQuantum = 4096;   // operations of one warp's turn
+constexpr u64 kIdleLimit = 3000; // rounds without progress until a deadlock
+constexpr u32 kRecursionBytes =
+    32768; // local memory a thread of recursive code
 
 u64 alignUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
 
@@ -29,20 +30,22 @@ void checkConfig(const Program &p, const LaunchConfig &c) {
     invalid("the grid is larger than 2147483647 x 65535 x 65535");
   if (f.reqntid[0] && (c.block.x != f.reqntid[0] || c.block.y != f.reqntid[1] ||
                        c.block.z != f.reqntid[2]))
-    invalid("'" + p.name + "' requires a block of " + std::to_string(f.reqntid[0]) +
-            "x" + std::to_string(f.reqntid[1]) + "x" + std::to_string(f.reqntid[2]) +
-            " threads (.reqntid)");
+    invalid("'" + p.name + "' requires a block of " +
+            std::to_string(f.reqntid[0]) + "x" + std::to_string(f.reqntid[1]) +
+            "x" + std::to_string(f.reqntid[2]) + " threads (.reqntid)");
   if (f.maxntid[0] && threads > u64(f.maxntid[0]) * f.maxntid[1] * f.maxntid[2])
     invalid("'" + p.name + "' allows at most " +
             std::to_string(u64(f.maxntid[0]) * f.maxntid[1] * f.maxntid[2]) +
             " threads (.maxntid), got " + std::to_string(threads));
   if (c.cluster.total() == 0 || c.cluster.total() > 16)
-    invalid("a cluster has 1 to 16 CTAs, got " + std::to_string(c.cluster.total()));
-  if (c.grid.x % c.cluster.x || c.grid.y % c.cluster.y || c.grid.z % c.cluster.z)
+    invalid("a cluster has 1 to 16 CTAs, got " +
+            std::to_string(c.cluster.total()));
+  if (c.grid.x % c.cluster.x || c.grid.y % c.cluster.y ||
+      c.grid.z % c.cluster.z)
     invalid("the grid is no multiple of the cluster");
-  if (f.reqnctapercluster[0] &&
-      (c.cluster.x != f.reqnctapercluster[0] || c.cluster.y != f.reqnctapercluster[1] ||
-       c.cluster.z != f.reqnctapercluster[2]))
+  if (f.reqnctapercluster[0] && (c.cluster.x != f.reqnctapercluster[0] ||
+                                 c.cluster.y != f.reqnctapercluster[1] ||
+                                 c.cluster.z != f.reqnctapercluster[2]))
     invalid("'" + p.name + "' requires clusters of " +
             std::to_string(f.reqnctapercluster[0]) + "x" +
             std::to_string(f.reqnctapercluster[1]) + "x" +
@@ -61,21 +64,25 @@ u64 residentClusters(const Program &p, const LaunchConfig &c) {
   u64 perSm = std::min<u64>(32, 2048 / alignUp(c.block.total(), 32));
   perSm = std::min(perSm, std::max<u64>(1, c.sharedPerMultiprocessor / shared));
   if (u32 regs = p.entry->maxnreg)
-    perSm = std::min(perSm, std::max<u64>(1, 65536 / (alignUp(c.block.total(), 32) * regs)));
+    perSm = std::min(
+        perSm, std::max<u64>(1, 65536 / (alignUp(c.block.total(), 32) * regs)));
   return std::max<u64>(1, perSm * c.multiprocessors / c.cluster.total());
 }
 
 u32 specialValue(const std::string &name, const Cta &cta, u32 warp, u32 lane,
                  const LaunchConfig &c) {
   u32 t = warp * 32 + lane;
-  auto dim = [&](const Dim &d, char k) { return k == 'x' ? d.x : k == 'y' ? d.y : d.z; };
+  auto dim = [&](const Dim &d, char k) {
+    return k == 'x' ? d.x : k == 'y' ? d.y : d.z;
+  };
   char k = name.back();
   auto is = [&](const char *prefix) {
     return name.size() > 2 && name.compare(0, name.size() - 2, prefix) == 0;
   };
   if (is("%tid"))
-    return k == 'x' ? t % c.block.x
-           : k == 'y' ? t / c.block.x % c.block.y : t / c.block.x / c.block.y;
+    return k == 'x'   ? t % c.block.x
+           : k == 'y' ? t / c.block.x % c.block.y
+                      : t / c.block.x / c.block.y;
   if (is("%ntid"))
     return dim(c.block, k);
   if (is("%ctaid"))
@@ -87,7 +94,7 @@ u32 specialValue(const std::string &name, const Cta &cta, u32 warp, u32 lane,
   if (is("%nclusterid"))
     return dim(c.grid, k) / dim(c.cluster, k);
   if (is("%cluster_ctaid"))
-    return k == 'x' ? cta.rank % c.cluster.x
+    return k == 'x'   ? cta.rank % c.cluster.x
            : k == 'y' ? cta.rank / c.cluster.x % c.cluster.y
                       : cta.rank / c.cluster.x / c.cluster.y;
   if (is("%cluster_nctaid"))
@@ -122,16 +129,22 @@ u32 specialValue(const std::string &name, const Cta &cta, u32 warp, u32 lane,
     return c.sharedBytes;
   if (name == "%total_smem_size" || name == "%aggr_smem_size")
     return cta.sharedBytes;
-  if (name == "%reserved_smem_offset_end" || name == "%reserved_smem_offset_cap")
+  if (name == "%reserved_smem_offset_end" ||
+      name == "%reserved_smem_offset_cap")
     return kSharedStart;
   return 0;
 }
 } // namespace
 
 const char *launchStatusName(LaunchStatus s) {
-  static const char *const names[] = {"ok", "illegal address", "misaligned address",
-                                      "trap", "illegal instruction", "deadlock",
-                                      "instruction budget", "invalid configuration"};
+  static const char *const names[] = {"ok",
+                                      "illegal address",
+                                      "misaligned address",
+                                      "trap",
+                                      "illegal instruction",
+                                      "deadlock",
+                                      "instruction budget",
+                                      "invalid configuration"};
   return names[static_cast<u8>(s)];
 }
 
@@ -140,7 +153,8 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
   auto cluster = std::make_unique<Cluster>();
   cluster->id = index;
   u64 nx = c.grid.x / c.cluster.x, ny = c.grid.y / c.cluster.y;
-  cluster->position = {static_cast<u32>(index % nx), static_cast<u32>(index / nx % ny),
+  cluster->position = {static_cast<u32>(index % nx),
+                       static_cast<u32>(index / nx % ny),
                        static_cast<u32>(index / nx / ny)};
   u32 threads = static_cast<u32>(c.block.total()), warps = (threads + 31) / 32;
   u32 ctas = static_cast<u32>(c.cluster.total());
@@ -148,7 +162,8 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
   u64 shared = alignUp(program->staticShared + c.sharedBytes + 256, 256);
   u64 local = alignUp(u64(localStride) * 32, 256);
   u64 total = ctas * (shared + warps * (arena + local)) + 2048;
-  cluster->buffer.reset(static_cast<u8 *>(std::aligned_alloc(1024, alignUp(total, 1024))));
+  cluster->buffer.reset(
+      static_cast<u8 *>(std::aligned_alloc(1024, alignUp(total, 1024))));
   if (!cluster->buffer)
     throw KernelFault{LaunchStatus::InvalidConfiguration,
                       "out of host memory for registers and shared memory"};
@@ -157,10 +172,12 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
     auto cta = std::make_unique<Cta>();
     cta->cluster = cluster.get();
     cta->rank = r;
-    cta->id = {cluster->position.x * c.cluster.x + r % c.cluster.x,
-               cluster->position.y * c.cluster.y + r / c.cluster.x % c.cluster.y,
-               cluster->position.z * c.cluster.z + r / c.cluster.x / c.cluster.y};
-    cta->linear = cta->id.x + u64(c.grid.x) * (cta->id.y + u64(c.grid.y) * cta->id.z);
+    cta->id = {
+        cluster->position.x * c.cluster.x + r % c.cluster.x,
+        cluster->position.y * c.cluster.y + r / c.cluster.x % c.cluster.y,
+        cluster->position.z * c.cluster.z + r / c.cluster.x / c.cluster.y};
+    cta->linear =
+        cta->id.x + u64(c.grid.x) * (cta->id.y + u64(c.grid.y) * cta->id.z);
     cta->shared = at;
     cta->sharedBytes = program->staticShared + c.sharedBytes;
     std::memset(at, 0xff, shared);
@@ -208,8 +225,10 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
     // setmaxnreg without ptxas: what the launch bounds leave.
     const ast::Function &f = *program->entry;
     u64 blocks = std::max(1u, f.minnctapersm);
-    u64 bound = f.maxnreg ? f.maxnreg
-                          : std::min<u64>(255, 65536 / (alignUp(threads, 128) * blocks) / 8 * 8);
+    u64 bound =
+        f.maxnreg ? f.maxnreg
+                  : std::min<u64>(
+                        255, 65536 / (alignUp(threads, 128) * blocks) / 8 * 8);
     if (!f.maxnreg && bound > 8)
       bound = bound / 8 * 8;
     cta->registerPool = 0;
@@ -232,7 +251,8 @@ bool Engine::round(Cluster &cluster) {
       continue;
     }
     auto run = std::move(item.run);
-    cluster.queue.items.erase(cluster.queue.items.begin() + static_cast<long>(i));
+    cluster.queue.items.erase(cluster.queue.items.begin() +
+                              static_cast<long>(i));
     run();
     moved = true;
   }
@@ -263,9 +283,11 @@ bool Engine::round(Cluster &cluster) {
   }
   if (!moved && !cluster.queue.items.empty()) {
     size_t pick = config->async == AsyncMode::Random
-                      ? rng() % cluster.queue.items.size() : 0;
+                      ? rng() % cluster.queue.items.size()
+                      : 0;
     auto run = std::move(cluster.queue.items[pick].run);
-    cluster.queue.items.erase(cluster.queue.items.begin() + static_cast<long>(pick));
+    cluster.queue.items.erase(cluster.queue.items.begin() +
+                              static_cast<long>(pick));
     run();
     moved = true;
   }
@@ -283,15 +305,17 @@ void Engine::deadlock() {
         if (w->done)
           continue;
         auto note = [&](u32 pc, u32 mask) {
-          const OpInfo &i = program->info[std::min<size_t>(pc, program->info.size() - 1)];
+          const OpInfo &i =
+              program->info[std::min<size_t>(pc, program->info.size() - 1)];
           if (!f.first.line)
             f.first = siteOf(*program, pc, cta->linear, w->index,
                              static_cast<u32>(__builtin_ctz(mask ? mask : 1)));
           char m[64];
           std::snprintf(m, sizeof m, " (lanes %08x)", mask);
           waiting["CTA " + std::to_string(cta->linear) + " warp " +
-                  std::to_string(w->index) + m + " at line " + std::to_string(i.line) +
-                  " '" + (i.inst ? i.inst->spelling() : "") + "'" +
+                  std::to_string(w->index) + m + " at line " +
+                  std::to_string(i.line) + " '" +
+                  (i.inst ? i.inst->spelling() : "") + "'" +
                   (*w->waitingFor ? std::string(", ") + w->waitingFor : "")]++;
         };
         if (w->mask)
@@ -301,9 +325,11 @@ void Engine::deadlock() {
       }
       for (u32 b = 0; b < 16; ++b)
         if (cta->barriers[b].arrivedThreads)
-          waiting["CTA " + std::to_string(cta->linear) + " barrier " + std::to_string(b) +
-                  ": " + std::to_string(cta->barriers[b].arrivedThreads) + " of " +
-                  std::to_string(cta->barriers[b].expected) + " threads arrived"]++;
+          waiting["CTA " + std::to_string(cta->linear) + " barrier " +
+                  std::to_string(b) + ": " +
+                  std::to_string(cta->barriers[b].arrivedThreads) + " of " +
+                  std::to_string(cta->barriers[b].expected) +
+                  " threads arrived"]++;
       for (auto &[address, host] : cta->mbarriers) {
         u64 word;
         std::memcpy(&word, host, 8);
@@ -311,8 +337,9 @@ void Engine::deadlock() {
         u64 pending = word >> 20 & 0xfffff, expected = word & 0xfffff;
         if (tx || pending != expected)
           waiting["CTA " + std::to_string(cta->linear) + " mbarrier at " +
-                  std::to_string(address) + " phase " + std::to_string(word >> 63) +
-                  " pending " + std::to_string(pending) + "/" + std::to_string(expected) +
+                  std::to_string(address) + " phase " +
+                  std::to_string(word >> 63) + " pending " +
+                  std::to_string(pending) + "/" + std::to_string(expected) +
                   " tx " + std::to_string(tx)]++;
       }
     }
@@ -324,7 +351,8 @@ void Engine::deadlock() {
     s += "; and " + std::to_string(waiting.size() - 24) + " more";
   if (pendingClusters)
     s += "; " + std::to_string(pendingClusters) +
-         " clusters are not resident yet: a kernel that waits for other CTAs needs "
+         " clusters are not resident yet: a kernel that waits for other CTAs "
+         "needs "
          "a cooperative launch that fits the device";
   f.message = s;
   findings->push_back(f);
@@ -368,13 +396,15 @@ void runClusters(Engine &e, Shared &shared, u64 limit) {
   bool stuck = false;
   while (true) {
     e.pendingClusters = shared.count - std::min<u64>(shared.count, shared.next);
-    if (e.resident.empty() || (stuck && e.resident.size() < limit && e.pendingClusters)) {
+    if (e.resident.empty() ||
+        (stuck && e.resident.size() < limit && e.pendingClusters)) {
       u64 n = shared.next++;
       if (n >= shared.count) {
         if (e.resident.empty())
           return;
       } else {
-        e.resident.push_back(e.makeCluster(shared.order.empty() ? n : shared.order[n]));
+        e.resident.push_back(
+            e.makeCluster(shared.order.empty() ? n : shared.order[n]));
         idle = 0;
       }
     }
@@ -402,7 +432,8 @@ void runClusters(Engine &e, Shared &shared, u64 limit) {
 }
 } // namespace
 
-LaunchResult launch(const Program &p, DeviceMemory &memory, const LaunchConfig &config) {
+LaunchResult launch(const Program &p, DeviceMemory &memory,
+                    const LaunchConfig &config) {
   checkConfig(p, config);
   LaunchResult result;
   Shared shared;
@@ -417,7 +448,8 @@ LaunchResult launch(const Program &p, DeviceMemory &memory, const LaunchConfig &
   u32 threads = config.threads;
   if (!threads) {
     const char *env = std::getenv("HAMLET_EMULATOR_THREADS");
-    threads = env ? static_cast<u32>(std::atoi(env)) : std::thread::hardware_concurrency();
+    threads = env ? static_cast<u32>(std::atoi(env))
+                  : std::thread::hardware_concurrency();
   }
   bool serial = config.check || config.trace || p.strongGlobal || p.usesClock ||
                 shared.count < 4 || threads <= 1 || config.coverage ||

@@ -138,7 +138,8 @@ Step Engine::run(Warp &w, u64 quantum) {
   if (w.done)
     return Step::Next;
   bool observed = !hits.empty() || config->trace || w.check;
-  return observed ? runWarp<true>(*this, w, quantum) : runWarp<false>(*this, w, quantum);
+  return observed ? runWarp<true>(*this, w, quantum)
+                  : runWarp<false>(*this, w, quantum);
 }
 
 } // namespace hamlet::emu

@@ -21,14 +21,14 @@ struct Dim {
 
 struct LaunchConfig {
   Dim grid, block, cluster;
-  u32 sharedBytes = 0;     ///< dynamic shared memory
-  std::vector<u8> params;  ///< Program::paramBytes long
+  u32 sharedBytes = 0;    ///< dynamic shared memory
+  std::vector<u8> params; ///< Program::paramBytes long
   u64 seed = 0;
   AsyncMode async = AsyncMode::Eager;
-  bool check = false;      ///< run the sanitizer
+  bool check = false; ///< run the sanitizer
   bool coverage = false;
   u64 maxInstructions = 500'000'000; ///< warp instructions
-  u32 threads = 0;         ///< of the host; 0: HAMLET_EMULATOR_THREADS or 1
+  u32 threads = 0; ///< of the host; 0: HAMLET_EMULATOR_THREADS or 1
   u32 multiprocessors = 132;
   u32 sharedPerMultiprocessor = 233472;
   std::function<void(const std::string &)> trace; ///< one line an instruction
@@ -36,7 +36,7 @@ struct LaunchConfig {
 
 /// One end of a finding.
 struct Site {
-  u32 line = 0; ///< of the PTX; 0: none
+  u32 line = 0;       ///< of the PTX; 0: none
   std::string source; ///< "file:line" where .loc told it
   u64 cta = 0;
   u32 warp = 0, lane = 0;
@@ -74,7 +74,7 @@ struct LaunchResult {
   std::string message; ///< with the PTX line, unless Ok
   u64 instructions = 0, threadInstructions = 0;
   std::vector<Finding> findings;
-  std::vector<u64> hits; ///< by operation, where coverage was asked for
+  std::vector<u64> hits;    ///< by operation, where coverage was asked for
   std::vector<u8> branches; ///< by operation: 1 taken seen, 2 not taken seen
 };
 

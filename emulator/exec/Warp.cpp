@@ -4,7 +4,9 @@
 
 namespace hamlet::emu {
 
-u64 Warp::clock() const { return 1000 + engine->instructions + cluster->round * 32; }
+u64 Warp::clock() const {
+  return 1000 + engine->instructions + cluster->round * 32;
+}
 
 u64 Warp::globalTimer() const {
   // Idle rounds pass quickly, so that timed back-offs end.
@@ -96,7 +98,8 @@ Site siteOf(const Program &program, u32 pc, u64 cta, u32 warp, u32 lane) {
   if (i.inst)
     s.text = i.inst->spelling();
   if (i.source.line) {
-    s.source = std::to_string(i.source.file) + ":" + std::to_string(i.source.line);
+    s.source =
+        std::to_string(i.source.file) + ":" + std::to_string(i.source.line);
     auto it = program.files.find(i.source.file);
     if (it != program.files.end())
       s.source = it->second + ":" + std::to_string(i.source.line);

@@ -1,9 +1,10 @@
 // The state of a running launch: warps with their fragments, CTAs, clusters.
 //
 // A warp is a set of fragments {pc, lanes}. The deepest call with the smallest
-// pc runs; fragments that meet at one pc merge. This reconverges structured code
-// without post-dominators, and a fragment that polls or blocks hands over to the
-// others, which is the progress that independent thread scheduling promises.
+// pc runs; fragments that meet at one pc merge. This reconverges structured
+// code without post-dominators, and a fragment that polls or blocks hands over
+// to the others, which is the progress that independent thread scheduling
+// promises.
 #pragma once
 
 #include "emulator/exec/Async.h"
@@ -59,8 +60,8 @@ struct Warp {
   const Program *program = nullptr;
   LookupCache *caches = nullptr;
   Checker *check = nullptr;
-  u32 index = 0;   ///< in the CTA
-  u32 gridId = 0;  ///< in the grid, for the sanitizer
+  u32 index = 0;       ///< in the CTA
+  u32 gridId = 0;      ///< in the grid, for the sanitizer
   u8 *local = nullptr; ///< [lane][localStride]
   u32 localStride = 0;
   std::shared_ptr<CallFrame> frame;
@@ -72,10 +73,10 @@ struct Warp {
   // Lanes that arrived at a barrier and have not passed it.
   u32 arrived = 0;
   u64 barrierPhase[32] = {};
-  u32 carry = 0; ///< of add.cc and its like, by lane
+  u32 carry = 0;                   ///< of add.cc and its like, by lane
   u64 clusterArrivePhase[32] = {}; ///< 1 + phase, 0: not arrived
   WarpAsync async;
-  u64 polls[8] = {};   ///< what was polled lately
+  u64 polls[8] = {}; ///< what was polled lately
   u32 pollNext = 0;
   u32 checkSlot = 0; ///< the sanitizer's
 
@@ -88,9 +89,11 @@ struct Warp {
   void split(u32 lanes, u32 pc);
   void recomputeNext();
   /// True if all live lanes in `members` run here; else the reason to block.
-  bool converged(u32 members) const { return ((mask ^ live) & members & live) == 0; }
-  [[noreturn]] void fault(const Op &op, LaunchStatus status, const std::string &what,
-                          u32 lane = 0) const;
+  bool converged(u32 members) const {
+    return ((mask ^ live) & members & live) == 0;
+  }
+  [[noreturn]] void fault(const Op &op, LaunchStatus status,
+                          const std::string &what, u32 lane = 0) const;
   u32 pcOf(const Op &op) const {
     return static_cast<u32>(&op - program->ops.data());
   }
@@ -108,9 +111,9 @@ struct NamedBarrier {
 
 struct Cta {
   Cluster *cluster = nullptr;
-  u32 rank = 0;   ///< in the cluster
-  Dim id;         ///< %ctaid
-  u64 linear = 0; ///< in the grid
+  u32 rank = 0;         ///< in the cluster
+  Dim id;               ///< %ctaid
+  u64 linear = 0;       ///< in the grid
   u8 *shared = nullptr; ///< of address kSharedStart
   u32 sharedBytes = 0;
   u64 sharedVersion = 1; ///< counts writes; caches of decoded operands use it
@@ -118,7 +121,7 @@ struct Cta {
   NamedBarrier barriers[16];
   u32 threads = 0, liveThreads = 0;
   std::vector<std::pair<u64, u8 *>> mbarriers; ///< that were initialised
-  s64 registerPool = 0; ///< setmaxnreg: registers that are free
+  s64 registerPool = 0;           ///< setmaxnreg: registers that are free
   std::vector<u32> warpRegisters; ///< a thread, by warp
 };
 

@@ -24,21 +24,25 @@ std::string validate(const TensorMap &m) {
     if (m.dim[i] == 0)
       return "dimension " + std::to_string(i) + " is 0";
     if (m.box[i] == 0 || m.box[i] > 256)
-      return "box " + std::to_string(i) + " must be 1 to 256, got " + std::to_string(m.box[i]);
+      return "box " + std::to_string(i) + " must be 1 to 256, got " +
+             std::to_string(m.box[i]);
     if (m.elementStride[i] > 8)
       return "element stride " + std::to_string(i) + " must be 1 to 8";
     if (i && (m.stride[i - 1] & 15))
-      return "stride " + std::to_string(i) + " must be a multiple of 16 bytes, got " +
+      return "stride " + std::to_string(i) +
+             " must be a multiple of 16 bytes, got " +
              std::to_string(m.stride[i - 1]);
     if (i && m.stride[i - 1] >= (u64(1) << 40))
       return "stride " + std::to_string(i) + " must be below 2^40";
   }
   u32 inner = m.box[0] * bytes;
   if (inner & 15)
-    return "the inner box must be a multiple of 16 bytes, got " + std::to_string(inner);
+    return "the inner box must be a multiple of 16 bytes, got " +
+           std::to_string(inner);
   static const u32 span[] = {~0u, 32, 64, 128};
   if (inner > span[m.swizzle])
-    return "the inner box has " + std::to_string(inner) + " bytes, more than the swizzle span " +
+    return "the inner box has " + std::to_string(inner) +
+           " bytes, more than the swizzle span " +
            std::to_string(span[m.swizzle]);
   return "";
 }

@@ -25,7 +25,8 @@ void Allocation::markWritten(u64 address, u64 bytes) {
 }
 
 DeviceMemory::DeviceMemory(u32 device, u64 limit)
-    : base(kDeviceBase + (u64(device) << 40)), next(base + kGap), limitBytes(limit) {}
+    : base(kDeviceBase + (u64(device) << 40)), next(base + kGap),
+      limitBytes(limit) {}
 
 DeviceMemory::~DeviceMemory() {
   while (!table.empty())

@@ -24,8 +24,9 @@ struct Allocation {
 };
 
 /// Allocations have a guard gap of 1 MiB, are 256-byte aligned, exact to the
-/// byte, and filled with 0xff. Freed ranges are not used again until the address
-/// range is. Thread-safe except for find() against free() of the same range.
+/// byte, and filled with 0xff. Freed ranges are not used again until the
+/// address range is. Thread-safe except for find() against free() of the same
+/// range.
 class DeviceMemory {
 public:
   /// `device` picks the address range; `limit` is the memory in bytes.
@@ -46,7 +47,9 @@ public:
   /// Host address of [address, address + bytes), null unless one allocation
   /// holds all of it.
   u8 *host(u64 address, u64 bytes) const;
-  bool owns(u64 address) const { return address >= base && address < base + kRange; }
+  bool owns(u64 address) const {
+    return address >= base && address < base + kRange;
+  }
   u64 used() const { return usedBytes; }
   u64 limit() const { return limitBytes; }
   void setLimit(u64 bytes) { limitBytes = bytes; }

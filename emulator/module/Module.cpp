@@ -6,7 +6,8 @@
 
 namespace hamlet::emu {
 
-LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory, bool track)
+LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
+                           bool track)
     : module(parsePtx(text)), memory(memory) {
   for (const ast::Variable &v : module.globals) {
     if (v.space != Space::Global && v.space != Space::Const)
@@ -46,12 +47,13 @@ LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory, bool tra
           if (module.functions[i].name == name)
             value = kFunctionBase + 16 * (i + 1);
         if (!value)
-          throw PtxError(v.line, "initialiser of '" + v.name + "' names '" + r.symbol +
-                                     "', which is not declared");
+          throw PtxError(v.line, "initialiser of '" + v.name + "' names '" +
+                                     r.symbol + "', which is not declared");
       }
       value += static_cast<u64>(r.addend);
       if (symbols.address.count(v.name))
-        std::memcpy(memory.host(symbols.address[v.name] + r.offset, r.bytes), &value, r.bytes);
+        std::memcpy(memory.host(symbols.address[v.name] + r.offset, r.bytes),
+                    &value, r.bytes);
     }
 }
 
@@ -82,7 +84,8 @@ std::vector<std::string> LoadedModule::entries() const {
   return names;
 }
 
-bool LoadedModule::global(const std::string &name, u64 &address, u64 &bytes) const {
+bool LoadedModule::global(const std::string &name, u64 &address,
+                          u64 &bytes) const {
   auto it = symbols.address.find(name);
   if (it == symbols.address.end())
     return false;

@@ -11,7 +11,8 @@ class LoadedModule {
 public:
   /// Parses `text` and places its .global and .const variables in `memory`,
   /// which must outlive the module. Throws PtxError.
-  LoadedModule(std::string_view text, DeviceMemory &memory, bool trackWrites = false);
+  LoadedModule(std::string_view text, DeviceMemory &memory,
+               bool trackWrites = false);
   ~LoadedModule();
   LoadedModule(const LoadedModule &) = delete;
   LoadedModule &operator=(const LoadedModule &) = delete;

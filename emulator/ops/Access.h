@@ -10,8 +10,8 @@ HAMLET_SIMD_BEGIN
 /// Layout of Op::flags for memory operations.
 enum MemoryFlag : u32 {
   kSpaceMask = 7,
-  kNarrow = 8,    ///< address register of 32 bits
-  kUniform = 16,  ///< address is `imm` alone
+  kNarrow = 8,     ///< address register of 32 bits
+  kUniform = 16,   ///< address is `imm` alone
   kOrderShift = 5, ///< 3 bits: Order
   kScopeShift = 8, ///< 3 bits: Scope
   kSignedFlag = 1 << 11,
@@ -19,7 +19,9 @@ enum MemoryFlag : u32 {
   kPolls = 1 << 13,
 };
 
-FORCE Space spaceOf(const Op &o) { return static_cast<Space>(o.flags & kSpaceMask); }
+FORCE Space spaceOf(const Op &o) {
+  return static_cast<Space>(o.flags & kSpaceMask);
+}
 FORCE AccessInfo infoOf(const Op &o, Access a) {
   return {a, static_cast<u8>(o.flags >> kOrderShift & 7),
           static_cast<Scope>(o.flags >> kScopeShift & 7)};
@@ -28,13 +30,14 @@ FORCE Vec<u64> addressesOf(Warp &w, const Op &o) {
   Vec<u64> offset = Vec<u64>(static_cast<u64>(o.imm));
   if (o.flags & kNarrow) {
     // 32-bit arithmetic wraps.
-    return __builtin_convertvector(get<u32>(w, o.a) + Vec<u32>(static_cast<u32>(o.imm)),
-                                   Vec<u64>);
+    return __builtin_convertvector(
+        get<u32>(w, o.a) + Vec<u32>(static_cast<u32>(o.imm)), Vec<u64>);
   }
   return get<u64>(w, o.a) + offset;
 }
 
-[[noreturn]] inline void misaligned(Warp &w, const Op &o, u64 address, u32 align, u32 lane) {
+[[noreturn]] inline void misaligned(Warp &w, const Op &o, u64 address,
+                                    u32 align, u32 lane) {
   char text[96];
   std::snprintf(text, sizeof text, "address 0x%llx is not aligned to %u bytes",
                 static_cast<unsigned long long>(address), align);
@@ -50,7 +53,8 @@ FORCE Vec<u64> addressesOf(Warp &w, const Op &o) {
   }
   w.fault(o, LaunchStatus::Misaligned, text, lane);
 }
-FORCE void checkAligned(Warp &w, const Op &o, const Vec<u64> &a, u32 align, u32 m) {
+FORCE void checkAligned(Warp &w, const Op &o, const Vec<u64> &a, u32 align,
+                        u32 m) {
   u32 bad = maskOf((a & Vec<u64>(align - 1)) != Vec<u64>(0)) & m;
   if (__builtin_expect(bad != 0, 0)) {
     u32 l = static_cast<u32>(std::countr_zero(bad));

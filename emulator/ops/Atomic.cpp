@@ -48,7 +48,8 @@ template <class T, Kind K> Step atomic(Warp &w, const Op &o, u32 m) {
       continue;
     Resolved r = resolve(w, o, spaceOf(o), address[l], sizeof(T), l, true);
     if (w.check)
-      w.check->access(w, o, l, r, sizeof(T), infoOf(o, Access::Atomic), nullptr);
+      w.check->access(w, o, l, r, sizeof(T), infoOf(o, Access::Atomic),
+                      nullptr);
     T old, b, c{};
     std::memcpy(&old, r.host, sizeof(T));
     L raw = lane<L>(w, o.b)[l];
@@ -129,8 +130,11 @@ Step atomicHalf(Warp &w, const Op &o, u32 m) {
       u32 old = 0, b = lane<u32>(w, o.regs[n + k])[l], next = 0;
       std::memcpy(&old, r.host + k * size, size);
       for (u32 h = 0; h < size / 2; ++h) {
-        double x = decode(old >> (16 * h) & 0xffff, f), y = decode(b >> (16 * h) & 0xffff, f);
-        double v = o.bytes & 4 ? std::fmin(x, y) : o.bytes & 8 ? std::fmax(x, y) : x + y;
+        double x = decode(old >> (16 * h) & 0xffff, f),
+               y = decode(b >> (16 * h) & 0xffff, f);
+        double v = o.bytes & 4   ? std::fmin(x, y)
+                   : o.bytes & 8 ? std::fmax(x, y)
+                                 : x + y;
         next |= encode(v, f, Round::NearestEven) << (16 * h);
       }
       std::memcpy(r.host + k * size, &next, size);
@@ -173,7 +177,8 @@ template <class T> Handler integerAtomic(Kind k) {
 void decodeAtomic(Decode &d) {
   bool red = d.inst().opcode == "red";
   d.op.flags = takeAccess(d, true);
-  int k = d.takeOf({"add", "min", "max", "and", "or", "xor", "inc", "dec", "exch", "cas"});
+  int k = d.takeOf(
+      {"add", "min", "max", "and", "or", "xor", "inc", "dec", "exch", "cas"});
   if (k < 0)
     d.fail("no operation");
   Kind kind = static_cast<Kind>(k);
@@ -189,7 +194,9 @@ void decodeAtomic(Decode &d) {
   setAddress(d, d.operand(at), space);
   if (isFloat(t)) {
     auto elems = [&](const ast::Operand &o) {
-      return o.kind == ast::Operand::Kind::Vector ? o.elems : std::vector<ast::Operand>{o};
+      return o.kind == ast::Operand::Kind::Vector
+                 ? o.elems
+                 : std::vector<ast::Operand>{o};
     };
     std::vector<u32> regs;
     auto values = elems(d.operand(at + 1));
@@ -216,8 +223,8 @@ void decodeAtomic(Decode &d) {
     bool brain = t == Type::BF16 || t == Type::BF16x2;
     if ((t != Type::F16 && t != Type::BF16 && !packed) || kind > Max)
       d.fail("operation does not fit the type");
-    d.op.bytes = static_cast<u8>((brain ? 1 : 0) | (packed ? 2 : 0) | (kind == Min ? 4 : 0) |
-                                 (kind == Max ? 8 : 0));
+    d.op.bytes = static_cast<u8>((brain ? 1 : 0) | (packed ? 2 : 0) |
+                                 (kind == Min ? 4 : 0) | (kind == Max ? 8 : 0));
     return d.emit(atomicHalf);
   }
   if (n != 1)
@@ -265,7 +272,9 @@ void decodeFence(Decode &d) {
     d.fail("fence needs a scope");
   d.take("sync_restrict::shared::cta");
   d.take("sync_restrict::shared::cluster");
-  d.op.flags = order == 2 ? kAcquire : order == 3 ? kRelease : kAcquire | kRelease;
+  d.op.flags = order == 2   ? kAcquire
+               : order == 3 ? kRelease
+                            : kAcquire | kRelease;
   d.op.bytes = static_cast<u8>(s + 1);
   d.emit(fence);
 }

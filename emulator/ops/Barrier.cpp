@@ -7,12 +7,19 @@ HAMLET_SIMD_BEGIN
 void decodeWarpSync(Decode &d);
 
 namespace {
-enum Flag : u32 { kAligned = 1, kCounted = 2, kArriveOnly = 4, kRelaxed = 8, kReduce = 16 };
+enum Flag : u32 {
+  kAligned = 1,
+  kCounted = 2,
+  kArriveOnly = 4,
+  kRelaxed = 8,
+  kReduce = 16
+};
 u32 firstLane(u32 m) { return static_cast<u32>(std::countr_zero(m)); }
 
 void arrive(Warp &w, const Op &o, u32 id, u32 count, u32 lanes) {
   NamedBarrier &b = w.cta->barriers[id];
-  if (b.arrivedThreads && (b.counted != (count != 0) || (count && b.expected != count)))
+  if (b.arrivedThreads &&
+      (b.counted != (count != 0) || (count && b.expected != count)))
     misuse(w, o, firstLane(lanes), "barrier-misuse",
            "barrier " + std::to_string(id) + " is used with " +
                (count ? std::to_string(count) : std::string("all")) +
@@ -30,8 +37,8 @@ void arrive(Warp &w, const Op &o, u32 id, u32 count, u32 lanes) {
   b.arrivedThreads += n;
   if (count && b.arrivedThreads > count)
     misuse(w, o, firstLane(lanes), "barrier-misuse",
-           "more threads arrive at barrier " + std::to_string(id) + " than the " +
-               std::to_string(count) + " it expects");
+           "more threads arrive at barrier " + std::to_string(id) +
+               " than the " + std::to_string(count) + " it expects");
   ++w.engine->events;
   if (o.flags & kReduce)
     for (u32 l = 0; l < 32; ++l)
@@ -55,7 +62,8 @@ Step bar(Warp &w, const Op &o, u32 m) {
             "barrier " + std::to_string(id) + " is not one of 0 to 15", l0);
   if (count & 31)
     w.fault(o, LaunchStatus::IllegalInstruction,
-            "barrier count " + std::to_string(count) + " is no multiple of 32", l0);
+            "barrier count " + std::to_string(count) + " is no multiple of 32",
+            l0);
   NamedBarrier &b = w.cta->barriers[id];
   if (o.flags & kArriveOnly) {
     arrive(w, o, id, count, m);
@@ -130,7 +138,8 @@ void decodeCluster(Decode &d) {
   int k = d.takeOf({"arrive", "wait"});
   d.take("release");
   d.take("acquire");
-  d.op.flags = (d.take("relaxed") ? kRelaxed : 0) | (d.take("aligned") ? kAligned : 0);
+  d.op.flags =
+      (d.take("relaxed") ? kRelaxed : 0) | (d.take("aligned") ? kAligned : 0);
   d.expectCount(0);
   d.program().usesClusters = true;
   if (k < 0)

@@ -40,12 +40,14 @@ Step bulk(Warp &w, const Op &o, u32 m) {
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
       continue;
-    u64 source = wide(w, o.b, o.regs[0], l) + static_cast<u64>(s64(s32(o.regs[7])));
+    u64 source =
+        wide(w, o.b, o.regs[0], l) + static_cast<u64>(s64(s32(o.regs[7])));
     u32 bytes = lane<u32>(w, o.c)[l];
     if (!bytes)
       continue;
     checkBulk(w, o, l, to[l], source, bytes);
-    Resolved s = resolve(w, o, static_cast<Space>(o.regs[4]), source, bytes, l, false);
+    Resolved s =
+        resolve(w, o, static_cast<Space>(o.regs[4]), source, bytes, l, false);
     u32 reduction = o.regs[5];
     Type type = static_cast<Type>(o.regs[6]);
     if (!o.regs[1]) {
@@ -54,10 +56,12 @@ Step bulk(Warp &w, const Op &o, u32 m) {
         w.check->bulkAccess(w, o, l, s, bytes, false, nullptr, 0);
         w.check->bulkAccess(w, o, l, d, bytes, true, nullptr, 0);
       }
-      inBulkGroup(w, l, [=] { reduceInto(d.host, s.host, bytes, reduction, type); });
+      inBulkGroup(w, l,
+                  [=] { reduceInto(d.host, s.host, bytes, reduction, type); });
       continue;
     }
-    u64 mbar = wide(w, o.regs[1], o.regs[2], l) + static_cast<u64>(s64(s32(o.regs[8])));
+    u64 mbar = wide(w, o.regs[1], o.regs[2], l) +
+               static_cast<u64>(s64(s32(o.regs[8])));
     Space mspace = o.regs[2] == 8 ? Space::Generic : Space::SharedCluster;
     u32 mask = o.flags & kMulticast ? lane<u32>(w, o.regs[3])[l] & 0xffff : 0;
     for (u32 r = 0; r < w.cluster->ctas.size(); ++r) {
@@ -102,7 +106,8 @@ Step wait(Warp &w, const Op &o, u32 m) {
   auto &items = w.async.bulk.items;
   for (size_t i = 0; i < items.size();) {
     auto &it = items[i];
-    if ((m >> it.lane & 1) && it.group + o.target < w.async.bulk.open[it.lane]) {
+    if ((m >> it.lane & 1) &&
+        it.group + o.target < w.async.bulk.open[it.lane]) {
       it.run();
       items.erase(items.begin() + static_cast<long>(i));
       ++w.engine->events;
@@ -127,10 +132,13 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
       misaligned(w, o, to[l], bytes, l);
     Resolved d = resolve(w, o, spaceOf(o), to[l], bytes, l, true);
     BarrierRef b = barrierAt(w, o, Space::SharedCluster,
-                             wide(w, o.regs[0], o.regs[1], l) + static_cast<u64>(s64(s32(o.target))), l);
+                             wide(w, o.regs[0], o.regs[1], l) +
+                                 static_cast<u64>(s64(s32(o.target))),
+                             l);
     u8 data[32];
     for (u32 k = 0; k < n; ++k) {
-      u64 v = size == 8 ? lane<u64>(w, o.regs[3 + k])[l] : lane<u32>(w, o.regs[3 + k])[l];
+      u64 v = size == 8 ? lane<u64>(w, o.regs[3 + k])[l]
+                        : lane<u32>(w, o.regs[3 + k])[l];
       std::memcpy(data + k * size, &v, size);
     }
     if (w.check) {
@@ -152,7 +160,8 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
 }
 
 /// An address operand as register, lane bytes and offset.
-void addressParts(Decode &d, const ast::Operand &o, Space space, u32 &reg, u32 &bytes, u32 &offset) {
+void addressParts(Decode &d, const ast::Operand &o, Space space, u32 &reg,
+                  u32 &bytes, u32 &offset) {
   Decode::Address a = d.address(o, space);
   reg = a.base;
   bytes = a.narrow ? 4 : 8;
@@ -187,10 +196,14 @@ void decodeBulk(Decode &d, bool reduce) {
     int s = d.takeOf({"shared::cluster", "shared::cta", "global"});
     if (s < 0)
       d.fail("expected a destination and a source space");
-    spaces.push_back(s == 0 ? Space::SharedCluster : s == 1 ? Space::Shared : Space::Global);
+    spaces.push_back(s == 0   ? Space::SharedCluster
+                     : s == 1 ? Space::Shared
+                              : Space::Global);
   }
-  bool barrier = d.take("mbarrier::complete_tx::bytes"), group = d.take("bulk_group");
-  bool multicast = d.take("multicast::cluster"), hint = d.take("L2::cache_hint");
+  bool barrier = d.take("mbarrier::complete_tx::bytes"),
+       group = d.take("bulk_group");
+  bool multicast = d.take("multicast::cluster"),
+       hint = d.take("L2::cache_hint");
   if (barrier == group)
     d.fail("expected .mbarrier::complete_tx::bytes or .bulk_group");
   u32 reduction = kCopy;
@@ -203,15 +216,16 @@ void decodeBulk(Decode &d, bool reduce) {
   d.expectCount(3 + barrier + multicast + hint);
   d.op.flags = static_cast<u32>(spaces[0]) | (multicast ? kMulticast : 0);
   setAddress(d, d.operand(0), spaces[0]);
-  u32 sourceBytes, sourceOffset, mbar = 0, mbarBytes = 0, mbarOffset = 0, mask = 0;
+  u32 sourceBytes, sourceOffset, mbar = 0, mbarBytes = 0, mbarOffset = 0,
+                                 mask = 0;
   addressParts(d, d.operand(1), spaces[1], d.op.b, sourceBytes, sourceOffset);
   d.op.c = d.source(2, Type::B32);
   if (barrier)
     addressParts(d, d.operand(3), Space::Shared, mbar, mbarBytes, mbarOffset);
   if (multicast)
     mask = d.source(4, Type::B16);
-  d.list({sourceBytes, mbar, mbarBytes, mask, static_cast<u32>(spaces[1]), reduction,
-          static_cast<u32>(type), sourceOffset, mbarOffset});
+  d.list({sourceBytes, mbar, mbarBytes, mask, static_cast<u32>(spaces[1]),
+          reduction, static_cast<u32>(type), sourceOffset, mbarOffset});
   d.emit(bulk);
 }
 

@@ -6,7 +6,14 @@ HAMLET_SIMD_BEGIN
 namespace {
 
 enum Cmp { Eq, Ne, Lt, Le, Gt, Ge, Num, Nan };
-enum Flag : u32 { kUnordered = 1, kFtz = 2, kAnd = 4, kOr = 8, kXor = 12, kBool = 12 };
+enum Flag : u32 {
+  kUnordered = 1,
+  kFtz = 2,
+  kAnd = 4,
+  kOr = 8,
+  kXor = 12,
+  kBool = 12
+};
 
 template <Cmp C, class V> FORCE u32 compareVectors(V a, V b) {
   if constexpr (C == Eq)
@@ -88,8 +95,12 @@ template <Cmp C> Step setpHalf(Warp &w, const Op &o, u32 m) {
       else if constexpr (C == Nan)
         v = nan;
       else {
-        v = C == Eq ? a == b : C == Ne ? a != b && !nan : C == Lt ? a < b
-            : C == Le ? a <= b : C == Gt ? a > b : a >= b;
+        v = C == Eq   ? a == b
+            : C == Ne ? a != b && !nan
+            : C == Lt ? a < b
+            : C == Le ? a <= b
+            : C == Gt ? a > b
+                      : a >= b;
         v = nan ? o.flags & kUnordered : v;
       }
       r |= u32(v) << l;
@@ -117,9 +128,9 @@ struct Comparison {
   bool makeUnsigned;
 };
 Comparison takeComparison(Decode &d, bool real) {
-  int k = d.takeOf({"eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs", "equ",
-                    "neu", "ltu", "leu", "gtu", "geu", "num", "nan"});
-  static constexpr Cmp table[] = {Eq, Ne, Lt, Le, Gt, Ge, Lt, Le, Gt,
+  int k = d.takeOf({"eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs",
+                    "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"});
+  static constexpr Cmp table[] = {Eq, Ne, Lt, Le, Gt, Ge, Lt, Le,  Gt,
                                   Ge, Eq, Ne, Lt, Le, Gt, Ge, Num, Nan};
   if (k < 0)
     d.fail("no comparison");
@@ -224,7 +235,8 @@ void decodeSetp(Decode &d) {
 /// set: a comparison into a predicate, then its value. regs of the second
 /// operation: none; flags: the value for true in `imm`.
 template <class T> Step spread(Warp &w, const Op &o, u32 m) {
-  put<T>(w, o.d, lanesOf(pred(w, o.a)) ? Vec<T>(static_cast<T>(o.imm)) : Vec<T>(0), m);
+  put<T>(w, o.d,
+         lanesOf(pred(w, o.a)) ? Vec<T>(static_cast<T>(o.imm)) : Vec<T>(0), m);
   return Step::Next;
 }
 Step spreadPair(Warp &w, const Op &o, u32 m) {
@@ -315,7 +327,8 @@ template <class T, class C> Step slct(Warp &w, const Op &o, u32 m) {
   if constexpr (!std::is_integral_v<C>)
     if (o.flags & kFtz)
       c = flush(c);
-  put<T>(w, o.d, lanesOf(maskOf(c >= Vec<C>(0))) ? get<T>(w, o.a) : get<T>(w, o.b), m);
+  put<T>(w, o.d,
+         lanesOf(maskOf(c >= Vec<C>(0))) ? get<T>(w, o.a) : get<T>(w, o.b), m);
   return Step::Next;
 }
 void decodeSlct(Decode &d) {

@@ -42,7 +42,8 @@ Step brx(Warp &w, const Op &o, u32 m) {
     if (i >= table.size())
       w.fault(o, LaunchStatus::IllegalInstruction,
               "branch index " + std::to_string(i) + " is beyond the " +
-                  std::to_string(table.size()) + " targets", l);
+                  std::to_string(table.size()) + " targets",
+              l);
     u32 same = 0;
     for (u32 k = l; k < 32; ++k)
       if (left >> k & 1 && index[k] == i)
@@ -85,7 +86,8 @@ Step exitOp(Warp &w, const Op &o, u32 m) {
   return Step::Jumped;
 }
 
-void copyParam(Warp &w, u32 lanes, const u8 *fromBase, const u8 *toBase, u32 bytes) {
+void copyParam(Warp &w, u32 lanes, const u8 *fromBase, const u8 *toBase,
+               u32 bytes) {
   (void)lanes;
   std::memcpy(const_cast<u8 *>(toBase), fromBase, bytes);
 }
@@ -109,11 +111,14 @@ Step ret(Warp &w, const Op &o, u32 m) {
     if (!(m >> l & 1))
       continue;
     u64 callee = frameBase(w, l), caller = callee - site.frameBytes;
-    for (size_t i = 0; i < site.results.size() && i < f.callee->resultOffsets.size(); ++i) {
+    for (size_t i = 0;
+         i < site.results.size() && i < f.callee->resultOffsets.size(); ++i) {
       const Callsite::Value &v = site.results[i];
-      const u8 *from = localMemory(w, l, callee + f.callee->resultOffsets[i], v.bytes, o);
+      const u8 *from =
+          localMemory(w, l, callee + f.callee->resultOffsets[i], v.bytes, o);
       if (!v.isRegister) {
-        copyParam(w, l, from, localMemory(w, l, caller + v.where, v.bytes, o), v.bytes);
+        copyParam(w, l, from, localMemory(w, l, caller + v.where, v.bytes, o),
+                  v.bytes);
       } else if (v.where) {
         u32 bytes = v.bytes <= 4 ? 4 : v.bytes;
         u8 *to = w.regs + v.where + bytes * l;
@@ -126,8 +131,8 @@ Step ret(Warp &w, const Op &o, u32 m) {
       size_t at = 0;
       for (const FunctionInfo::Slot &s : f.callee->registers) {
         if (s.laneBytes) {
-          std::memcpy(w.regs + s.offset + s.laneBytes * l, f.saved.data() + at + s.laneBytes * l,
-                      s.laneBytes);
+          std::memcpy(w.regs + s.offset + s.laneBytes * l,
+                      f.saved.data() + at + s.laneBytes * l, s.laneBytes);
           at += 32 * s.laneBytes;
         } else {
           u32 old;
@@ -167,7 +172,8 @@ Step trap(Warp &w, const Op &o, u32 m) {
 }
 
 // ---- calls ----
-void enter(Warp &w, const Op &o, const Callsite &site, const FunctionInfo &callee, u32 m) {
+void enter(Warp &w, const Op &o, const Callsite &site,
+           const FunctionInfo &callee, u32 m) {
   auto f = std::make_shared<CallFrame>();
   f->up = w.frame;
   f->callee = &callee;
@@ -175,19 +181,23 @@ void enter(Warp &w, const Op &o, const Callsite &site, const FunctionInfo &calle
   f->returnPc = w.pc + 1;
   f->depth = w.depth() + 1;
   if (f->depth > 4096)
-    w.fault(o, LaunchStatus::IllegalAddress, "calls are nested more than 4096 deep",
+    w.fault(o, LaunchStatus::IllegalAddress,
+            "calls are nested more than 4096 deep",
             static_cast<u32>(std::countr_zero(m)));
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
       continue;
     u64 caller = frameBase(w, l), base = caller + site.frameBytes;
-    for (size_t i = 0; i < site.args.size() && i < callee.paramOffsets.size(); ++i) {
+    for (size_t i = 0; i < site.args.size() && i < callee.paramOffsets.size();
+         ++i) {
       const Callsite::Value &v = site.args[i];
       u8 *to = localMemory(w, l, base + callee.paramOffsets[i], v.bytes, o);
       if (v.isRegister)
-        std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l, v.bytes);
+        std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l,
+                    v.bytes);
       else
-        copyParam(w, l, localMemory(w, l, caller + v.where, v.bytes, o), to, v.bytes);
+        copyParam(w, l, localMemory(w, l, caller + v.where, v.bytes, o), to,
+                  v.bytes);
     }
     localMemory(w, l, base, callee.frameBytes, o);
     frameBase(w, l) = base;
@@ -230,8 +240,9 @@ Step call(Warp &w, const Op &o, u32 m) {
   const FunctionInfo &callee = *it->second;
   if (callee.paramOffsets.size() != site.args.size())
     w.fault(o, LaunchStatus::IllegalInstruction,
-            "call passes " + std::to_string(site.args.size()) + " arguments to '" +
-                callee.ast->name + "'", first);
+            "call passes " + std::to_string(site.args.size()) +
+                " arguments to '" + callee.ast->name + "'",
+            first);
   // Lanes with another target call it when they come to run.
   if (u32 later = m & ~same)
     w.split(later, w.pc);
@@ -242,7 +253,8 @@ Step call(Warp &w, const Op &o, u32 m) {
   return Step::Jumped;
 }
 
-Callsite::Value value(Decode &d, const ast::Operand &o, u32 bytes, Type type, bool result) {
+Callsite::Value value(Decode &d, const ast::Operand &o, u32 bytes, Type type,
+                      bool result) {
   Callsite::Value v{};
   v.bytes = bytes;
   if (o.kind == Kind::Symbol) {
@@ -315,13 +327,16 @@ void decodeCall(Decode &d) {
   }
   if (args->size() != params->size() || results->size() != outs->size())
     d.fail("expected " + std::to_string(params->size()) + " arguments and " +
-           std::to_string(outs->size()) + " results, got " + std::to_string(args->size()) +
-           " and " + std::to_string(results->size()));
+           std::to_string(outs->size()) + " results, got " +
+           std::to_string(args->size()) + " and " +
+           std::to_string(results->size()));
   for (size_t k = 0; k < args->size(); ++k)
-    site.args.push_back(value(d, (*args)[k], static_cast<u32>((*params)[k].bytes),
+    site.args.push_back(value(d, (*args)[k],
+                              static_cast<u32>((*params)[k].bytes),
                               (*params)[k].type, false));
   for (size_t k = 0; k < results->size(); ++k)
-    site.results.push_back(value(d, (*results)[k], static_cast<u32>((*outs)[k].bytes),
+    site.results.push_back(value(d, (*results)[k],
+                                 static_cast<u32>((*outs)[k].bytes),
                                  (*outs)[k].type, true));
   d.program().calls.push_back(site);
   d.op.target = static_cast<u32>(d.program().calls.size() - 1);
@@ -339,7 +354,8 @@ void decodeNanosleep(Decode &d) {
   d.emit(yield);
 }
 void decodeHint(Decode &d) {
-  // prefetch, prefetchu, applypriority, discard, brkpt, pmevent: no value changes.
+  // prefetch, prefetchu, applypriority, discard, brkpt, pmevent: no value
+  // changes.
   while (!d.remaining().empty())
     d.takeAny();
   d.emit(nothing);
@@ -372,7 +388,8 @@ void registerControl(OpTable &t) {
   t["brkpt"] = [](Decode &d) { d.emit(trap); };
   t["call"] = decodeCall;
   t["nanosleep"] = decodeNanosleep;
-  t["prefetch"] = t["prefetchu"] = t["applypriority"] = t["discard"] = t["pmevent"] = decodeHint;
+  t["prefetch"] = t["prefetchu"] = t["applypriority"] = t["discard"] =
+      t["pmevent"] = decodeHint;
   t["createpolicy"] = decodeCreatePolicy;
 }
 

@@ -10,20 +10,25 @@ enum Flag : u32 { kFtz = 16, kSat = 32, kRelu = 64, kSatFinite = 128 };
 Round roundOf(const Op &o) { return static_cast<Round>(o.flags & 15); }
 
 // ---- integer to integer ----
-template <class D, class S, class RD> Step intToInt(Warp &w, const Op &o, u32 m) {
+template <class D, class S, class RD>
+Step intToInt(Warp &w, const Op &o, u32 m) {
   Vec<S> s = get<S>(w, o.a);
   if (o.flags & kSat) {
     Vec<RD> r;
     for (u32 l = 0; l < 32; ++l) {
       __int128 v = S(s[l]);
-      __int128 low = std::numeric_limits<D>::min(), high = std::numeric_limits<D>::max();
-      r[l] = static_cast<RD>(static_cast<D>(v < low ? low : v > high ? high : v));
+      __int128 low = std::numeric_limits<D>::min(),
+               high = std::numeric_limits<D>::max();
+      r[l] = static_cast<RD>(static_cast<D>(v < low    ? low
+                                            : v > high ? high
+                                                       : v));
     }
     put<RD>(w, o.d, r, m);
     return Step::Next;
   }
   Vec<D> v = __builtin_convertvector(s, Vec<D>);
-  using Ext = std::conditional_t<std::is_signed_v<D>, std::make_signed_t<RD>, RD>;
+  using Ext =
+      std::conditional_t<std::is_signed_v<D>, std::make_signed_t<RD>, RD>;
   Vec<Ext> r = __builtin_convertvector(v, Vec<Ext>);
   put<RD>(w, o.d, __builtin_bit_cast(Vec<RD>, r), m);
   return Step::Next;
@@ -110,13 +115,15 @@ Step floatToInt(Warp &w, const Op &o, u32 m) {
       v = roundInteger(v, roundOf(o));
       if (isSigned(t)) {
         double top = std::ldexp(1.0, static_cast<int>(bits - 1));
-        s64 q = v >= top ? s64((u64(1) << (bits - 1)) - 1)
-                : v < -top ? s64(~u64(0) << (bits - 1)) : static_cast<s64>(v);
+        s64 q = v >= top   ? s64((u64(1) << (bits - 1)) - 1)
+                : v < -top ? s64(~u64(0) << (bits - 1))
+                           : static_cast<s64>(v);
         r = static_cast<u64>(q);
       } else {
         double top = std::ldexp(1.0, static_cast<int>(bits));
         r = v >= top ? (bits == 64 ? ~u64(0) : (u64(1) << bits) - 1)
-            : v <= 0 ? 0 : static_cast<u64>(v);
+            : v <= 0 ? 0
+                     : static_cast<u64>(v);
       }
     }
     if (wide == 8)
@@ -193,9 +200,11 @@ template <class S> Step intToFloat(Warp &w, const Op &o, u32 m) {
       u64 kept = mag >> drop, rest = mag & ((u64(1) << drop) - 1);
       if (t == Type::F64) {
         u64 half = drop ? u64(1) << (drop - 1) : 1;
-        bool up = mode == Round::NearestEven ? rest > half || (rest == half && drop && (kept & 1))
+        bool up = mode == Round::NearestEven
+                      ? rest > half || (rest == half && drop && (kept & 1))
                   : mode == Round::Down ? minus && rest
-                  : mode == Round::Up ? !minus && rest : false;
+                  : mode == Round::Up   ? !minus && rest
+                                        : false;
         kept += up;
       } else {
         kept |= rest != 0;
@@ -222,18 +231,22 @@ Step brainToFloat(Warp &w, const Op &o, u32 m) {
 Step halfToFloat(Warp &w, const Op &o, u32 m) {
   Vec<u16> h = get<u16>(w, o.a);
   put<float>(w, o.d,
-             canonical(__builtin_convertvector(__builtin_bit_cast(Vec<_Float16>, h), Vec<float>)),
+             canonical(__builtin_convertvector(
+                 __builtin_bit_cast(Vec<_Float16>, h), Vec<float>)),
              m);
   return Step::Next;
 }
 FORCE Vec<u32> toBrain(Vec<float> v) {
   Vec<u32> b = bitsOf(v);
-  Vec<u32> r = (b + Vec<u32>(0x7fff) + ((b >> Vec<u32>(16)) & Vec<u32>(1))) >> Vec<u32>(16);
+  Vec<u32> r = (b + Vec<u32>(0x7fff) + ((b >> Vec<u32>(16)) & Vec<u32>(1))) >>
+               Vec<u32>(16);
   return lanesOf(maskOf(v == v)) ? r : Vec<u32>(0x7fff);
 }
 FORCE Vec<u32> toHalf(Vec<float> v) {
-  Vec<u16> h = __builtin_bit_cast(Vec<u16>, __builtin_convertvector(v, Vec<_Float16>));
-  return lanesOf(maskOf(v == v)) ? __builtin_convertvector(h, Vec<u32>) : Vec<u32>(0x7fff);
+  Vec<u16> h =
+      __builtin_bit_cast(Vec<u16>, __builtin_convertvector(v, Vec<_Float16>));
+  return lanesOf(maskOf(v == v)) ? __builtin_convertvector(h, Vec<u32>)
+                                 : Vec<u32>(0x7fff);
 }
 template <bool Brain> Step floatToNarrow(Warp &w, const Op &o, u32 m) {
   Vec<float> a = get<float>(w, o.a);
@@ -257,7 +270,8 @@ Step floatToPairSlow(Warp &w, const Op &o, u32 m) {
   Type t = static_cast<Type>(o.target);
   const Format &f = t == Type::F16x2    ? kF16
                     : t == Type::BF16x2 ? kBF16
-                    : t == Type::E4M3x2 ? kE4M3 : kE5M2;
+                    : t == Type::E4M3x2 ? kE4M3
+                                        : kE5M2;
   u32 bits = 1 + f.exponent + f.mantissa;
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
@@ -354,7 +368,8 @@ u32 wideSource(Decode &d, size_t i, Type t) {
 }
 u32 wideSink(Decode &d, size_t i, Type t, u32 &bytes) {
   const ast::Operand &o = d.operand(i);
-  bytes = o.kind == ast::Operand::Kind::Register ? d.registerBytes(o) : laneBytes(t);
+  bytes = o.kind == ast::Operand::Kind::Register ? d.registerBytes(o)
+                                                 : laneBytes(t);
   if (bytes == 8 && laneBytes(t) == 4)
     return d.sink(i, Type::B64);
   bytes = laneBytes(t);
@@ -364,9 +379,10 @@ u32 wideSink(Decode &d, size_t i, Type t, u32 &bytes) {
 void cvt(Decode &d) {
   if (d.take("pack"))
     return decodePack(d);
-  static constexpr Round modes[] = {Round::NearestEven, Round::Zero, Round::Down, Round::Up,
-                                    Round::NearestAway, Round::NearestEven, Round::Zero,
-                                    Round::Down, Round::Up};
+  static constexpr Round modes[] = {
+      Round::NearestEven, Round::Zero,        Round::Down,
+      Round::Up,          Round::NearestAway, Round::NearestEven,
+      Round::Zero,        Round::Down,        Round::Up};
   int r = d.takeOf({"rn", "rz", "rm", "rp", "rna", "rni", "rzi", "rmi", "rpi"});
   Round mode = r < 0 ? Round::NearestEven : modes[r];
   bool integral = r >= 5;
@@ -410,7 +426,8 @@ void cvt(Decode &d) {
     return d.emit(toTf32);
   }
   auto isReal = [](Type x) {
-    return x == Type::F16 || x == Type::BF16 || x == Type::F32 || x == Type::F64;
+    return x == Type::F16 || x == Type::BF16 || x == Type::F32 ||
+           x == Type::F64;
   };
   u32 dBytes = 0;
   d.op.d = wideSink(d, 0, t, dBytes);
@@ -428,7 +445,8 @@ void cvt(Decode &d) {
     }));
   if (isReal(s) && !isReal(t)) {
     if (!isInteger(t) || r < 0)
-      d.fail("float to integer needs an integer type and .rni, .rzi, .rmi or .rpi");
+      d.fail("float to integer needs an integer type and .rni, .rzi, .rmi or "
+             ".rpi");
     d.op.target |= dBytes << 8;
     return d.emit(floatToInt);
   }
@@ -439,7 +457,8 @@ void cvt(Decode &d) {
       if (s == Type::U32)
         return d.emit(intToFloat32<true>);
     }
-    return d.emit(forAnyInteger(d, s, []<class S>() -> Handler { return intToFloat<S>; }));
+    return d.emit(forAnyInteger(
+        d, s, []<class S>() -> Handler { return intToFloat<S>; }));
   }
   u32 plain = flags & ~kFtz;
   if (!integral && s == Type::BF16 && t == Type::F32 && !plain)

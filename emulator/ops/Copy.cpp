@@ -1,6 +1,6 @@
 // cp.async of sm_80: copies of 4, 8 or 16 bytes a thread, their groups.
-#include "emulator/ops/Access.h"
 #include "emulator/ops/Copy.h"
+#include "emulator/ops/Access.h"
 #include "emulator/ops/Families.h"
 
 HAMLET_SIMD_BEGIN
@@ -17,11 +17,14 @@ Step copy(Warp &w, const Op &o, u32 m) {
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
       continue;
-    u64 source = from[l] + static_cast<u64>(static_cast<s64>(static_cast<s32>(o.target)));
+    u64 source = from[l] +
+                 static_cast<u64>(static_cast<s64>(static_cast<s32>(o.target)));
     u32 n = o.c ? lane<u32>(w, o.c)[l] : size;
     if (n > size)
       w.fault(o, LaunchStatus::IllegalInstruction,
-              "source size " + std::to_string(n) + " exceeds " + std::to_string(size), l);
+              "source size " + std::to_string(n) + " exceeds " +
+                  std::to_string(size),
+              l);
     if (o.regCount && (pred(w, o.regs[0]) >> l & 1))
       n = 0;
     Resolved d = resolve(w, o, spaceOf(o), to[l], size, l, true), s{};
@@ -120,7 +123,8 @@ void finishCopies(Warp &w, u32 m, u32 keep) {
   for (size_t i = 0; i < items.size();) {
     auto &it = items[i];
     bool all = keep == ~0u;
-    bool due = (m >> it.lane & 1) && (all || it.group + keep < w.async.copies.open[it.lane]);
+    bool due = (m >> it.lane & 1) &&
+               (all || it.group + keep < w.async.copies.open[it.lane]);
     if (!due) {
       ++i;
       continue;

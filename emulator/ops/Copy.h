@@ -13,7 +13,6 @@ void decodeCp(Decode &d);
 /// all, committed or not.
 void finishCopies(Warp &w, u32 m, u32 keep);
 
-
 /// cp.async.bulk and cp.reduce.async.bulk, once those words are read.
 void decodeBulk(Decode &d, bool reduce);
 void decodeBulkTensor(Decode &d, bool reduce);
@@ -33,12 +32,14 @@ inline void schedule(Warp &w, std::function<void()> work) {
     ++e.events;
     return;
   }
-  u64 due = e.config->async == AsyncMode::Lazy ? ~u64(0) : w.cluster->round + 1 + e.rng() % 12;
+  u64 due = e.config->async == AsyncMode::Lazy
+                ? ~u64(0)
+                : w.cluster->round + 1 + e.rng() % 12;
   Engine *engine = &e;
   w.cluster->queue.items.push_back({due, [work = std::move(work), engine] {
-    work();
-    ++engine->events;
-  }});
+                                      work();
+                                      ++engine->events;
+                                    }});
 }
 /// Puts `work` into the thread's bulk group, or runs it.
 void inBulkGroup(Warp &w, u32 lane, std::function<void()> work);
@@ -51,8 +52,8 @@ struct Mbarrier {
   s32 transactions() const { return s32(u32(word >> 40 & 0x7fffff) << 9) >> 9; }
   bool phase() const { return word >> 63; }
   static u64 make(bool phase, u32 pending, u32 expected, s32 tx) {
-    return u64(phase) << 63 | u64(u32(tx) & 0x7fffff) << 40 | u64(pending & 0xfffff) << 20 |
-           (expected & 0xfffff);
+    return u64(phase) << 63 | u64(u32(tx) & 0x7fffff) << 40 |
+           u64(pending & 0xfffff) << 20 | (expected & 0xfffff);
   }
 };
 /// The barrier at shared address `address` (maybe with a rank); faults unless

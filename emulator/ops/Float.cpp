@@ -25,7 +25,8 @@ template <Arith K, class V> FORCE V compute(V a, V b, V c) {
     return V(1) / a;
 }
 
-template <Arith K, bool Ftz, bool Sat> Step real32(Warp &w, const Op &o, u32 m) {
+template <Arith K, bool Ftz, bool Sat>
+Step real32(Warp &w, const Op &o, u32 m) {
   Vec<float> a = input<Ftz>(get<float>(w, o.a)), b = 0, c = 0;
   if constexpr (K < Sqrt)
     b = input<Ftz>(get<float>(w, o.b));
@@ -126,7 +127,8 @@ Type lastType(const Decode &d) {
   return Type::None;
 }
 bool isHalf(Type t) {
-  return t == Type::F16 || t == Type::F16x2 || t == Type::BF16 || t == Type::BF16x2;
+  return t == Type::F16 || t == Type::F16x2 || t == Type::BF16 ||
+         t == Type::BF16x2;
 }
 
 template <Arith K> void arithmetic(Decode &d) {
@@ -143,15 +145,18 @@ template <Arith K> void arithmetic(Decode &d) {
 // ---- division, roots and reciprocals ----
 
 template <bool Ftz> Step divApprox(Warp &w, const Op &o, u32 m) {
-  Vec<float> a = input<Ftz>(get<float>(w, o.a)), b = input<Ftz>(get<float>(w, o.b));
+  Vec<float> a = input<Ftz>(get<float>(w, o.a)),
+             b = input<Ftz>(get<float>(w, o.b));
   Vec<float> r = a / b;
   // The ISA: for 2^126 < |b| < 2^128 the result is 0, NaN if a is infinite.
   Vec<float> abs = fromBits(bitsOf(b) & Vec<u32>(0x7fffffff));
-  u32 big = maskOf(abs > Vec<float>(0x1p126f)) & maskOf(abs < Vec<float>(INFINITY));
+  u32 big =
+      maskOf(abs > Vec<float>(0x1p126f)) & maskOf(abs < Vec<float>(INFINITY));
   if (o.flags && big) {
     Vec<float> zero = fromBits((bitsOf(a) ^ bitsOf(b)) & Vec<u32>(0x80000000));
     Vec<float> abs_a = fromBits(bitsOf(a) & Vec<u32>(0x7fffffff));
-    zero = lanesOf(maskOf(abs_a < Vec<float>(INFINITY))) ? zero : Vec<float>(NAN);
+    zero =
+        lanesOf(maskOf(abs_a < Vec<float>(INFINITY))) ? zero : Vec<float>(NAN);
     r = lanesOf(big) ? zero : r;
   }
   put<float>(w, o.d, output<Ftz, false>(r), m);
@@ -179,7 +184,8 @@ void div(Decode &d) {
 
 // The ISA's gross f64 approximations: the upper 32 bits of the operand in, the
 // upper 32 bits of the result out.
-template <bool Root> constexpr auto kGross = [](double x) -> double {
+template <bool Root>
+constexpr auto kGross = [](double x) -> double {
   u64 b = std::bit_cast<u64>(x);
   if ((b >> 52 & 0x7ff) == 0)
     b &= u64(1) << 63;
@@ -196,9 +202,11 @@ template <bool Root> constexpr auto kGross = [](double x) -> double {
 };
 
 template <bool Ftz> Step rsqrt32(Warp &w, const Op &o, u32 m) {
-  Vec<double> x = __builtin_convertvector(input<Ftz>(get<float>(w, o.a)), Vec<double>);
+  Vec<double> x =
+      __builtin_convertvector(input<Ftz>(get<float>(w, o.a)), Vec<double>);
   Vec<double> r = Vec<double>(1) / __builtin_elementwise_sqrt(x);
-  put<float>(w, o.d, output<Ftz, false>(__builtin_convertvector(r, Vec<float>)), m);
+  put<float>(w, o.d, output<Ftz, false>(__builtin_convertvector(r, Vec<float>)),
+             m);
   return Step::Next;
 }
 
@@ -216,7 +224,8 @@ void roots(Decode &d) {
     if (t == Type::F64)
       return d.emit(m.ftz ? each1<double, double, kGross<true>>
                           : un<double, double, [](auto a) {
-                              return Vec<double>(1) / __builtin_elementwise_sqrt(a);
+                              return Vec<double>(1) /
+                                     __builtin_elementwise_sqrt(a);
                             }>);
     if (t != Type::F32)
       d.fail("rsqrt needs .f32 or .f64");
@@ -248,7 +257,9 @@ template <Approx K, bool Ftz> Step approx32(Warp &w, const Op &o, u32 m) {
   } else {
     for (u32 l = 0; l < 32; ++l) {
       double x = a[l];
-      r[l] = static_cast<float>(K == Sin ? std::sin(x) : K == Cos ? std::cos(x) : std::tanh(x));
+      r[l] = static_cast<float>(K == Sin   ? std::sin(x)
+                                : K == Cos ? std::cos(x)
+                                           : std::tanh(x));
     }
   }
   put<float>(w, o.d, output<Ftz, false>(r), m);
@@ -274,7 +285,8 @@ template <Approx K> void approximate(Decode &d) {
 
 template <bool Neg, bool Ftz> Step sign32(Warp &w, const Op &o, u32 m) {
   Vec<u32> b = bitsOf(input<Ftz>(get<float>(w, o.a)));
-  put<u32>(w, o.d, Neg ? b ^ Vec<u32>(0x80000000) : b & Vec<u32>(0x7fffffff), m);
+  put<u32>(w, o.d, Neg ? b ^ Vec<u32>(0x80000000) : b & Vec<u32>(0x7fffffff),
+           m);
   return Step::Next;
 }
 template <bool Neg> void absNeg(Decode &d) {
@@ -318,7 +330,8 @@ template <class T, bool Max> Step minMax(Warp &w, const Op &o, u32 m) {
   if (o.flags & 2)
     r = fromBits((bitsOf(r) & Vec<U>(~kSign)) | signs);
   if (na | nb) {
-    Vec<T> nan = fromBits(Vec<U>(sizeof(T) == 4 ? U(0x7fffffff) : U(0x7fffffffffffffff)));
+    Vec<T> nan = fromBits(
+        Vec<U>(sizeof(T) == 4 ? U(0x7fffffff) : U(0x7fffffffffffffff)));
     r = lanesOf(na) ? b : r;
     r = lanesOf(nb) ? a : r;
     r = lanesOf(o.flags & 1 ? na | nb : na & nb) ? nan : r;
@@ -350,13 +363,15 @@ void copysign(Decode &d) {
   if (t != Type::F32 && t != Type::F64)
     d.fail("copysign needs .f32 or .f64");
   // The sign is the first operand's.
-  d.emit(t == Type::F32
-             ? bin<u32, u32, u32, [](auto a, auto b) {
-                 return (a & Vec<u32>(0x80000000)) | (b & Vec<u32>(0x7fffffff));
-               }>
-             : bin<u64, u64, u64, [](auto a, auto b) {
-                 return (a & Vec<u64>(u64(1) << 63)) | (b & Vec<u64>(~(u64(1) << 63)));
-               }>);
+  d.emit(t == Type::F32 ? bin<u32, u32, u32,
+                              [](auto a, auto b) {
+                                return (a & Vec<u32>(0x80000000)) |
+                                       (b & Vec<u32>(0x7fffffff));
+                              }>
+                        : bin<u64, u64, u64, [](auto a, auto b) {
+                            return (a & Vec<u64>(u64(1) << 63)) |
+                                   (b & Vec<u64>(~(u64(1) << 63)));
+                          }>);
 }
 
 template <class T> Step testProperty(Warp &w, const Op &o, u32 m) {
@@ -376,7 +391,8 @@ template <class T> Step testProperty(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 void testp(Decode &d) {
-  int k = d.takeOf({"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
+  int k = d.takeOf(
+      {"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
   Type t = d.takeType();
   d.expectCount(2);
   d.op.flags = static_cast<u32>(k);

@@ -6,7 +6,8 @@
 
 HAMLET_SIMD_BEGIN
 
-inline void misuse(Warp &w, const Op &o, u32 lane, const char *kind, const std::string &what) {
+inline void misuse(Warp &w, const Op &o, u32 lane, const char *kind,
+                   const std::string &what) {
   if (!w.check)
     return;
   Finding f;
@@ -28,7 +29,8 @@ inline bool gate(Warp &w, const Op &o, u32 m, u32 members) {
   }
   // They are here, but their guard is false: they will not come.
   misuse(w, o, static_cast<u32>(std::countr_zero(m)), "barrier-misuse",
-         "lanes that the instruction names do not execute it: their guard is false");
+         "lanes that the instruction names do not execute it: their guard is "
+         "false");
   return true;
 }
 

@@ -7,31 +7,44 @@ HAMLET_SIMD_BEGIN
 namespace {
 
 enum Kind { Add, Sub, Mul, Fma, Neg, Abs, Min, Max, Ex2, Tanh };
-enum Flag : u32 { kFtz = 1, kSat = 2, kRelu = 4, kNan = 8, kXor = 16, kAbsFirst = 32 };
+enum Flag : u32 {
+  kFtz = 1,
+  kSat = 2,
+  kRelu = 4,
+  kNan = 8,
+  kXor = 16,
+  kAbsFirst = 32
+};
 
 // f16 or bf16 to f32, exact.
 template <bool Brain> FORCE Vec<float> widen(Vec<u32> v) {
   if constexpr (Brain)
     return fromBits(v << Vec<u32>(16));
   Vec<u16> h = __builtin_convertvector(v, Vec<u16>);
-  return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16>, h), Vec<float>);
+  return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16>, h),
+                                 Vec<float>);
 }
 template <bool Brain> FORCE Vec<u32> nanOr(Vec<u32> code, u32 nan) {
   return lanesOf(nan) ? Vec<u32>(0x7fff) : code;
 }
-/// f32 to the nearest f16 or bf16; right for results of +, -, * of such numbers.
+/// f32 to the nearest f16 or bf16; right for results of +, -, * of such
+/// numbers.
 template <bool Brain> FORCE Vec<u32> narrow(Vec<float> v) {
   u32 nan = maskOf(v != v);
   if constexpr (Brain) {
     Vec<u32> b = bitsOf(v);
-    Vec<u32> r = (b + Vec<u32>(0x7fff) + ((b >> Vec<u32>(16)) & Vec<u32>(1))) >> Vec<u32>(16);
+    Vec<u32> r = (b + Vec<u32>(0x7fff) + ((b >> Vec<u32>(16)) & Vec<u32>(1))) >>
+                 Vec<u32>(16);
     return nanOr<Brain>(r, nan);
   }
-  Vec<u16> h = __builtin_bit_cast(Vec<u16>, __builtin_convertvector(v, Vec<_Float16>));
+  Vec<u16> h =
+      __builtin_bit_cast(Vec<u16>, __builtin_convertvector(v, Vec<_Float16>));
   return nanOr<Brain>(__builtin_convertvector(h, Vec<u32>), nan);
 }
 
-FORCE bool isNan(u32 h, bool brain) { return (h & 0x7fff) > (brain ? 0x7f80u : 0x7c00u); }
+FORCE bool isNan(u32 h, bool brain) {
+  return (h & 0x7fff) > (brain ? 0x7f80u : 0x7c00u);
+}
 
 template <bool Brain> FORCE Vec<u32> flushHalf(Vec<u32> v) {
   Vec<u32> exponent = v & Vec<u32>(Brain ? 0x7f80 : 0x7c00);
@@ -101,7 +114,8 @@ FORCE Vec<u32> one(Vec<u32> a, Vec<u32> b, Vec<u32> c, u32 flags) {
   if (flags & kFtz)
     r = flushHalf<Brain>(r);
   if (flags & (kSat | kRelu)) {
-    u32 nan = maskOf((r & Vec<u32>(0x7fff)) > Vec<u32>(Brain ? 0x7f80 : 0x7c00));
+    u32 nan =
+        maskOf((r & Vec<u32>(0x7fff)) > Vec<u32>(Brain ? 0x7f80 : 0x7c00));
     u32 minus = maskOf((r & Vec<u32>(0x8000)) != Vec<u32>(0)) & ~nan;
     r = lanesOf(minus) ? Vec<u32>(0) : r;
     if (flags & kSat) {
@@ -113,7 +127,8 @@ FORCE Vec<u32> one(Vec<u32> a, Vec<u32> b, Vec<u32> c, u32 flags) {
   return r;
 }
 
-template <bool Brain, Kind K, bool Packed> Step half(Warp &w, const Op &o, u32 m) {
+template <bool Brain, Kind K, bool Packed>
+Step half(Warp &w, const Op &o, u32 m) {
   Vec<u32> a = get<u32>(w, o.a), b = 0, c = 0;
   constexpr bool kTwo = K != Neg && K != Abs && K != Ex2 && K != Tanh;
   if constexpr (kTwo)
@@ -123,7 +138,8 @@ template <bool Brain, Kind K, bool Packed> Step half(Warp &w, const Op &o, u32 m
   const Vec<u32> low(0xffff), sixteen(16);
   Vec<u32> r = one<Brain, K>(a & low, b & low, c & low, o.flags) & low;
   if constexpr (Packed)
-    r |= one<Brain, K>(a >> sixteen, b >> sixteen, c >> sixteen, o.flags) << sixteen;
+    r |= one<Brain, K>(a >> sixteen, b >> sixteen, c >> sixteen, o.flags)
+         << sixteen;
   put<u32>(w, o.d, r, m);
   return Step::Next;
 }
@@ -142,7 +158,10 @@ template <Kind K> void decodeHalf(Decode &d) {
     flags |= kXor | kAbsFirst;
   }
   Type t = d.takeType();
-  operands(d, t, K == Fma ? 3 : K == Neg || K == Abs || K == Ex2 || K == Tanh ? 1 : 2);
+  operands(d, t,
+           K == Fma                                        ? 3
+           : K == Neg || K == Abs || K == Ex2 || K == Tanh ? 1
+                                                           : 2);
   d.op.flags = flags;
   switch (t) {
   case Type::F16:

@@ -1,8 +1,8 @@
 // What is left of sm_90: setmaxnreg, griddepcontrol, the fences of proxies; and
 // the words that tell the generations of cp apart.
+#include "emulator/check/Checker.h"
 #include "emulator/ops/Copy.h"
 #include "emulator/ops/Families.h"
-#include "emulator/check/Checker.h"
 #include "emulator/ops/Gate.h"
 
 HAMLET_SIMD_BEGIN
@@ -30,7 +30,8 @@ Step setMaxRegisters(Warp &w, const Op &o, u32 m) {
   if (o.flags ? o.target < mine : o.target > mine) {
     misuse(w, o, 0, "register-misuse",
            std::string("setmaxnreg.") + (o.flags ? "inc" : "dec") + " to " +
-               std::to_string(o.target) + " registers from " + std::to_string(mine));
+               std::to_string(o.target) + " registers from " +
+               std::to_string(mine));
     return Step::Next;
   }
   if (change > c.registerPool) {
@@ -49,7 +50,8 @@ void decodeSetmaxnreg(Decode &d) {
   d.takeType();
   d.expectCount(1);
   u64 n = d.operand(0).imm;
-  if (k < 0 || d.operand(0).kind != ast::Operand::Kind::Immediate || n < 24 || n > 256 || n % 8)
+  if (k < 0 || d.operand(0).kind != ast::Operand::Kind::Immediate || n < 24 ||
+      n > 256 || n % 8)
     d.fail("expected a multiple of 8 from 24 to 256");
   d.op.target = static_cast<u32>(n);
   d.op.flags = k == 0;
@@ -101,7 +103,8 @@ void decodeAnyFence(Decode &d) {
     d.op.bytes = static_cast<u8>(scope + 1);
     return d.emit([](Warp &w, const Op &o, u32 m) {
       if (w.check) {
-        w.check->fence(w, m, static_cast<u8>(o.flags), static_cast<Scope>(o.bytes));
+        w.check->fence(w, m, static_cast<u8>(o.flags),
+                       static_cast<Scope>(o.bytes));
         w.check->proxyFence(w, m, 3);
       }
       return Step::Next;

@@ -5,10 +5,12 @@
 HAMLET_SIMD_BEGIN
 namespace {
 
-template <class T> using Wider =
-    std::conditional_t<sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, s32, u32>,
-    std::conditional_t<sizeof(T) == 4, std::conditional_t<std::is_signed_v<T>, s64, u64>,
-    std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
+template <class T>
+using Wider = std::conditional_t<
+    sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, s32, u32>,
+    std::conditional_t<
+        sizeof(T) == 4, std::conditional_t<std::is_signed_v<T>, s64, u64>,
+        std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
 template <class T> using Unsigned = std::make_unsigned_t<T>;
 
 Type integerType(Decode &d) {
@@ -56,10 +58,12 @@ Step madCarry(Warp &w, const Op &o, u32 m) {
       continue;
     Wider<T> p = Wider<T>(a[l]) * Wider<T>(b[l]);
     U part = static_cast<U>(High ? p >> (8 * sizeof(T)) : p);
-    unsigned __int128 v = (unsigned __int128)part + c[l] + (In ? w.carry >> l & 1 : 0);
+    unsigned __int128 v =
+        (unsigned __int128)part + c[l] + (In ? w.carry >> l & 1 : 0);
     r[l] = static_cast<U>(v);
     if (Out)
-      w.carry = (w.carry & ~(1u << l)) | (u32((v >> (8 * sizeof(U))) != 0) << l);
+      w.carry =
+          (w.carry & ~(1u << l)) | (u32((v >> (8 * sizeof(U))) != 0) << l);
   }
   return Step::Next;
 }
@@ -92,7 +96,8 @@ template <bool Sub> void addSub(Decode &d) {
   if (sat) {
     if (t != Type::S32)
       d.fail(".sat needs .s32");
-    return d.emit(Sub ? each2<s32, s32, s32, kSubSat> : each2<s32, s32, s32, kAddSat>);
+    return d.emit(Sub ? each2<s32, s32, s32, kSubSat>
+                      : each2<s32, s32, s32, kAddSat>);
   }
   d.emit(forInteger(d, t, []<class T>() -> Handler {
     using U = Unsigned<T>;
@@ -101,10 +106,12 @@ template <bool Sub> void addSub(Decode &d) {
   }));
 }
 
-template <class T> constexpr auto kMulHigh = [](T a, T b) -> T {
+template <class T>
+constexpr auto kMulHigh = [](T a, T b) -> T {
   return static_cast<T>((Wider<T>(a) * Wider<T>(b)) >> (8 * sizeof(T)));
 };
-template <class T> constexpr auto kMadHigh = [](T a, T b, T c) -> T {
+template <class T>
+constexpr auto kMadHigh = [](T a, T b, T c) -> T {
   return static_cast<T>(Unsigned<T>(kMulHigh<T>(a, b)) + Unsigned<T>(c));
 };
 
@@ -151,7 +158,8 @@ void mulInteger(Decode &d) {
     d.op.d = d.sink(0, widened(d, t));
     d.op.a = d.source(1, t);
     d.op.b = d.source(2, t);
-    return d.emit(forInteger(d, t, []<class T>() -> Handler { return mulWide<T>; }));
+    return d.emit(
+        forInteger(d, t, []<class T>() -> Handler { return mulWide<T>; }));
   }
   if (part < 0)
     d.fail("mul of integers needs .lo, .hi or .wide");
@@ -175,7 +183,8 @@ void madInteger(Decode &d) {
     d.op.a = d.source(1, t);
     d.op.b = d.source(2, t);
     d.op.c = d.source(3, wide);
-    return d.emit(forInteger(d, t, []<class T>() -> Handler { return madWide<T>; }));
+    return d.emit(
+        forInteger(d, t, []<class T>() -> Handler { return madWide<T>; }));
   }
   if (part < 0)
     d.fail("mad of integers needs .lo, .hi or .wide");
@@ -192,9 +201,11 @@ void madInteger(Decode &d) {
     if constexpr (sizeof(T) >= 4)
       if (in || out) {
         if (part == 1)
-          return in ? (out ? madCarry<T, true, true, true> : madCarry<T, true, true, false>)
+          return in ? (out ? madCarry<T, true, true, true>
+                           : madCarry<T, true, true, false>)
                     : madCarry<T, true, false, true>;
-        return in ? (out ? madCarry<T, false, true, true> : madCarry<T, false, true, false>)
+        return in ? (out ? madCarry<T, false, true, true>
+                         : madCarry<T, false, true, false>)
                   : madCarry<T, false, false, true>;
       }
     if (in || out)
@@ -205,15 +216,17 @@ void madInteger(Decode &d) {
   }));
 }
 
-template <class T> constexpr auto k24 = [](T a) -> s64 {
-  return std::is_signed_v<T> ? s64(s32(u32(a) << 8) >> 8) : s64(u32(a) & 0xffffff);
+template <class T>
+constexpr auto k24 = [](T a) -> s64 {
+  return std::is_signed_v<T> ? s64(s32(u32(a) << 8) >> 8)
+                             : s64(u32(a) & 0xffffff);
 };
-template <class T> constexpr auto kMul24Lo = [](T a, T b) -> T {
-  return static_cast<T>(k24<T>(a) * k24<T>(b));
-};
-template <class T> constexpr auto kMul24Hi = [](T a, T b) -> T {
-  return static_cast<T>((k24<T>(a) * k24<T>(b)) >> 16);
-};
+template <class T>
+constexpr auto kMul24Lo =
+    [](T a, T b) -> T { return static_cast<T>(k24<T>(a) * k24<T>(b)); };
+template <class T>
+constexpr auto kMul24Hi =
+    [](T a, T b) -> T { return static_cast<T>((k24<T>(a) * k24<T>(b)) >> 16); };
 
 void mul24(Decode &d) {
   bool mad = d.inst().opcode == "mad24";
@@ -225,10 +238,13 @@ void mul24(Decode &d) {
   operands(d, t, mad ? 3 : 2);
   auto choose = [&]<class T>() -> Handler {
     if (mad)
-      return part ? each3<T, T, T, T, [](T a, T b, T c) -> T {
-               return T(u32(kMul24Hi<T>(a, b)) + u32(c)); }>
+      return part ? each3<T, T, T, T,
+                          [](T a, T b, T c) -> T {
+                            return T(u32(kMul24Hi<T>(a, b)) + u32(c));
+                          }>
                   : each3<T, T, T, T, [](T a, T b, T c) -> T {
-               return T(u32(kMul24Lo<T>(a, b)) + u32(c)); }>;
+                      return T(u32(kMul24Lo<T>(a, b)) + u32(c));
+                    }>;
     return part ? each2<T, T, T, kMul24Hi<T>> : each2<T, T, T, kMul24Lo<T>>;
   };
   d.emit(t == Type::U32 ? choose.operator()<u32>() : choose.operator()<s32>());
@@ -277,18 +293,27 @@ template <bool Max> void minMax(Decode &d) {
     if (t == Type::U16x2)
       return d.emit(each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
         u16 l = Max ? std::max(u16(a), u16(b)) : std::min(u16(a), u16(b));
-        u16 h = Max ? std::max(u16(a >> 16), u16(b >> 16)) : std::min(u16(a >> 16), u16(b >> 16));
+        u16 h = Max ? std::max(u16(a >> 16), u16(b >> 16))
+                    : std::min(u16(a >> 16), u16(b >> 16));
         return u32(h) << 16 | l;
       }>);
-    return d.emit(relu ? each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
-      s16 l = Max ? std::max(s16(a), s16(b)) : std::min(s16(a), s16(b));
-      s16 h = Max ? std::max(s16(a >> 16), s16(b >> 16)) : std::min(s16(a >> 16), s16(b >> 16));
-      return u32(u16(std::max<s16>(h, 0))) << 16 | u16(std::max<s16>(l, 0));
-    }> : each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
-      s16 l = Max ? std::max(s16(a), s16(b)) : std::min(s16(a), s16(b));
-      s16 h = Max ? std::max(s16(a >> 16), s16(b >> 16)) : std::min(s16(a >> 16), s16(b >> 16));
-      return u32(u16(h)) << 16 | u16(l);
-    }>);
+    return d.emit(relu ? each2<u32, u32, u32,
+                               [](u32 a, u32 b) -> u32 {
+                                 s16 l = Max ? std::max(s16(a), s16(b))
+                                             : std::min(s16(a), s16(b));
+                                 s16 h =
+                                     Max ? std::max(s16(a >> 16), s16(b >> 16))
+                                         : std::min(s16(a >> 16), s16(b >> 16));
+                                 return u32(u16(std::max<s16>(h, 0))) << 16 |
+                                        u16(std::max<s16>(l, 0));
+                               }>
+                       : each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
+                           s16 l = Max ? std::max(s16(a), s16(b))
+                                       : std::min(s16(a), s16(b));
+                           s16 h = Max ? std::max(s16(a >> 16), s16(b >> 16))
+                                       : std::min(s16(a >> 16), s16(b >> 16));
+                           return u32(u16(h)) << 16 | u16(l);
+                         }>);
   }
   if (relu) {
     if (t != Type::S32)
@@ -298,8 +323,13 @@ template <bool Max> void minMax(Decode &d) {
     }>);
   }
   d.emit(forInteger(d, t, []<class T>() -> Handler {
-    return Max ? bin<T, T, T, [](auto a, auto b) { return __builtin_elementwise_max(a, b); }>
-               : bin<T, T, T, [](auto a, auto b) { return __builtin_elementwise_min(a, b); }>;
+    return Max ? bin<T, T, T,
+                     [](auto a, auto b) {
+                       return __builtin_elementwise_max(a, b);
+                     }>
+               : bin<T, T, T, [](auto a, auto b) {
+                   return __builtin_elementwise_min(a, b);
+                 }>;
   }));
 }
 
@@ -307,7 +337,12 @@ template <bool Max> void minMax(Decode &d) {
 enum Logic { And, Or, Xor, Not };
 template <Logic K> Step predicateLogic(Warp &w, const Op &o, u32 m) {
   u32 a = pred(w, o.a), b = K == Not ? 0 : pred(w, o.b);
-  putPred(w, o.d, K == And ? a & b : K == Or ? a | b : K == Xor ? a ^ b : ~a, m);
+  putPred(w, o.d,
+          K == And   ? a & b
+          : K == Or  ? a | b
+          : K == Xor ? a ^ b
+                     : ~a,
+          m);
   return Step::Next;
 }
 template <Logic K> void logic(Decode &d) {
@@ -343,7 +378,8 @@ template <class T> Step shiftLeft(Warp &w, const Op &o, u32 m) {
   Vec<u32> n = get<u32>(w, o.b);
   Vec<T> s = __builtin_convertvector(n & Vec<u32>(8 * sizeof(T) - 1), Vec<T>);
   Vec<T> r = a << s;
-  put<T>(w, o.d, lanesOf(maskOf(n < Vec<u32>(8 * sizeof(T)))) ? r : Vec<T>(0), m);
+  put<T>(w, o.d, lanesOf(maskOf(n < Vec<u32>(8 * sizeof(T)))) ? r : Vec<T>(0),
+         m);
   return Step::Next;
 }
 template <class T> Step shiftRight(Warp &w, const Op &o, u32 m) {
@@ -354,8 +390,10 @@ template <class T> Step shiftRight(Warp &w, const Op &o, u32 m) {
     n = __builtin_elementwise_min(n, Vec<u32>(8 * sizeof(T) - 1));
     put<T>(w, o.d, a >> __builtin_convertvector(n, Vec<T>), m);
   } else {
-    Vec<T> r = a >> __builtin_convertvector(n & Vec<u32>(8 * sizeof(T) - 1), Vec<T>);
-    put<T>(w, o.d, lanesOf(maskOf(n < Vec<u32>(8 * sizeof(T)))) ? r : Vec<T>(0), m);
+    Vec<T> r =
+        a >> __builtin_convertvector(n & Vec<u32>(8 * sizeof(T) - 1), Vec<T>);
+    put<T>(w, o.d, lanesOf(maskOf(n < Vec<u32>(8 * sizeof(T)))) ? r : Vec<T>(0),
+           m);
   }
   return Step::Next;
 }
@@ -475,10 +513,11 @@ void bmsk(Decode &d) {
   if (mode < 0 || t != Type::B32)
     d.fail("bmsk needs .clamp or .wrap and .b32");
   operands(d, t, 2);
-  d.emit(mode ? each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
-           u32 n = b & 31, s = a & 31;
-           return u32(((u64(1) << n) - 1) << s);
-         }>
+  d.emit(mode ? each2<u32, u32, u32,
+                      [](u32 a, u32 b) -> u32 {
+                        u32 n = b & 31, s = a & 31;
+                        return u32(((u64(1) << n) - 1) << s);
+                      }>
               : each2<u32, u32, u32, [](u32 a, u32 b) -> u32 {
                   if (a >= 32)
                     return 0;
@@ -497,17 +536,23 @@ void szext(Decode &d) {
   if (mode < 0 || (t != Type::U32 && t != Type::S32))
     d.fail("szext needs .clamp or .wrap and .u32 or .s32");
   auto choose = [&]<class T>() -> Handler {
-    return mode ? each2<T, T, u32, [](T a, u32 b) -> T {
-      u32 n = b & 31;
-      return n == 0 ? 0 : T(T(u32(a) << (32 - n)) >> (32 - n));
-    }> : each2<T, T, u32, [](T a, u32 b) -> T {
-      return b == 0 ? 0 : b >= 32 ? a : T(T(u32(a) << (32 - b)) >> (32 - b));
-    }>;
+    return mode ? each2<T, T, u32,
+                        [](T a, u32 b) -> T {
+                          u32 n = b & 31;
+                          return n == 0 ? 0
+                                        : T(T(u32(a) << (32 - n)) >> (32 - n));
+                        }>
+                : each2<T, T, u32, [](T a, u32 b) -> T {
+                    return b == 0    ? 0
+                           : b >= 32 ? a
+                                     : T(T(u32(a) << (32 - b)) >> (32 - b));
+                  }>;
   };
   d.emit(t == Type::U32 ? choose.operator()<u32>() : choose.operator()<s32>());
 }
 
-template <class T> constexpr auto kFind = [](T a) -> u32 {
+template <class T>
+constexpr auto kFind = [](T a) -> u32 {
   using U = Unsigned<T>;
   U v = std::is_signed_v<T> && a < 0 ? U(~U(a)) : U(a);
   return v == 0 ? ~0u : 8 * sizeof(T) - 1 - u32(std::countl_zero(v));
@@ -532,7 +577,8 @@ void countBits(Decode &d) {
       if (name == "popc")
         return each1<u32, U, [](U a) -> u32 { return u32(std::popcount(a)); }>;
       if (name == "clz")
-        return each1<u32, U, [](U a) -> u32 { return u32(std::countl_zero(a)); }>;
+        return each1<u32, U,
+                     [](U a) -> u32 { return u32(std::countl_zero(a)); }>;
       if (shiftAmount)
         return each1<u32, T, [](T a) -> u32 {
           u32 p = kFind<T>(a);
@@ -549,8 +595,10 @@ void brev(Decode &d) {
   if (t != Type::B32 && t != Type::B64)
     d.fail("brev needs .b32 or .b64");
   d.emit(t == Type::B32
-             ? un<u32, u32, [](auto a) { return __builtin_elementwise_bitreverse(a); }>
-             : un<u64, u64, [](auto a) { return __builtin_elementwise_bitreverse(a); }>);
+             ? un<u32, u32,
+                  [](auto a) { return __builtin_elementwise_bitreverse(a); }>
+             : un<u64, u64,
+                  [](auto a) { return __builtin_elementwise_bitreverse(a); }>);
 }
 
 void fns(Decode &d) {
@@ -579,14 +627,13 @@ constexpr auto kPrmt = [](u32 a, u32 b, u32 c) -> u32 {
   }
   return r;
 };
-template <u32 Mode> constexpr auto kPrmtMode = [](u32 a, u32 b, u32 c) -> u32 {
+template <u32 Mode>
+constexpr auto kPrmtMode = [](u32 a, u32 b, u32 c) -> u32 {
   // f4e b4e rc8 ecl ecr rc16 (ISA, prmt)
-  constexpr u16 table[6][4] = {{0x3210, 0x4321, 0x5432, 0x6543},
-                               {0x5670, 0x6701, 0x7012, 0x0123},
-                               {0x0000, 0x1111, 0x2222, 0x3333},
-                               {0x3210, 0x3211, 0x3222, 0x3333},
-                               {0x0000, 0x1110, 0x2210, 0x3210},
-                               {0x1010, 0x3232, 0x1010, 0x3232}};
+  constexpr u16 table[6][4] = {
+      {0x3210, 0x4321, 0x5432, 0x6543}, {0x5670, 0x6701, 0x7012, 0x0123},
+      {0x0000, 0x1111, 0x2222, 0x3333}, {0x3210, 0x3211, 0x3222, 0x3333},
+      {0x0000, 0x1110, 0x2210, 0x3210}, {0x1010, 0x3232, 0x1010, 0x3232}};
   return kPrmt(a, b, table[Mode][c & 3]);
 };
 void prmt(Decode &d) {
@@ -595,15 +642,18 @@ void prmt(Decode &d) {
   if (t != Type::B32)
     d.fail("prmt needs .b32");
   operands(d, t, 3);
-  static const Handler modes[] = {
-      each3<u32, u32, u32, u32, kPrmtMode<0>>, each3<u32, u32, u32, u32, kPrmtMode<1>>,
-      each3<u32, u32, u32, u32, kPrmtMode<2>>, each3<u32, u32, u32, u32, kPrmtMode<3>>,
-      each3<u32, u32, u32, u32, kPrmtMode<4>>, each3<u32, u32, u32, u32, kPrmtMode<5>>};
+  static const Handler modes[] = {each3<u32, u32, u32, u32, kPrmtMode<0>>,
+                                  each3<u32, u32, u32, u32, kPrmtMode<1>>,
+                                  each3<u32, u32, u32, u32, kPrmtMode<2>>,
+                                  each3<u32, u32, u32, u32, kPrmtMode<3>>,
+                                  each3<u32, u32, u32, u32, kPrmtMode<4>>,
+                                  each3<u32, u32, u32, u32, kPrmtMode<5>>};
   d.emit(mode < 0 ? each3<u32, u32, u32, u32, kPrmt> : modes[mode]);
 }
 
 Step lop3(Warp &w, const Op &o, u32 m) {
-  Vec<u32> a = get<u32>(w, o.a), b = get<u32>(w, o.b), c = get<u32>(w, o.c), r = 0;
+  Vec<u32> a = get<u32>(w, o.a), b = get<u32>(w, o.b), c = get<u32>(w, o.c),
+           r = 0;
   u32 f = o.flags;
   for (u32 i = 0; i < 8; ++i)
     if (f >> i & 1)
@@ -636,7 +686,8 @@ void decodeLop3(Decode &d) {
   d.op.a = d.source(1, t);
   d.op.b = d.source(2, t);
   d.op.c = d.source(3, t);
-  if (d.operand(4).kind != ast::Operand::Kind::Immediate || d.operand(4).imm > 255)
+  if (d.operand(4).kind != ast::Operand::Kind::Immediate ||
+      d.operand(4).imm > 255)
     d.fail("the look-up table is a constant from 0 to 255");
   d.op.flags = static_cast<u32>(d.operand(4).imm);
   d.emit(lop3);

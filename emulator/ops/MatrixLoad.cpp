@@ -50,7 +50,8 @@ template <bool Store> Step matrix(Warp &w, const Op &o, u32 m) {
   if (Store) {
     for (u32 i = 0; i < 8 * n; ++i) {
       if (w.check)
-        w.check->access(w, o, i, resolve(w, o, spaceOf(o), address[i], 16, i, true), 16,
+        w.check->access(w, o, i,
+                        resolve(w, o, spaceOf(o), address[i], 16, i, true), 16,
                         {Access::Write, kWeak, Scope::None}, rows[i]);
       std::memcpy(at[i], rows[i], 16);
     }
@@ -75,8 +76,9 @@ void decodeMatrix(Decode &d) {
   d.expectCount(2);
   setAddress(d, d.operand(store ? 0 : 1), Space::Shared);
   const ast::Operand &v = d.operand(store ? 1 : 0);
-  std::vector<ast::Operand> elems =
-      v.kind == ast::Operand::Kind::Vector ? v.elems : std::vector<ast::Operand>{v};
+  std::vector<ast::Operand> elems = v.kind == ast::Operand::Kind::Vector
+                                        ? v.elems
+                                        : std::vector<ast::Operand>{v};
   if (elems.size() != (1u << n))
     d.fail("expected " + std::to_string(1u << n) + " registers");
   std::vector<u32> regs;
@@ -96,7 +98,8 @@ Step movmatrix(Warp &w, const Op &o, u32 m) {
     for (u32 e = 0; e < 2; ++e)
       v[l / 4][l % 4 * 2 + e] = static_cast<u16>(a[l] >> (16 * e));
   for (u32 l = 0; l < 32; ++l)
-    lane<u32>(w, o.d)[l] = v[l % 4 * 2][l / 4] | u32(v[l % 4 * 2 + 1][l / 4]) << 16;
+    lane<u32>(w, o.d)[l] = v[l % 4 * 2][l / 4] | u32(v[l % 4 * 2 + 1][l / 4])
+                                                     << 16;
   return Step::Next;
 }
 void decodeMovmatrix(Decode &d) {

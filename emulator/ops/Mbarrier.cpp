@@ -8,8 +8,8 @@
 
 HAMLET_SIMD_BEGIN
 namespace {
-constexpr u32 kRelaxed = 1 << 16, kExpect = 1 << 17, kParity = 1 << 18, kTry = 1 << 19,
-              kDrop = 1 << 20, kNoComplete = 1 << 21;
+constexpr u32 kRelaxed = 1 << 16, kExpect = 1 << 17, kParity = 1 << 18,
+              kTry = 1 << 19, kDrop = 1 << 20, kNoComplete = 1 << 21;
 } // namespace
 
 BarrierRef barrierAt(Warp &w, const Op &o, Space space, u64 address, u32 l) {
@@ -17,7 +17,8 @@ BarrierRef barrierAt(Warp &w, const Op &o, Space space, u64 address, u32 l) {
     misaligned(w, o, address, 8, l);
   Resolved r = resolve(w, o, space, address, 8, l, true);
   if (r.space != Space::Shared)
-    w.fault(o, LaunchStatus::IllegalAddress, "an mbarrier lies in shared memory", l);
+    w.fault(o, LaunchStatus::IllegalAddress,
+            "an mbarrier lies in shared memory", l);
   return {r.cta, r.address, r.host};
 }
 
@@ -43,7 +44,8 @@ namespace {
 void checkRange(Warp &w, const Op &o, u32 l, s64 tx) {
   if (tx > 0xfffff || tx < -0xfffff)
     misuse(w, o, l, "mbarrier-misuse",
-           "the transaction count " + std::to_string(tx) + " leaves its range of 2^20 - 1");
+           "the transaction count " + std::to_string(tx) +
+               " leaves its range of 2^20 - 1");
 }
 
 Step init(Warp &w, const Op &o, u32 m) {
@@ -54,7 +56,8 @@ Step init(Warp &w, const Op &o, u32 m) {
     u32 n = lane<u32>(w, o.b)[l];
     BarrierRef b = barrierAt(w, o, spaceOf(o), a[l], l);
     if (n == 0 || n > 0xfffff)
-      misuse(w, o, l, "mbarrier-misuse", "the count must be 1 to 2^20 - 1, got " + std::to_string(n));
+      misuse(w, o, l, "mbarrier-misuse",
+             "the count must be 1 to 2^20 - 1, got " + std::to_string(n));
     if (w.check)
       w.check->mbarrierInit(w, o, l, *b.cta, b.address);
     auto entry = std::pair(b.address, b.host);
@@ -103,13 +106,14 @@ Step arrive(Warp &w, const Op &o, u32 m) {
     u32 pending = v.pending(), expected = v.expected();
     if (count > pending) {
       misuse(w, o, l, "mbarrier-misuse",
-             "more arrivals than the phase expects: " + std::to_string(count) + " with " +
-                 std::to_string(pending) + " pending");
+             "more arrivals than the phase expects: " + std::to_string(count) +
+                 " with " + std::to_string(pending) + " pending");
       pending = count;
     }
     if (o.flags & kDrop)
       expected -= std::min(expected, count);
-    v.word = Mbarrier::make(v.phase(), pending - count, expected, static_cast<s32>(tx));
+    v.word = Mbarrier::make(v.phase(), pending - count, expected,
+                            static_cast<s32>(tx));
     ++w.engine->events;
     settle(*w.engine, b, v);
   }
@@ -150,13 +154,15 @@ Step testWait(Warp &w, const Op &o, u32 m) {
     if (w.check)
       w.check->mbarrierUse(w, o, l, *b.cta, b.address);
     Mbarrier v = b.read();
-    bool waits = o.flags & kParity ? (lane<u32>(w, o.b)[l] & 1) == u32(v.phase())
-                                   : Mbarrier{lane<u64>(w, o.b)[l]}.phase() == v.phase();
+    bool waits = o.flags & kParity
+                     ? (lane<u32>(w, o.b)[l] & 1) == u32(v.phase())
+                     : Mbarrier{lane<u64>(w, o.b)[l]}.phase() == v.phase();
     if (waits)
       continue;
     done |= 1u << l;
     if (w.check)
-      w.check->mbarrierPass(w, 1u << l, *b.cta, b.address, !(o.flags & kRelaxed));
+      w.check->mbarrierPass(w, 1u << l, *b.cta, b.address,
+                            !(o.flags & kRelaxed));
   }
   putPred(w, o.d, done, m);
   if (done == m)
@@ -178,8 +184,8 @@ Space takeSpace(Decode &d) {
 }
 
 void decodeMbarrier(Decode &d) {
-  int k = d.takeOf({"init", "inval", "arrive", "arrive_drop", "expect_tx", "complete_tx",
-                    "test_wait", "try_wait", "pending_count"});
+  int k = d.takeOf({"init", "inval", "arrive", "arrive_drop", "expect_tx",
+                    "complete_tx", "test_wait", "try_wait", "pending_count"});
   if (k < 0)
     d.fail("unknown operation");
   bool expect = k == 4 || ((k == 2 || k == 3) && d.take("expect_tx"));
@@ -189,8 +195,9 @@ void decodeMbarrier(Decode &d) {
   d.takeOf({"cta", "cluster"});
   Space space = takeSpace(d);
   d.take("b64");
-  d.op.flags = static_cast<u32>(space) | (relaxed ? kRelaxed : 0) | (expect ? kExpect : 0) |
-               (parity ? kParity : 0) | (k == 7 ? kTry : 0) | (k == 3 ? kDrop : 0) |
+  d.op.flags = static_cast<u32>(space) | (relaxed ? kRelaxed : 0) |
+               (expect ? kExpect : 0) | (parity ? kParity : 0) |
+               (k == 7 ? kTry : 0) | (k == 3 ? kDrop : 0) |
                (noComplete ? kNoComplete : 0);
   switch (k) {
   case 0:
@@ -204,13 +211,15 @@ void decodeMbarrier(Decode &d) {
     return d.emit(invalidate);
   case 2:
   case 3: {
-    // The state may be left out: arrive [addr], n is no form, so operand 0 is it.
+    // The state may be left out: arrive [addr], n is no form, so operand 0 is
+    // it.
     bool state = d.operand(0).kind != ast::Operand::Kind::Address;
     size_t at = state ? 1 : 0;
     if (state)
       d.op.d = d.sink(0, Type::B64);
     setAddress(d, d.operand(at), space);
-    d.op.b = d.count() > at + 1 ? d.source(at + 1, Type::B32) : d.constant(1, 4);
+    d.op.b =
+        d.count() > at + 1 ? d.source(at + 1, Type::B32) : d.constant(1, 4);
     d.expectCount(at + 1, at + 2);
     return d.emit(arrive);
   }
@@ -248,7 +257,8 @@ Step copyArrive(Warp &w, const Op &o, u32 m) {
       w.check->mbarrierUse(w, o, l, *b.cta, b.address);
     if (!(o.flags & kRelaxed)) { // counts itself in
       Mbarrier v = b.read();
-      v.word = Mbarrier::make(v.phase(), v.pending() + 1, v.expected(), v.transactions());
+      v.word = Mbarrier::make(v.phase(), v.pending() + 1, v.expected(),
+                              v.transactions());
       std::memcpy(b.host, &v.word, 8);
     }
     // The group under construction ends here for this purpose.
@@ -269,9 +279,11 @@ Step copyArrive(Warp &w, const Op &o, u32 m) {
         warp->check->copiesArrive(*warp, l, *b.cta, b.address);
       Mbarrier v = b.read();
       if (v.pending() == 0)
-        misuse(*warp, *op, l, "mbarrier-misuse", "more arrivals than the phase expects");
+        misuse(*warp, *op, l, "mbarrier-misuse",
+               "more arrivals than the phase expects");
       else
-        v.word = Mbarrier::make(v.phase(), v.pending() - 1, v.expected(), v.transactions());
+        v.word = Mbarrier::make(v.phase(), v.pending() - 1, v.expected(),
+                                v.transactions());
       settle(*warp->engine, b, v);
     });
   }

@@ -10,15 +10,16 @@ u32 takeVector(Decode &d) {
 }
 
 u32 takeAccess(Decode &d, bool atomic) {
-  static constexpr Space spaces[] = {Space::Global, Space::Const,  Space::Shared,
-                                     Space::Shared, Space::SharedCluster,
-                                     Space::Local,  Space::Param,  Space::Param,
-                                     Space::Param};
-  int s = d.takeOf({"global", "const", "shared", "shared::cta", "shared::cluster", "local",
-                    "param", "param::entry", "param::func"});
+  static constexpr Space spaces[] = {
+      Space::Global, Space::Const,         Space::Shared,
+      Space::Shared, Space::SharedCluster, Space::Local,
+      Space::Param,  Space::Param,         Space::Param};
+  int s =
+      d.takeOf({"global", "const", "shared", "shared::cta", "shared::cluster",
+                "local", "param", "param::entry", "param::func"});
   u32 flags = static_cast<u32>(s < 0 ? Space::Generic : spaces[s]);
-  int order = d.takeOf({"weak", "volatile", "relaxed", "acquire", "release", "acq_rel",
-                        "mmio"});
+  int order = d.takeOf(
+      {"weak", "volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"});
   int scope = d.takeOf({"cta", "cluster", "gpu", "sys"});
   bool mmio = d.take("mmio");
   u32 bits = kWeak;
@@ -37,8 +38,9 @@ u32 takeAccess(Decode &d, bool atomic) {
   if (atomic && scope < 0)
     scope = 2;
   flags |= bits << kOrderShift;
-  flags |= static_cast<u32>(scope < 0 ? Scope::None : static_cast<Scope>(scope + 1))
-           << kScopeShift;
+  flags |=
+      static_cast<u32>(scope < 0 ? Scope::None : static_cast<Scope>(scope + 1))
+      << kScopeShift;
   bool mayBeGlobal = s <= 1;
   if ((bits & kStrong) && mayBeGlobal) {
     d.info.strongGlobal = true;
@@ -55,13 +57,16 @@ void setAddress(Decode &d, const ast::Operand &o, Space space) {
   u32 flags = (a.narrow ? kNarrow : 0) | (a.uniform ? kUniform : 0);
   // Parameters of functions lie in the frame, which is local memory.
   if (space == Space::Param && !(a.uniform && a.entryParam))
-    if (a.symbolSpace == Space::Param ? !a.entryParam : !d.function().ast->isEntry) {
-      d.op.flags = (d.op.flags & ~u32(kSpaceMask)) | static_cast<u32>(Space::Local);
+    if (a.symbolSpace == Space::Param ? !a.entryParam
+                                      : !d.function().ast->isEntry) {
+      d.op.flags =
+          (d.op.flags & ~u32(kSpaceMask)) | static_cast<u32>(Space::Local);
     }
   // A named variable without a space modifier.
   if (space == Space::Generic && a.symbolSpace != Space::Generic &&
       a.symbolSpace != Space::Global && a.symbolSpace != Space::Const)
-    d.op.flags = (d.op.flags & ~u32(kSpaceMask)) | static_cast<u32>(a.symbolSpace);
+    d.op.flags =
+        (d.op.flags & ~u32(kSpaceMask)) | static_cast<u32>(a.symbolSpace);
   d.op.flags |= flags;
 }
 
@@ -76,12 +81,15 @@ struct Places {
   u8 *first = nullptr;
 };
 
-void checkLanes(Warp &w, const Op &o, u32 m, Space space, const Vec<u64> &address, u32 bytes,
-                Access access, const u8 *data) {
+void checkLanes(Warp &w, const Op &o, u32 m, Space space,
+                const Vec<u64> &address, u32 bytes, Access access,
+                const u8 *data) {
   for (u32 l = 0; l < 32; ++l)
     if (m >> l & 1)
-      w.check->access(w, o, l, resolve(w, o, space, address[l], bytes, l, access != Access::Read),
-                      bytes, infoOf(o, access), data ? data + l * bytes : nullptr);
+      w.check->access(
+          w, o, l,
+          resolve(w, o, space, address[l], bytes, l, access != Access::Read),
+          bytes, infoOf(o, access), data ? data + l * bytes : nullptr);
 }
 
 template <u32 Bytes, bool Write>
@@ -109,7 +117,8 @@ FORCE void locate(Warp &w, const Op &o, u32 m, Places &p, const u8 *data) {
           start.host -= l0 * Bytes;
           start.address -= l0 * Bytes;
           w.check->accessRow(w, o, m, start, Bytes,
-                             infoOf(o, Write ? Access::Write : Access::Read), data);
+                             infoOf(o, Write ? Access::Write : Access::Read),
+                             data);
         }
         p.row = m == ~0u;
         p.first = r.host;
@@ -127,7 +136,8 @@ FORCE void locate(Warp &w, const Op &o, u32 m, Places &p, const u8 *data) {
     u32 outside = maskOf(offset > Vec<u64>(end - base - Bytes)) & m;
     if (!outside) {
       if (check)
-        checkLanes(w, o, m, space, a, Bytes, Write ? Access::Write : Access::Read, data);
+        checkLanes(w, o, m, space, a, Bytes,
+                   Write ? Access::Write : Access::Read, data);
       u8 *host = r.host - (r.address - base);
       for (u32 l = 0; l < 32; ++l)
         p.at[l] = m >> l & 1 ? host + offset[l] : const_cast<u8 *>(kNowhere);
@@ -135,7 +145,8 @@ FORCE void locate(Warp &w, const Op &o, u32 m, Places &p, const u8 *data) {
     }
   }
   if (check)
-    checkLanes(w, o, m, space, a, Bytes, Write ? Access::Write : Access::Read, data);
+    checkLanes(w, o, m, space, a, Bytes, Write ? Access::Write : Access::Read,
+               data);
   for (u32 l = 0; l < 32; ++l)
     p.at[l] = m >> l & 1 ? resolve(w, o, space, a[l], Bytes, l, Write).host
                          : const_cast<u8 *>(kNowhere);
@@ -162,13 +173,15 @@ template <class M, class R, u32 N> Step load(Warp &w, const Op &o, u32 m) {
         t[l] = readAt<M>(p.at[l]);
       std::memcpy(&v, t, sizeof v);
     }
-    put<R>(w, o.d, __builtin_bit_cast(Vec<R>, __builtin_convertvector(v, Vec<E>)), m);
+    put<R>(w, o.d,
+           __builtin_bit_cast(Vec<R>, __builtin_convertvector(v, Vec<E>)), m);
   } else {
     alignas(64) E t[N][32];
     if (p.row) {
       for (u32 l = 0; l < 32; ++l)
         for (u32 k = 0; k < N; ++k)
-          t[k][l] = static_cast<E>(readAt<M>(p.first + (l * N + k) * sizeof(M)));
+          t[k][l] =
+              static_cast<E>(readAt<M>(p.first + (l * N + k) * sizeof(M)));
     } else {
       for (u32 l = 0; l < 32; ++l)
         for (u32 k = 0; k < N; ++k)
@@ -190,7 +203,8 @@ template <class M, class R, u32 N> Step load(Warp &w, const Op &o, u32 m) {
 }
 
 /// Kernel parameters and constants: one address for all lanes.
-template <class M, class R, u32 N> Step loadUniform(Warp &w, const Op &o, u32 m) {
+template <class M, class R, u32 N>
+Step loadUniform(Warp &w, const Op &o, u32 m) {
   using E = std::conditional_t<std::is_signed_v<M>, std::make_signed_t<R>, R>;
   u64 address = static_cast<u64>(o.imm);
   u32 l0 = static_cast<u32>(std::countr_zero(m));
@@ -200,7 +214,10 @@ template <class M, class R, u32 N> Step loadUniform(Warp &w, const Op &o, u32 m)
   for (u32 k = 0; k < N; ++k) {
     u32 d = N == 1 ? o.d : o.regs[k];
     if (N == 1 || d)
-      put<R>(w, d, Vec<R>(static_cast<R>(static_cast<E>(readAt<M>(r.host + k * sizeof(M))))), m);
+      put<R>(w, d,
+             Vec<R>(static_cast<R>(
+                 static_cast<E>(readAt<M>(r.host + k * sizeof(M))))),
+             m);
   }
   return Step::Next;
 }
@@ -240,8 +257,10 @@ template <class M, class R> Handler loadOf(u32 n, bool uniform) {
   }
 }
 template <class M, class R> Handler storeOf(u32 n) {
-  return n == 1 ? store<M, R, 1> : n == 2 ? store<M, R, 2> : n == 4 ? store<M, R, 4>
-                                                                    : store<M, R, 8>;
+  return n == 1   ? store<M, R, 1>
+         : n == 2 ? store<M, R, 2>
+         : n == 4 ? store<M, R, 4>
+                  : store<M, R, 8>;
 }
 template <class R> Handler loadType(u32 bytes, bool sign, u32 n, bool uniform) {
   switch (bytes) {
@@ -258,8 +277,10 @@ template <class R> Handler loadType(u32 bytes, bool sign, u32 n, bool uniform) {
   }
 }
 template <class R> Handler storeType(u32 bytes, u32 n) {
-  return bytes == 1 ? storeOf<u8, R>(n) : bytes == 2 ? storeOf<u16, R>(n)
-         : bytes == 4 ? storeOf<u32, R>(n) : storeOf<u64, u64>(n);
+  return bytes == 1   ? storeOf<u8, R>(n)
+         : bytes == 2 ? storeOf<u16, R>(n)
+         : bytes == 4 ? storeOf<u32, R>(n)
+                      : storeOf<u64, u64>(n);
 }
 
 // 128-bit scalars.
@@ -283,20 +304,22 @@ Step store128(Warp &w, const Op &o, u32 m) {
 }
 
 /// The registers of {a, b, ...} or of one operand, and their common lane bytes.
-std::vector<u32> registersOf(Decode &d, const ast::Operand &o, Type t, u32 n, bool write,
-                             u32 &laneWidth) {
+std::vector<u32> registersOf(Decode &d, const ast::Operand &o, Type t, u32 n,
+                             bool write, u32 &laneWidth) {
   std::vector<ast::Operand> elems;
   if (o.kind == ast::Operand::Kind::Vector)
     elems = o.elems;
   else
     elems.push_back(o);
   if (elems.size() != n)
-    d.fail("expected " + std::to_string(n) + " registers, got " + std::to_string(elems.size()));
+    d.fail("expected " + std::to_string(n) + " registers, got " +
+           std::to_string(elems.size()));
   laneWidth = laneBytes(t);
   for (const ast::Operand &e : elems)
     laneWidth = std::max(laneWidth, d.registerBytes(e));
   std::vector<u32> regs;
-  Type as = laneWidth > laneBytes(t) ? (laneWidth == 8 ? Type::B64 : Type::B128) : t;
+  Type as =
+      laneWidth > laneBytes(t) ? (laneWidth == 8 ? Type::B64 : Type::B128) : t;
   for (const ast::Operand &e : elems)
     regs.push_back(write ? d.sink(e, as) : d.source(e, as));
   return regs;
@@ -360,7 +383,8 @@ void decodeStore(Decode &d) {
     d.op.b = regs[0];
   else
     d.list(regs);
-  d.emit(width == 8 ? storeType<u64>(typeBytes(t), n) : storeType<u32>(typeBytes(t), n));
+  d.emit(width == 8 ? storeType<u64>(typeBytes(t), n)
+                    : storeType<u32>(typeBytes(t), n));
 }
 
 void registerMemory(OpTable &t) {

@@ -15,7 +15,8 @@ namespace {
 using V8 = float __attribute__((ext_vector_type(8)));
 
 // regs: D, A, B, C one after the other; target: index of the shape.
-template <bool Brain> FORCE void halves(const Warp &w, u32 reg, float *low, float *high) {
+template <bool Brain>
+FORCE void halves(const Warp &w, u32 reg, float *low, float *high) {
   Vec<u32> v = get<u32>(w, reg);
   Vec<float> l, h;
   if constexpr (Brain) {
@@ -23,10 +24,11 @@ template <bool Brain> FORCE void halves(const Warp &w, u32 reg, float *low, floa
     h = fromBits(v & Vec<u32>(0xffff0000));
   } else {
     l = __builtin_convertvector(
-        __builtin_bit_cast(Vec<_Float16>, __builtin_convertvector(v, Vec<u16>)), Vec<float>);
+        __builtin_bit_cast(Vec<_Float16>, __builtin_convertvector(v, Vec<u16>)),
+        Vec<float>);
     h = __builtin_convertvector(
-        __builtin_bit_cast(Vec<_Float16>,
-                           __builtin_convertvector(v >> Vec<u32>(16), Vec<u16>)),
+        __builtin_bit_cast(Vec<_Float16>, __builtin_convertvector(
+                                              v >> Vec<u32>(16), Vec<u16>)),
         Vec<float>);
   }
   std::memcpy(low, &l, 128);
@@ -50,7 +52,8 @@ template <u32 K, bool Brain> Step mmaHalf(Warp &w, const Op &o, u32 m) {
     for (u32 t = 0; t < 4; ++t)
       for (u32 e = 0; e < 2; ++e) {
         const float *p = b[r][e] + t;
-        bk[r * 8 + 2 * t + e] = V8{p[0], p[4], p[8], p[12], p[16], p[20], p[24], p[28]};
+        bk[r * 8 + 2 * t + e] =
+            V8{p[0], p[4], p[8], p[12], p[16], p[20], p[24], p[28]};
       }
   for (u32 half = 0; half < 2; ++half) {
     V8 acc[8];
@@ -127,7 +130,8 @@ Step mmaGeneric(Warp &w, const Op &o, u32 m) {
     u32 g = l / 4, t = l % 4;
     for (u32 r = 0; r < s.aRegs; ++r)
       for (u32 j = 0; j < per; ++j)
-        a[g + 8 * (r % halves)][t * per + j + r / halves * 4 * per] = element(s.a, raw(ra[r], l, j));
+        a[g + 8 * (r % halves)][t * per + j + r / halves * 4 * per] =
+            element(s.a, raw(ra[r], l, j));
     for (u32 r = 0; r < s.bRegs; ++r)
       for (u32 j = 0; j < per; ++j)
         b[t * per + j + r * 4 * per][g] = element(s.b, raw(rb[r], l, j));
@@ -155,7 +159,8 @@ Step mmaGeneric(Warp &w, const Op &o, u32 m) {
         s64 v = static_cast<s64>(c[i][j]);
         for (u32 k = 0; k < s.k; ++k)
           v += static_cast<s64>(a[i][k]) * static_cast<s64>(b[k][j]);
-        c[i][j] = s.saturate ? static_cast<double>(std::min<s64>(std::max<s64>(v, INT32_MIN), INT32_MAX))
+        c[i][j] = s.saturate ? static_cast<double>(std::min<s64>(
+                                   std::max<s64>(v, INT32_MIN), INT32_MAX))
                              : static_cast<double>(static_cast<s32>(v));
       } else if (s.acc == Type::F64) {
         for (u32 k = 0; k < s.k; ++k)
@@ -163,7 +168,8 @@ Step mmaGeneric(Warp &w, const Op &o, u32 m) {
       } else {
         float v = static_cast<float>(c[i][j]);
         for (u32 k = 0; k < s.k; ++k)
-          v = __builtin_fmaf(static_cast<float>(a[i][k]), static_cast<float>(b[k][j]), v);
+          v = __builtin_fmaf(static_cast<float>(a[i][k]),
+                             static_cast<float>(b[k][j]), v);
         c[i][j] = v;
       }
     }
@@ -179,7 +185,8 @@ Step mmaGeneric(Warp &w, const Op &o, u32 m) {
         break;
       }
       case Type::F32:
-        lane<u32>(w, o.regs[i])[l] = v != v ? 0x7fffffff : std::bit_cast<u32>(static_cast<float>(v));
+        lane<u32>(w, o.regs[i])[l] =
+            v != v ? 0x7fffffff : std::bit_cast<u32>(static_cast<float>(v));
         break;
       case Type::S32:
         lane<s32>(w, o.regs[i])[l] = static_cast<s32>(v);
@@ -197,23 +204,28 @@ u32 bitsOfType(Type t) { return t == Type::TF32 ? 32 : 8 * typeBytes(t); }
 void decodeMma(Decode &d) {
   d.take("sync");
   d.take("aligned");
-  int which = d.takeOf({"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"});
-  static constexpr u32 dims[][2] = {{16, 4}, {16, 8}, {16, 16}, {16, 32}, {8, 4}, {8, 16}};
+  int which = d.takeOf(
+      {"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"});
+  static constexpr u32 dims[][2] = {{16, 4},  {16, 8}, {16, 16},
+                                    {16, 32}, {8, 4},  {8, 16}};
   bool sat = d.take("satfinite");
   if (which < 0)
     d.fail("this shape is not supported");
   if (!d.take("row") || !d.take("col"))
     d.fail("expected .row.col");
   Type c = d.takeType(), b = d.takeType(), a = d.takeType(), dt = d.takeType();
-  Shape s{dims[which][0], 8, dims[which][1], a, b, c, bitsOfType(a), 0, 0, 0, sat};
-  bool fp8 = a == Type::E4M3 || a == Type::E5M2, i8 = a == Type::S8 || a == Type::U8;
+  Shape s{
+      dims[which][0], 8, dims[which][1], a, b, c, bitsOfType(a), 0, 0, 0, sat};
+  bool fp8 = a == Type::E4M3 || a == Type::E5M2,
+       i8 = a == Type::S8 || a == Type::U8;
   bool half = a == Type::F16 || a == Type::BF16;
   bool known =
       (half && a == b && s.m == 16 && (s.k == 8 || s.k == 16) &&
        (c == Type::F32 || (a == Type::F16 && c == Type::F16))) ||
-      (a == Type::TF32 && a == b && s.m == 16 && (s.k == 4 || s.k == 8) && c == Type::F32) ||
-      (fp8 && (b == Type::E4M3 || b == Type::E5M2) && s.m == 16 && (s.k == 16 || s.k == 32) &&
-       (c == Type::F32 || c == Type::F16)) ||
+      (a == Type::TF32 && a == b && s.m == 16 && (s.k == 4 || s.k == 8) &&
+       c == Type::F32) ||
+      (fp8 && (b == Type::E4M3 || b == Type::E5M2) && s.m == 16 &&
+       (s.k == 16 || s.k == 32) && (c == Type::F32 || c == Type::F16)) ||
       (i8 && (b == Type::S8 || b == Type::U8) && c == Type::S32 &&
        ((s.m == 16 && (s.k == 16 || s.k == 32)) || (s.m == 8 && s.k == 16))) ||
       (a == Type::F64 && a == b && c == Type::F64 &&
@@ -230,11 +242,12 @@ void decodeMma(Decode &d) {
   std::vector<u32> regs;
   auto group = [&](size_t i, u32 n, Type t, bool write) {
     const ast::Operand &o = d.operand(i);
-    std::vector<ast::Operand> e =
-        o.kind == ast::Operand::Kind::Vector ? o.elems : std::vector<ast::Operand>{o};
+    std::vector<ast::Operand> e = o.kind == ast::Operand::Kind::Vector
+                                      ? o.elems
+                                      : std::vector<ast::Operand>{o};
     if (e.size() != n)
-      d.fail("operand " + std::to_string(i + 1) + " needs " + std::to_string(n) +
-             " registers, got " + std::to_string(e.size()));
+      d.fail("operand " + std::to_string(i + 1) + " needs " +
+             std::to_string(n) + " registers, got " + std::to_string(e.size()));
     for (const ast::Operand &x : e)
       regs.push_back(write ? d.sink(x, t) : d.source(x, t));
   };

@@ -29,7 +29,8 @@ Step pack(Warp &w, const Op &o, u32 m) {
       continue;
     u64 v[2] = {0, 0};
     for (u32 i = 0; i < o.regCount; ++i) {
-      u64 e = bits == 64 ? lane<u64>(w, o.regs[i])[l] : lane<u32>(w, o.regs[i])[l];
+      u64 e =
+          bits == 64 ? lane<u64>(w, o.regs[i])[l] : lane<u32>(w, o.regs[i])[l];
       if (bits < 32)
         e &= (u64(1) << bits) - 1;
       u32 at = i * bits;
@@ -65,7 +66,10 @@ Step unpack(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 Step pack2x16(Warp &w, const Op &o, u32 m) {
-  put<u32>(w, o.d, (get<u32>(w, o.a) & Vec<u32>(0xffff)) | get<u32>(w, o.b) << Vec<u32>(16), m);
+  put<u32>(w, o.d,
+           (get<u32>(w, o.a) & Vec<u32>(0xffff)) | get<u32>(w, o.b)
+                                                       << Vec<u32>(16),
+           m);
   return Step::Next;
 }
 Step unpack2x16(Warp &w, const Op &o, u32 m) {
@@ -200,8 +204,8 @@ u64 window(Decode &d, int space) {
   }
 }
 int takeSpace(Decode &d) {
-  return d.takeOf({"global", "const", "shared", "shared::cta", "shared::cluster", "local",
-                   "param", "param::entry"});
+  return d.takeOf({"global", "const", "shared", "shared::cta",
+                   "shared::cluster", "local", "param", "param::entry"});
 }
 void cvta(Decode &d) {
   bool to = d.take("to");
@@ -217,9 +221,11 @@ void cvta(Decode &d) {
 }
 Step isspacep(Warp &w, const Op &o, u32 m) {
   Vec<u64> a = get<u64>(w, o.a);
-  u32 r = maskOf((a & Vec<u64>(~u64(0xffffffff))) == Vec<u64>(static_cast<u64>(o.imm)));
+  u32 r = maskOf((a & Vec<u64>(~u64(0xffffffff))) ==
+                 Vec<u64>(static_cast<u64>(o.imm)));
   if (o.flags == 1)
-    r = maskOf(a >= Vec<u64>(kDeviceBase)) & maskOf(a < Vec<u64>(kFunctionBase));
+    r = maskOf(a >= Vec<u64>(kDeviceBase)) &
+        maskOf(a < Vec<u64>(kFunctionBase));
   if (o.flags == 2) // own CTA only
     r &= maskOf((a & Vec<u64>(0xff000000)) == Vec<u64>(0)) |
          maskOf((a & Vec<u64>(0xff000000)) ==
@@ -240,7 +246,8 @@ void decodeIsspacep(Decode &d) {
 template <class T> Step mapa(Warp &w, const Op &o, u32 m) {
   Vec<T> a = get<T>(w, o.a);
   Vec<T> rank = __builtin_convertvector(get<u32>(w, o.b), Vec<T>);
-  Vec<T> r = (a & Vec<T>(~T(0xff000000))) | (rank + Vec<T>(1)) << Vec<T>(kClusterShift);
+  Vec<T> r = (a & Vec<T>(~T(0xff000000))) | (rank + Vec<T>(1))
+                                                << Vec<T>(kClusterShift);
   put<T>(w, o.d, r, m);
   return Step::Next;
 }
@@ -257,7 +264,10 @@ void decodeMapa(Decode &d) {
 template <class T> Step ctaRank(Warp &w, const Op &o, u32 m) {
   Vec<T> field = (get<T>(w, o.a) >> Vec<T>(kClusterShift)) & Vec<T>(0xff);
   Vec<u32> f = __builtin_convertvector(field, Vec<u32>);
-  put<u32>(w, o.d, lanesOf(maskOf(f == Vec<u32>(0))) ? Vec<u32>(w.cta->rank) : f - Vec<u32>(1), m);
+  put<u32>(w, o.d,
+           lanesOf(maskOf(f == Vec<u32>(0))) ? Vec<u32>(w.cta->rank)
+                                             : f - Vec<u32>(1),
+           m);
   return Step::Next;
 }
 void decodeCtaRank(Decode &d) {

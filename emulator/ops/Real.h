@@ -9,9 +9,13 @@
 HAMLET_SIMD_BEGIN
 
 FORCE Vec<u32> bitsOf(Vec<float> v) { return __builtin_bit_cast(Vec<u32>, v); }
-FORCE Vec<float> fromBits(Vec<u32> v) { return __builtin_bit_cast(Vec<float>, v); }
+FORCE Vec<float> fromBits(Vec<u32> v) {
+  return __builtin_bit_cast(Vec<float>, v);
+}
 FORCE Vec<u64> bitsOf(Vec<double> v) { return __builtin_bit_cast(Vec<u64>, v); }
-FORCE Vec<double> fromBits(Vec<u64> v) { return __builtin_bit_cast(Vec<double>, v); }
+FORCE Vec<double> fromBits(Vec<u64> v) {
+  return __builtin_bit_cast(Vec<double>, v);
+}
 
 /// Subnormals become zeros of their sign.
 FORCE Vec<float> flush(Vec<float> v) {
@@ -51,19 +55,28 @@ private:
   u32 saved;
 };
 /// Keeps the compiler from moving arithmetic across a change of rounding.
-template <class V> FORCE void pin(V &v) { asm volatile("" : "+m"(v)::"memory"); }
+template <class V> FORCE void pin(V &v) {
+  asm volatile("" : "+m"(v)::"memory");
+}
 
 /// 2^x of doubles in [-1100, 1100], to about 1e-16.
 FORCE Vec<double> exp2Double(Vec<double> x) {
   Vec<double> n = __builtin_elementwise_roundeven(x);
   Vec<double> t = (x - n) * Vec<double>(0.693147180559945309417);
   Vec<double> r = Vec<double>(1.6059043836821613e-10); // 1/13!
-  constexpr double kInverse[] = {2.08767569878681e-09, 2.505210838544172e-08,
-                                 2.755731922398589e-07, 2.7557319223985893e-06,
-                                 2.48015873015873e-05, 1.984126984126984e-04,
-                                 1.388888888888889e-03, 8.333333333333333e-03,
-                                 4.1666666666666664e-02, 1.6666666666666666e-01,
-                                 0.5, 1.0, 1.0};
+  constexpr double kInverse[] = {2.08767569878681e-09,
+                                 2.505210838544172e-08,
+                                 2.755731922398589e-07,
+                                 2.7557319223985893e-06,
+                                 2.48015873015873e-05,
+                                 1.984126984126984e-04,
+                                 1.388888888888889e-03,
+                                 8.333333333333333e-03,
+                                 4.1666666666666664e-02,
+                                 1.6666666666666666e-01,
+                                 0.5,
+                                 1.0,
+                                 1.0};
   for (double c : kInverse)
     r = __builtin_elementwise_fma(r, t, Vec<double>(c));
   Vec<s64> e = __builtin_convertvector(n, Vec<s64>) + Vec<s64>(1023);
@@ -84,7 +97,8 @@ FORCE Vec<float> log2Float(Vec<float> a) {
   Vec<u64> b = bitsOf(x);
   // Split at sqrt(1/2), so that the logarithm of 1 is exactly 0.
   Vec<u64> shifted = b + Vec<u64>(0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
-  Vec<s64> e = __builtin_bit_cast(Vec<s64>, shifted >> Vec<u64>(52)) - Vec<s64>(1023);
+  Vec<s64> e =
+      __builtin_bit_cast(Vec<s64>, shifted >> Vec<u64>(52)) - Vec<s64>(1023);
   Vec<double> m = fromBits((shifted & Vec<u64>(0x000fffffffffffff)) +
                            Vec<u64>(0x3fe6a09e667f3bcd));
   Vec<double> t = (m - Vec<double>(1)) / (m + Vec<double>(1));
@@ -96,7 +110,8 @@ FORCE Vec<float> log2Float(Vec<float> a) {
   Vec<float> f = __builtin_convertvector(r, Vec<float>);
   f = lanesOf(maskOf(a == Vec<float>(0))) ? Vec<float>(-INFINITY) : f;
   f = lanesOf(maskOf(a == Vec<float>(INFINITY))) ? a : f;
-  return lanesOf(maskOf(a >= Vec<float>(0))) ? f : fromBits(Vec<u32>(0x7fffffff));
+  return lanesOf(maskOf(a >= Vec<float>(0))) ? f
+                                             : fromBits(Vec<u32>(0x7fffffff));
 }
 
 HAMLET_SIMD_END

@@ -15,7 +15,8 @@ inline u32 takeReduction(Decode &d) {
   return static_cast<u32>(k + 1);
 }
 
-template <class T> void reduceIntegers(u8 *to, const u8 *from, u32 bytes, u32 k) {
+template <class T>
+void reduceIntegers(u8 *to, const u8 *from, u32 bytes, u32 k) {
   for (u32 i = 0; i + sizeof(T) <= bytes; i += sizeof(T)) {
     T a, b;
     std::memcpy(&a, to + i, sizeof a);
@@ -89,7 +90,9 @@ inline void reduceInto(u8 *to, const u8 *from, u32 bytes, u32 k, Type type) {
       std::memcpy(&a, to + i, 2);
       std::memcpy(&b, from + i, 2);
       double x = decode(a, f), y = decode(b, f);
-      double v = k == kMin ? std::fmin(x, y) : k == kMax ? std::fmax(x, y) : x + y;
+      double v = k == kMin   ? std::fmin(x, y)
+                 : k == kMax ? std::fmax(x, y)
+                             : x + y;
       a = static_cast<u16>(encode(v, f, Round::NearestEven));
       std::memcpy(to + i, &a, 2);
     }

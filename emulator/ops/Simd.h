@@ -16,6 +16,7 @@
 #error "HAMLET_ISA names the vector level"
 #endif
 
+// clang-format off
 #ifdef HAMLET_AVX512
 #define HAMLET_TARGET                                                          \
   _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,fma,f16c,bmi,bmi2,popcnt,lzcnt\"))), apply_to=function)")
@@ -29,13 +30,15 @@
   }                                                                            \
   }                                                                            \
   _Pragma("clang attribute pop")
+// clang-format on
 
 #pragma clang diagnostic ignored "-Wpsabi"
 #define FORCE __attribute__((always_inline)) inline
 
 HAMLET_SIMD_BEGIN
 
-template <class T> using Vec = T __attribute__((ext_vector_type(32), aligned(64)));
+template <class T>
+using Vec = T __attribute__((ext_vector_type(32), aligned(64)));
 using LaneMask = bool __attribute__((ext_vector_type(32)));
 
 FORCE LaneMask lanesOf(u32 mask) { return __builtin_bit_cast(LaneMask, mask); }
@@ -65,12 +68,15 @@ template <class T> FORCE void put(Warp &w, u32 offset, Vec<T> v, u32 mask) {
       *d = lanesOf(mask) ? v : *d;
   } else {
     using U = std::conditional_t<sizeof(T) == 1, u8, u16>;
-    put<u32>(w, offset, __builtin_convertvector(__builtin_bit_cast(Vec<U>, v), Vec<u32>),
+    put<u32>(w, offset,
+             __builtin_convertvector(__builtin_bit_cast(Vec<U>, v), Vec<u32>),
              mask);
   }
 }
 
-FORCE u32 &pred(Warp &w, u32 offset) { return *reinterpret_cast<u32 *>(w.regs + offset); }
+FORCE u32 &pred(Warp &w, u32 offset) {
+  return *reinterpret_cast<u32 *>(w.regs + offset);
+}
 FORCE void putPred(Warp &w, u32 offset, u32 bits, u32 mask) {
   u32 &p = pred(w, offset);
   p = (p & ~mask) | (bits & mask);
@@ -84,7 +90,8 @@ template <class D, class A, auto F> Step un(Warp &w, const Op &o, u32 m) {
   put<D>(w, o.d, F(get<A>(w, o.a)), m);
   return Step::Next;
 }
-template <class D, class A, class B, auto F> Step bin(Warp &w, const Op &o, u32 m) {
+template <class D, class A, class B, auto F>
+Step bin(Warp &w, const Op &o, u32 m) {
   put<D>(w, o.d, F(get<A>(w, o.a), get<B>(w, o.b)), m);
   return Step::Next;
 }
@@ -103,7 +110,8 @@ template <class D, class A, auto F> Step each1(Warp &w, const Op &o, u32 m) {
   put<D>(w, o.d, r, m);
   return Step::Next;
 }
-template <class D, class A, class B, auto F> Step each2(Warp &w, const Op &o, u32 m) {
+template <class D, class A, class B, auto F>
+Step each2(Warp &w, const Op &o, u32 m) {
   alignas(64) A a[32];
   alignas(64) B b[32];
   alignas(64) D r[32];

@@ -37,7 +37,8 @@ template <class F> void forRuns(const Tile &t, F f) {
     u64 address = m.base;
     bool inside = true;
     for (u32 i = 1; i < rank; ++i) {
-      s64 x = t.at[i] + s64(rest % count[i]) * std::max<u32>(1, m.elementStride[i]);
+      s64 x =
+          t.at[i] + s64(rest % count[i]) * std::max<u32>(1, m.elementStride[i]);
       rest /= count[i];
       inside &= x >= 0 && x < s64(m.dim[i]);
       address += static_cast<u64>(x) * m.stride[i - 1];
@@ -84,17 +85,20 @@ Tile readTile(Warp &w, const Op &o, u32 l, const u32 *coordinates, u32 rank) {
   std::memcpy(&t.map, r.host, 128);
   std::string wrong = validate(t.map);
   if (!wrong.empty())
-    w.fault(o, LaunchStatus::IllegalInstruction, "the tensor map is not valid: " + wrong, l);
+    w.fault(o, LaunchStatus::IllegalInstruction,
+            "the tensor map is not valid: " + wrong, l);
   if (t.map.rankMinusOne + 1u != rank)
     w.fault(o, LaunchStatus::IllegalInstruction,
             "the tensor map has " + std::to_string(t.map.rankMinusOne + 1u) +
-                " dimensions, the instruction " + std::to_string(rank), l);
+                " dimensions, the instruction " + std::to_string(rank),
+            l);
   for (u32 i = 0; i < rank; ++i)
     t.at[i] = lane<s32>(w, coordinates[i])[l];
   return t;
 }
 
-void checkDestination(Warp &w, const Op &o, u32 l, const TensorMap &m, u64 address) {
+void checkDestination(Warp &w, const Op &o, u32 l, const TensorMap &m,
+                      u64 address) {
   // TMA wants 128 bytes; a swizzle pattern repeats after 256 to 1024.
   if (address & 127)
     misaligned(w, o, address, 128, l);
@@ -111,7 +115,8 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
       continue;
     Tile t = readTile(w, o, l, o.regs + 6, rank);
     u32 bytes = boxBytes(t.map);
-    u64 mbar = wide(w, o.regs[0], o.regs[1], l) + static_cast<u64>(s64(s32(o.regs[2])));
+    u64 mbar = wide(w, o.regs[0], o.regs[1], l) +
+               static_cast<u64>(s64(s32(o.regs[2])));
     u32 mask = o.flags & kMulticast ? lane<u32>(w, o.regs[3])[l] & 0xffff : 0;
     checkDestination(w, o, l, t.map, to[l]);
     for (u32 r = 0; r < w.cluster->ctas.size(); ++r) {
@@ -126,15 +131,17 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
         break;
       }
       Resolved d = resolve(w, o, spaceOf(o), target, bytes, l, true);
-      BarrierRef b = barrierAt(w, o, o.regs[1] == 8 ? Space::Generic : Space::SharedCluster,
-                               where, l);
+      BarrierRef b = barrierAt(
+          w, o, o.regs[1] == 8 ? Space::Generic : Space::SharedCluster, where,
+          l);
       if (w.check) {
         w.check->mbarrierUse(w, o, l, *b.cta, b.address);
         w.check->bulkAccess(w, o, l, d, bytes, true, b.cta, b.address);
         forRuns(t, [&](u32, u64 g, u32 n) {
           if (g)
-            w.check->bulkAccess(w, o, l, resolve(w, o, Space::Global, g, n, l, false), n, false,
-                                b.cta, b.address);
+            w.check->bulkAccess(w, o, l,
+                                resolve(w, o, Space::Global, g, n, l, false), n,
+                                false, b.cta, b.address);
         });
       }
       Engine *e = w.engine;
@@ -143,9 +150,11 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
       schedule(w, [=] {
         u8 *base = d.cta->shared;
         forRuns(t, [&](u32 offset, u64 g, u32 n) {
-          u8 *p = base + (swizzled(d.address + offset, t.map.swizzle) - kSharedStart);
+          u8 *p = base +
+                  (swizzled(d.address + offset, t.map.swizzle) - kSharedStart);
           if (g)
-            std::memcpy(p, resolve(*warp, *op, Space::Global, g, n, l, false).host, n);
+            std::memcpy(
+                p, resolve(*warp, *op, Space::Global, g, n, l, false).host, n);
           else if (t.map.nanFill && t.map.type >= 6)
             std::memset(p, 0xff, n);
           else
@@ -160,9 +169,10 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
 }
 
 Type reductionType(u32 type) {
-  static const Type types[] = {Type::U8,  Type::U16, Type::U32, Type::S32, Type::U64,
-                               Type::S64, Type::F16, Type::F32, Type::F64, Type::BF16,
-                               Type::F32, Type::F32, Type::F32};
+  static const Type types[] = {Type::U8,  Type::U16,  Type::U32, Type::S32,
+                               Type::U64, Type::S64,  Type::F16, Type::F32,
+                               Type::F64, Type::BF16, Type::F32, Type::F32,
+                               Type::F32};
   return types[type];
 }
 
@@ -180,8 +190,9 @@ Step tensorStore(Warp &w, const Op &o, u32 m) {
       w.check->bulkAccess(w, o, l, s, bytes, false, nullptr, 0);
       forRuns(t, [&](u32, u64 g, u32 n) {
         if (g)
-          w.check->bulkAccess(w, o, l, resolve(w, o, Space::Global, g, n, l, true), n, true,
-                              nullptr, 0);
+          w.check->bulkAccess(w, o, l,
+                              resolve(w, o, Space::Global, g, n, l, true), n,
+                              true, nullptr, 0);
       });
     }
     Warp *warp = &w;
@@ -191,8 +202,9 @@ Step tensorStore(Warp &w, const Op &o, u32 m) {
       forRuns(t, [&](u32 offset, u64 g, u32 n) {
         if (g)
           reduceInto(resolve(*warp, *op, Space::Global, g, n, l, true).host,
-                     base + (swizzled(s.address + offset, t.map.swizzle) - kSharedStart), n,
-                     reduction, reductionType(t.map.type));
+                     base + (swizzled(s.address + offset, t.map.swizzle) -
+                             kSharedStart),
+                     n, reduction, reductionType(t.map.type));
       });
     });
   }
@@ -208,14 +220,17 @@ void decodeBulkTensor(Decode &d, bool reduce) {
   int first = d.takeOf({"shared::cluster", "shared::cta", "global"});
   int second = d.takeOf({"shared::cluster", "shared::cta", "global"});
   d.take("tile");
-  bool barrier = d.take("mbarrier::complete_tx::bytes"), group = d.take("bulk_group");
-  bool multicast = d.take("multicast::cluster"), hint = d.take("L2::cache_hint");
+  bool barrier = d.take("mbarrier::complete_tx::bytes"),
+       group = d.take("bulk_group");
+  bool multicast = d.take("multicast::cluster"),
+       hint = d.take("L2::cache_hint");
   if (first < 0 || second < 0 || barrier == group || barrier != (first != 2))
     d.fail("expected .shared.global with .mbarrier::complete_tx::bytes, or "
            ".global.shared::cta with .bulk_group");
   u32 reduction = reduce ? takeReduction(d) : u32(kCopy);
   d.expectCount((barrier ? 3 : 2) + multicast + hint);
-  const ast::Operand &shared = d.operand(barrier ? 0 : 1), &tensor = d.operand(barrier ? 1 : 0);
+  const ast::Operand &shared = d.operand(barrier ? 0 : 1),
+                     &tensor = d.operand(barrier ? 1 : 0);
   if (tensor.kind != ast::Operand::Kind::Address || tensor.elems.size() != 2)
     d.fail("expected [map, {coordinates}]");
   Space space = first == 0 ? Space::SharedCluster : Space::Shared;
@@ -245,7 +260,8 @@ void decodeBulkTensor(Decode &d, bool reduce) {
   regs[4] = reduction;
   regs[5] = static_cast<u32>(rank);
   const ast::Operand &c = tensor.elems[1];
-  if (c.kind != ast::Operand::Kind::Vector || c.elems.size() != static_cast<size_t>(rank))
+  if (c.kind != ast::Operand::Kind::Vector ||
+      c.elems.size() != static_cast<size_t>(rank))
     d.fail("expected " + std::to_string(rank) + " coordinates");
   for (const ast::Operand &e : c.elems)
     regs.push_back(d.source(e, Type::S32));
@@ -255,8 +271,18 @@ void decodeBulkTensor(Decode &d, bool reduce) {
 
 namespace {
 // ---- tensormap.replace and its publication ----
-enum Field { Base, Rank, BoxDim, GlobalDim, GlobalStride, ElementStride, ElementType, Interleave,
-             Swizzle, Fill };
+enum Field {
+  Base,
+  Rank,
+  BoxDim,
+  GlobalDim,
+  GlobalStride,
+  ElementStride,
+  ElementType,
+  Interleave,
+  Swizzle,
+  Fill
+};
 
 // a: map; b: value; c: ordinal constant; target: field; bytes: lane bytes of b.
 Step replace(Warp &w, const Op &o, u32 m) {
@@ -320,10 +346,12 @@ Step publish(Warp &w, const Op &o, u32 m) {
       continue;
     u64 from = wide(w, o.b, o.bytes, l) + static_cast<u64>(s64(s32(o.target)));
     Resolved d = resolve(w, o, spaceOf(o), to[l], 128, l, true);
-    Resolved s = resolve(w, o, o.bytes == 4 ? Space::Shared : Space::Generic, from, 128, l, false);
+    Resolved s = resolve(w, o, o.bytes == 4 ? Space::Shared : Space::Generic,
+                         from, 128, l, false);
     if (w.check) {
       w.check->access(w, o, l, s, 128, {}, nullptr);
-      w.check->access(w, o, l, d, 128, {Access::Write, kWeak, Scope::None}, s.host);
+      w.check->access(w, o, l, d, 128, {Access::Write, kWeak, Scope::None},
+                      s.host);
     }
     std::memcpy(d.host, s.host, 128);
   }
@@ -346,9 +374,9 @@ void decodeTensormap(Decode &d) {
   }
   if (!d.take("replace") || !d.take("tile"))
     d.fail("expected .replace.tile or .cp_fenceproxy");
-  int field = d.takeOf({"global_address", "rank", "box_dim", "global_dim", "global_stride",
-                        "element_stride", "elemtype", "interleave_layout", "swizzle_mode",
-                        "fill_mode"});
+  int field = d.takeOf({"global_address", "rank", "box_dim", "global_dim",
+                        "global_stride", "element_stride", "elemtype",
+                        "interleave_layout", "swizzle_mode", "fill_mode"});
   int s = d.takeOf({"global", "shared::cta", "shared"});
   d.take("b1024");
   Type t = d.takeType();
@@ -356,10 +384,13 @@ void decodeTensormap(Decode &d) {
     d.fail("unknown field");
   bool ordinal = field >= BoxDim && field <= ElementStride;
   d.expectCount(ordinal ? 3 : 2);
-  d.op.flags = static_cast<u32>(s < 0 ? Space::Generic : s == 0 ? Space::Global : Space::Shared);
+  d.op.flags = static_cast<u32>(s < 0    ? Space::Generic
+                                : s == 0 ? Space::Global
+                                         : Space::Shared);
   d.op.target = static_cast<u32>(field);
   if (ordinal) {
-    if (d.operand(1).kind != ast::Operand::Kind::Immediate || d.operand(1).imm > 4)
+    if (d.operand(1).kind != ast::Operand::Kind::Immediate ||
+        d.operand(1).imm > 4)
       d.fail("the dimension is a constant from 0 to 4");
     d.op.c = static_cast<u32>(d.operand(1).imm);
   }

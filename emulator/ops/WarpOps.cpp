@@ -12,7 +12,8 @@ u32 membersOf(Warp &w, const Op &o, u32 reg, u32 m) {
   u32 members = lane<u32>(w, reg)[firstLane(m)];
   if (m & ~members)
     misuse(w, o, firstLane(m & ~members), "barrier-misuse",
-           "a lane executes the instruction without being named in its member mask");
+           "a lane executes the instruction without being named in its member "
+           "mask");
   return members;
 }
 
@@ -21,7 +22,8 @@ template <Shuffle K> Step shfl(Warp &w, const Op &o, u32 m) {
   u32 members = o.e ? membersOf(w, o, o.e, m) : m;
   if (!gate(w, o, m, members))
     return Step::Block;
-  const u32 *a = lane<u32>(w, o.a), *b = lane<u32>(w, o.b), *c = lane<u32>(w, o.c);
+  const u32 *a = lane<u32>(w, o.a), *b = lane<u32>(w, o.b),
+            *c = lane<u32>(w, o.c);
   u32 r[32], p = 0;
   for (u32 l = 0; l < 32; ++l) {
     u32 bound = c[l] & 31, segment = c[l] >> 8 & 31, n = b[l] & 31;
@@ -159,7 +161,8 @@ template <class T, u32 K> Step redux(Warp &w, const Op &o, u32 m) {
           : K == 1 ? std::min(r, x)
           : K == 2 ? std::max(r, x)
           : K == 3 ? r & x
-          : K == 4 ? r | x : r ^ x;
+          : K == 4 ? r | x
+                   : r ^ x;
     }
   put<T>(w, o.d, Vec<T>(r), m);
   return Step::Next;

@@ -3,15 +3,15 @@
 // Warp w of the group owns rows 16 w to 16 w + 15 and works alone, but a group
 // must not complete for one warp before all four have issued it.
 #include "emulator/core/Narrow.h"
-#include "emulator/ops/Families.h"
 #include "emulator/ops/Copy.h"
+#include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"
 #include "emulator/ops/Real.h"
 
 HAMLET_SIMD_BEGIN
 namespace {
 struct Shape {
-  u32 n, k;            ///< k elements make 32 bytes
+  u32 n, k; ///< k elements make 32 bytes
   Type a, b, d;
   bool aRegisters, aTrans, bTrans, saturate;
   s32 scaleA, scaleB;
@@ -57,20 +57,24 @@ float number(Type t, const u8 *p) {
 struct Descriptor {
   u32 start, lead, stride, mode;
   explicit Descriptor(u64 d)
-      : start(static_cast<u32>(d & 0x3fff) << 4), lead(static_cast<u32>(d >> 16 & 0x3fff) << 4),
-        stride(static_cast<u32>(d >> 32 & 0x3fff) << 4), mode(static_cast<u32>(d >> 62)) {}
+      : start(static_cast<u32>(d & 0x3fff) << 4),
+        lead(static_cast<u32>(d >> 16 & 0x3fff) << 4),
+        stride(static_cast<u32>(d >> 32 & 0x3fff) << 4),
+        mode(static_cast<u32>(d >> 62)) {}
   u32 address(u32 row, u32 kb, bool trans) const {
     u32 at;
     static const u32 spans[] = {16, 128, 64, 32};
     u32 span = spans[mode];
     if (!trans) {
-      at = mode == 0 ? start + (row >> 3) * stride + (kb >> 4) * lead + (row & 7) * 16 + (kb & 15)
+      at = mode == 0 ? start + (row >> 3) * stride + (kb >> 4) * lead +
+                           (row & 7) * 16 + (kb & 15)
                      : start + (row >> 3) * stride + (row & 7) * span + kb;
     } else {
       u32 k = kb >> 1, wide = span / 2;
-      at = mode == 0 ? start + (row & 7) * 2 + (row >> 3) * stride + (k & 7) * 16 + (k >> 3) * lead
-                     : start + (row % wide) * 2 + (row / wide) * lead + (k & 7) * span +
-                           (k >> 3) * stride;
+      at = mode == 0 ? start + (row & 7) * 2 + (row >> 3) * stride +
+                           (k & 7) * 16 + (k >> 3) * lead
+                     : start + (row % wide) * 2 + (row / wide) * lead +
+                           (k & 7) * span + (k >> 3) * stride;
     }
     static const u32 masks[] = {0, 0x70, 0x30, 0x10};
     return at ^ (at >> 3 & masks[mode]);
@@ -78,7 +82,8 @@ struct Descriptor {
 };
 
 u8 *sharedAt(Warp &w, const Op &o, u32 address, u32 bytes) {
-  if (address < kSharedStart || address - kSharedStart + bytes > w.cta->sharedBytes) {
+  if (address < kSharedStart ||
+      address - kSharedStart + bytes > w.cta->sharedBytes) {
     Resolved r = resolve(w, o, Space::Shared, address, bytes, 0, false);
     return r.host;
   }
@@ -99,25 +104,28 @@ const float *panelOf(Warp &w, const Op &o, const Shape &s, u64 descriptor) {
   thread_local Panel cache[8];
   thread_local u32 turn = 0;
   for (Panel &p : cache)
-    if (p.cta == w.cta && p.cluster == w.cluster->id && p.version == w.cta->sharedVersion &&
-        p.descriptor == descriptor && p.n == s.n && p.type == s.b && p.trans == s.bTrans)
+    if (p.cta == w.cta && p.cluster == w.cluster->id &&
+        p.version == w.cta->sharedVersion && p.descriptor == descriptor &&
+        p.n == s.n && p.type == s.b && p.trans == s.bTrans)
       return p.values.data();
   Panel &p = cache[turn++ & 7];
-  p = {w.cta, w.cta->sharedVersion, descriptor, w.cluster->id, s.n, s.b, s.bTrans,
-       std::move(p.values)};
+  p = {w.cta,    w.cta->sharedVersion, descriptor, w.cluster->id, s.n, s.b,
+       s.bTrans, std::move(p.values)};
   p.values.resize(s.n * s.k);
   Descriptor d(descriptor);
   u32 size = 32 / s.k;
   for (u32 n = 0; n < s.n; ++n)
     for (u32 k = 0; k < s.k; ++k) {
       const u8 *at = sharedAt(w, o, d.address(n, k * size, s.bTrans), size);
-      p.values[(((n >> 3) * 2 + (n & 1)) * s.k + k) * 4 + ((n & 7) >> 1)] = number(s.b, at);
+      p.values[(((n >> 3) * 2 + (n & 1)) * s.k + k) * 4 + ((n & 7) >> 1)] =
+          number(s.b, at);
     }
   return p.values.data();
 }
 
 /// A of this warp: [half][k][lane], row 8 half + lane / 4.
-void rowsOf(Warp &w, const Op &o, const Shape &s, u64 descriptor, float (*a)[32][32]) {
+void rowsOf(Warp &w, const Op &o, const Shape &s, u64 descriptor,
+            float (*a)[32][32]) {
   u32 size = 32 / s.k, first = (w.index & 3) * 16;
   for (u32 row = 0; row < 16; ++row)
     for (u32 k = 0; k < s.k; ++k) {
@@ -126,13 +134,16 @@ void rowsOf(Warp &w, const Op &o, const Shape &s, u64 descriptor, float (*a)[32]
         // As A of mma.sync: register r holds row g + 8 (r & 1).
         u32 per = 4 / size, block = k / (4 * per), inBlock = k % (4 * per);
         u32 reg = (row >> 3) + 2 * block, l = (row & 7) * 4 + inBlock / per;
-        u32 raw = lane<u32>(w, o.regs[s.dRegs + reg])[l] >> (8 * size * (inBlock % per));
+        u32 raw = lane<u32>(w, o.regs[s.dRegs + reg])[l] >>
+                  (8 * size * (inBlock % per));
         u8 bytes[4];
         std::memcpy(bytes, &raw, 4);
         v = number(s.a, bytes);
       } else {
         Descriptor d(descriptor);
-        v = number(s.a, sharedAt(w, o, d.address(first + row, k * size, s.aTrans), size));
+        v = number(
+            s.a,
+            sharedAt(w, o, d.address(first + row, k * size, s.aTrans), size));
       }
       v *= static_cast<float>(s.scaleA);
       for (u32 t = 0; t < 4; ++t)
@@ -140,7 +151,8 @@ void rowsOf(Warp &w, const Op &o, const Shape &s, u64 descriptor, float (*a)[32]
     }
 }
 
-void compute(Warp &w, const Op &o, const Shape &s, u64 da, u64 db, bool accumulate) {
+void compute(Warp &w, const Op &o, const Shape &s, u64 da, u64 db,
+             bool accumulate) {
   alignas(64) float a[2][32][32];
   rowsOf(w, o, s, da, a);
   const float *b = panelOf(w, o, s, db);
@@ -155,7 +167,8 @@ void compute(Warp &w, const Op &o, const Shape &s, u64 da, u64 db, bool accumula
           for (u32 l = 0; l < 32; ++l) {
             s64 v = accumulate ? lane<s32>(w, reg)[l] : 0;
             for (u32 k = 0; k < s.k; ++k)
-              v += static_cast<s64>(a[h][k][l]) * static_cast<s64>(bp[k * 4 + (l & 3)]);
+              v += static_cast<s64>(a[h][k][l]) *
+                   static_cast<s64>(bp[k * 4 + (l & 3)]);
             if (s.saturate)
               v = std::min<s64>(std::max<s64>(v, INT32_MIN), INT32_MAX);
             lane<s32>(w, reg)[l] = static_cast<s32>(v);
@@ -167,7 +180,8 @@ void compute(Warp &w, const Op &o, const Shape &s, u64 da, u64 db, bool accumula
           if (packed) {
             Vec<u32> raw = get<u32>(w, reg) >> Vec<u32>(16 * e);
             acc = __builtin_convertvector(
-                __builtin_bit_cast(Vec<_Float16>, __builtin_convertvector(raw, Vec<u16>)),
+                __builtin_bit_cast(Vec<_Float16>,
+                                   __builtin_convertvector(raw, Vec<u16>)),
                 Vec<float>);
           } else {
             acc = get<float>(w, reg);
@@ -179,15 +193,17 @@ void compute(Warp &w, const Op &o, const Shape &s, u64 da, u64 db, bool accumula
           std::memcpy(&q, bp + k * 4, 16);
           q *= static_cast<float>(s.scaleB);
           Vec<float> bv = __builtin_shufflevector(
-              q, q, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1,
-              2, 3, 0, 1, 2, 3);
+              q, q, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+              0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
           Vec<float> av;
           std::memcpy(&av, a[h][k], 128);
           acc = __builtin_elementwise_fma(av, bv, acc);
         }
         if (packed) {
           Vec<u32> code = __builtin_convertvector(
-              __builtin_bit_cast(Vec<u16>, __builtin_convertvector(acc, Vec<_Float16>)), Vec<u32>);
+              __builtin_bit_cast(Vec<u16>,
+                                 __builtin_convertvector(acc, Vec<_Float16>)),
+              Vec<u32>);
           Vec<u32> old = get<u32>(w, reg);
           put<u32>(w, reg,
                    e ? (old & Vec<u32>(0xffff)) | code << Vec<u32>(16)
@@ -205,7 +221,8 @@ Step multiply(Warp &w, const Op &o, u32 m) {
   Shape s = shapeOf(o);
   u32 l0 = static_cast<u32>(std::countr_zero(m));
   u64 da = s.aRegisters ? 0 : lane<u64>(w, o.a)[l0], db = lane<u64>(w, o.b)[l0];
-  bool accumulate = s.scaleImmediate == 2 ? (pred(w, o.c) >> l0 & 1) : s.scaleImmediate != 0;
+  bool accumulate =
+      s.scaleImmediate == 2 ? (pred(w, o.c) >> l0 & 1) : s.scaleImmediate != 0;
   if (w.check) {
     u32 size = 32 / s.k;
     auto cover = [&](u64 descriptor, u32 from, u32 rows, bool trans) {
@@ -233,8 +250,9 @@ Step multiply(Warp &w, const Op &o, u32 m) {
   } else {
     Warp *warp = &w;
     const Op *op = &o;
-    w.async.wgmma.push_back(
-        {w.async.wgmmaOpen, [=] { compute(*warp, *op, s, da, db, accumulate); }});
+    w.async.wgmma.push_back({w.async.wgmmaOpen, [=] {
+                               compute(*warp, *op, s, da, db, accumulate);
+                             }});
   }
   return Step::Next;
 }
@@ -281,8 +299,8 @@ void decodeMma(Decode &d) {
   Shape s{};
   std::string shape = d.firstModifier();
   u32 m = 0;
-  if (std::sscanf(shape.c_str(), "m%un%uk%u", &m, &s.n, &s.k) != 3 || m != 64 || s.n % 8 ||
-      s.n < 8 || s.n > 256)
+  if (std::sscanf(shape.c_str(), "m%un%uk%u", &m, &s.n, &s.k) != 3 || m != 64 ||
+      s.n % 8 || s.n < 8 || s.n > 256)
     d.fail("expected a shape m64nNkK");
   d.takeAny();
   s.saturate = d.take("satfinite");
@@ -290,12 +308,17 @@ void decodeMma(Decode &d) {
   s.a = d.takeType();
   s.d = d.takeType();
   bool half = s.a == Type::F16 || s.a == Type::BF16, tf = s.a == Type::TF32;
-  bool fp8 = s.a == Type::E4M3 || s.a == Type::E5M2, i8 = s.a == Type::S8 || s.a == Type::U8;
+  bool fp8 = s.a == Type::E4M3 || s.a == Type::E5M2,
+       i8 = s.a == Type::S8 || s.a == Type::U8;
   bool pair = s.a == s.b || (fp8 && (s.b == Type::E4M3 || s.b == Type::E5M2)) ||
               (i8 && (s.b == Type::S8 || s.b == Type::U8));
-  bool out = i8 ? s.d == Type::S32
-                : s.d == Type::F32 || (s.d == Type::F16 && (s.a == Type::F16 || fp8));
-  if (!(half || tf || fp8 || i8) || !pair || !out || s.k != (half ? 16u : tf ? 8u : 32u))
+  bool out =
+      i8 ? s.d == Type::S32
+         : s.d == Type::F32 || (s.d == Type::F16 && (s.a == Type::F16 || fp8));
+  if (!(half || tf || fp8 || i8) || !pair || !out ||
+      s.k != (half ? 16u
+              : tf ? 8u
+                   : 32u))
     d.fail("this combination of shape and types is not supported");
   const ast::Operand &dst = d.operand(0), &a = d.operand(1);
   s.dRegs = s.d == Type::F16 ? s.n / 4 : s.n / 2;

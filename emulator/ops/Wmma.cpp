@@ -69,13 +69,15 @@ template <bool Store> Step transfer(Warp &w, const Op &o, u32 m) {
     u32 stride = lane<u32>(w, o.c)[l];
     for (u32 i = 0; i < n; ++i) {
       u32 e = l * n + i, row = e / f.columns, column = e % f.columns;
-      u64 index = f.columnMajor ? u64(column) * stride + row : u64(row) * stride + column;
+      u64 index = f.columnMajor ? u64(column) * stride + row
+                                : u64(row) * stride + column;
       u64 address = base[l] + index * bytes, v = 0;
       Resolved r = resolve(w, o, spaceOf(o), address, bytes, l, Store);
       if (Store) {
         readElement(w, o.regs, f.bits, l, i, v);
         if (w.check)
-          w.check->access(w, o, l, r, bytes, {Access::Write, kWeak, Scope::None},
+          w.check->access(w, o, l, r, bytes,
+                          {Access::Write, kWeak, Scope::None},
                           reinterpret_cast<const u8 *>(&v));
         std::memcpy(r.host, &v, bytes);
       } else {
@@ -122,7 +124,8 @@ Step multiply(Warp &w, const Op &o, u32 m) {
   if (!gate(w, o, m, ~0u))
     return Step::Block;
   Product p = trailer<Product>(o);
-  const u32 *rd = o.regs, *ra = rd + p.dRegs, *rb = ra + p.aRegs, *rc = rb + p.bRegs;
+  const u32 *rd = o.regs, *ra = rd + p.dRegs, *rb = ra + p.aRegs,
+            *rc = rb + p.bRegs;
   std::vector<double> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
   auto fill = [&](std::vector<double> &to, const u32 *regs, Type t) {
     u32 n = static_cast<u32>(to.size() / 32);
@@ -157,7 +160,8 @@ Step multiply(Warp &w, const Op &o, u32 m) {
         for (u32 k = 0; k < p.k; ++k)
           v = __builtin_fmaf(static_cast<float>(a[i * p.k + k]),
                              static_cast<float>(b[k * p.n + j]), v);
-        out = p.d == Type::F16 ? encode(v, kF16, Round::NearestEven) : std::bit_cast<u32>(v);
+        out = p.d == Type::F16 ? encode(v, kF16, Round::NearestEven)
+                               : std::bit_cast<u32>(v);
       }
       u32 e = i * p.n + j;
       writeElement(w, rd, bitsOfType(p.d), e / n, e % n, out);
@@ -170,7 +174,8 @@ struct Dims {
 };
 Dims takeShape(Decode &d) {
   int s = d.takeOf({"m16n16k16", "m32n8k16", "m8n32k16", "m16n16k8", "m8n8k4"});
-  static constexpr Dims dims[] = {{16, 16, 16}, {32, 8, 16}, {8, 32, 16}, {16, 16, 8}, {8, 8, 4}};
+  static constexpr Dims dims[] = {
+      {16, 16, 16}, {32, 8, 16}, {8, 32, 16}, {16, 16, 8}, {8, 8, 4}};
   if (s < 0)
     d.fail("this shape is not supported");
   return dims[s];
@@ -183,10 +188,12 @@ u32 operandRegs(Type t, u32 elements) {
 u32 accumulatorRegs(Type t, u32 elements) {
   return t == Type::F16 ? elements / 64 : elements / 32;
 }
-void group(Decode &d, size_t i, u32 n, Type t, bool write, std::vector<u32> &regs) {
+void group(Decode &d, size_t i, u32 n, Type t, bool write,
+           std::vector<u32> &regs) {
   const ast::Operand &o = d.operand(i);
-  std::vector<ast::Operand> e =
-      o.kind == ast::Operand::Kind::Vector ? o.elems : std::vector<ast::Operand>{o};
+  std::vector<ast::Operand> e = o.kind == ast::Operand::Kind::Vector
+                                    ? o.elems
+                                    : std::vector<ast::Operand>{o};
   if (e.size() != n)
     d.fail("operand " + std::to_string(i + 1) + " needs " + std::to_string(n) +
            " registers, got " + std::to_string(e.size()));
@@ -216,8 +223,19 @@ void decodeWmma(Decode &d) {
     }
     (void)la;
     (void)lb;
-    p = {s.m, s.n, s.k, a, c, dt, operandRegs(a, s.m * s.k), operandRegs(a, s.k * s.n),
-         accumulatorRegs(c, s.m * s.n), accumulatorRegs(dt, s.m * s.n), false, false, p.saturate};
+    p = {s.m,
+         s.n,
+         s.k,
+         a,
+         c,
+         dt,
+         operandRegs(a, s.m * s.k),
+         operandRegs(a, s.k * s.n),
+         accumulatorRegs(c, s.m * s.n),
+         accumulatorRegs(dt, s.m * s.n),
+         false,
+         false,
+         p.saturate};
     std::vector<u32> regs;
     d.expectCount(4);
     group(d, 0, p.dRegs, dt, true, regs);
@@ -240,7 +258,8 @@ void decodeWmma(Decode &d) {
   f.columns = which == 0 ? s.k : s.n;
   f.bits = bitsOfType(t);
   f.columnMajor = layout == 1;
-  f.regs = which < 2 ? operandRegs(t, f.rows * f.columns) : accumulatorRegs(t, f.rows * f.columns);
+  f.regs = which < 2 ? operandRegs(t, f.rows * f.columns)
+                     : accumulatorRegs(t, f.rows * f.columns);
   bool store = what == 1;
   d.expectCount(2, 3);
   setAddress(d, d.operand(store ? 0 : 1), spaceOf(d.op));

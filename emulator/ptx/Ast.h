@@ -42,7 +42,7 @@ struct Instruction {
   int guard = -1; ///< register of @p
   bool guardNegated = false;
   u32 line = 0;
-  u32 scope = 0; ///< in which labels and symbols are looked up
+  u32 scope = 0;       ///< in which labels and symbols are looked up
   u32 usedBytes = ~0u; ///< of `.pragma "used_bytes_mask N"` before a load
   Location source;
   std::string spelling() const;

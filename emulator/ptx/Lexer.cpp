@@ -46,11 +46,13 @@ Token Lexer::number() {
   auto hex = [&](u32 digits, u8 bytes) {
     at += 2;
     size_t first = at;
-    while (at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])))
+    while (at < text.size() &&
+           std::isxdigit(static_cast<unsigned char>(text[at])))
       ++at;
     if (at - first != digits)
       throw PtxError(line, "float literal needs " + std::to_string(digits) +
-                               " hex digits, got " + std::to_string(at - first));
+                               " hex digits, got " +
+                               std::to_string(at - first));
     t.kind = Token::Kind::Float;
     t.floatBytes = bytes;
     t.value = std::strtoull(std::string(text.substr(first, digits)).c_str(),
@@ -66,7 +68,8 @@ Token Lexer::number() {
                                         second == 'b' || second == 'B');
     if (prefixed)
       at += 2;
-    while (at < text.size() && std::isxdigit(static_cast<unsigned char>(text[at])) &&
+    while (at < text.size() &&
+           std::isxdigit(static_cast<unsigned char>(text[at])) &&
            (prefixed || isDigit(text[at])))
       ++at;
     bool decimal = !prefixed && at < text.size() && text[at] == '.' &&
@@ -77,8 +80,8 @@ Token Lexer::number() {
              (isDigit(text[at]) || std::strchr(".eE", text[at]) ||
               (std::strchr("+-", text[at]) && std::strchr("eE", text[at - 1]))))
         ++at;
-      double v = std::strtod(std::string(text.substr(start, at - start)).c_str(),
-                             nullptr);
+      double v = std::strtod(
+          std::string(text.substr(start, at - start)).c_str(), nullptr);
       t.kind = Token::Kind::Float;
       t.floatBytes = 8;
       std::memcpy(&t.value, &v, 8);
@@ -94,7 +97,8 @@ Token Lexer::number() {
   }
   if (at < text.size() && isWord(text[at]))
     throw PtxError(line, "malformed number '" +
-                             std::string(text.substr(start, at - start + 1)) + "'");
+                             std::string(text.substr(start, at - start + 1)) +
+                             "'");
   t.text = text.substr(start, at - start);
   return t;
 }

@@ -98,7 +98,8 @@ void Parser::function(bool isEntry) {
   for (ast::Function &g : result.functions)
     if (g.name == f.name) {
       if (g.hasBody && f.hasBody)
-        throw PtxError(f.line, "'" + f.name + "' is defined twice, first on line " +
+        throw PtxError(f.line, "'" + f.name +
+                                   "' is defined twice, first on line " +
                                    std::to_string(g.line));
       if (!g.hasBody)
         g = std::move(f);
@@ -161,8 +162,8 @@ void Parser::bodyDirective() {
       std::string text(token.text);
       size_t at = text.find("used_bytes_mask");
       if (at != std::string::npos)
-        usedBytes = static_cast<u32>(
-            std::strtoul(text.c_str() + at + 15, nullptr, 0));
+        usedBytes =
+            static_cast<u32>(std::strtoul(text.c_str() + at + 15, nullptr, 0));
       advance();
     } while (takePunct(','));
     expectPunct(';');
@@ -236,7 +237,8 @@ void Parser::labelled() {
     return;
   }
   if (!current->labels
-           .emplace(std::pair(scope, name), static_cast<u32>(current->code.size()))
+           .emplace(std::pair(scope, name),
+                    static_cast<u32>(current->code.size()))
            .second)
     throw PtxError(line, "label '" + name + "' is defined twice in one scope");
 }

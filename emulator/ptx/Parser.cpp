@@ -170,8 +170,8 @@ void Parser::versionDirective() {
   if (std::pair(result.versionMajor, result.versionMinor) >
       std::pair(kNewestMajor, kNewestMinor))
     result.warnings.push_back(
-        "PTX ISA " + v + " is newer than " + std::to_string(kNewestMajor) + "." +
-        std::to_string(kNewestMinor) + ", which this emulator knows");
+        "PTX ISA " + v + " is newer than " + std::to_string(kNewestMajor) +
+        "." + std::to_string(kNewestMinor) + ", which this emulator knows");
   advance();
 }
 

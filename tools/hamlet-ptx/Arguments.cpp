@@ -15,10 +15,12 @@ struct TypeRow {
   char kind; ///< i u f, h: f16, b: bf16
 };
 const std::map<std::string, TypeRow> kTypes = {
-    {"i8", {"|i1", 1, 'i'}},  {"u8", {"|u1", 1, 'u'}},  {"i16", {"<i2", 2, 'i'}},
-    {"u16", {"<u2", 2, 'u'}}, {"i32", {"<i4", 4, 'i'}}, {"u32", {"<u4", 4, 'u'}},
-    {"i64", {"<i8", 8, 'i'}}, {"u64", {"<u8", 8, 'u'}}, {"f16", {"<f2", 2, 'h'}},
-    {"bf16", {"<u2", 2, 'b'}}, {"f32", {"<f4", 4, 'f'}}, {"f64", {"<f8", 8, 'f'}}};
+    {"i8", {"|i1", 1, 'i'}},  {"u8", {"|u1", 1, 'u'}},
+    {"i16", {"<i2", 2, 'i'}}, {"u16", {"<u2", 2, 'u'}},
+    {"i32", {"<i4", 4, 'i'}}, {"u32", {"<u4", 4, 'u'}},
+    {"i64", {"<i8", 8, 'i'}}, {"u64", {"<u8", 8, 'u'}},
+    {"f16", {"<f2", 2, 'h'}}, {"bf16", {"<u2", 2, 'b'}},
+    {"f32", {"<f4", 4, 'f'}}, {"f64", {"<f8", 8, 'f'}}};
 
 std::vector<std::string> split(const std::string &s, char c) {
   std::vector<std::string> parts;
@@ -50,8 +52,9 @@ std::vector<uint64_t> list(const std::string &s, const std::string &what) {
 const TypeRow &typeOf(const std::string &name) {
   auto it = kTypes.find(name);
   if (it == kTypes.end())
-    throw std::runtime_error("type '" + name +
-                             "' is not one of i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64");
+    throw std::runtime_error(
+        "type '" + name +
+        "' is not one of i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64");
   return it->second;
 }
 
@@ -82,7 +85,8 @@ Argument scalar(const TypeRow &t, const std::string &text) {
   errno = 0;
   if (t.kind == 'i' || t.kind == 'u') {
     bool minus = !text.empty() && text[0] == '-';
-    uint64_t limit = t.bytes == 8 ? ~uint64_t(0) : (uint64_t(1) << (8 * t.bytes)) - 1;
+    uint64_t limit =
+        t.bytes == 8 ? ~uint64_t(0) : (uint64_t(1) << (8 * t.bytes)) - 1;
     uint64_t v = std::strtoull(text.c_str() + minus, &end, 0);
     bool hex = text.find('x') != std::string::npos;
     if (text.size() <= minus || *end || errno || (minus && t.kind == 'u'))
@@ -112,10 +116,11 @@ Argument scalar(const TypeRow &t, const std::string &text) {
 
 Argument tensorMap(const std::vector<std::string> &p) {
   if (p.size() != 7)
-    throw std::runtime_error("expected tensormap:N:dtype:dims:strides:box:swizzle");
+    throw std::runtime_error(
+        "expected tensormap:N:dtype:dims:strides:box:swizzle");
   static const std::map<std::string, uint8_t> types = {
-      {"u8", 0}, {"i8", 0}, {"u16", 1}, {"i16", 1}, {"u32", 2}, {"i32", 3}, {"u64", 4},
-      {"i64", 5}, {"f16", 6}, {"f32", 7}, {"f64", 8}, {"bf16", 9}};
+      {"u8", 0},  {"i8", 0},  {"u16", 1}, {"i16", 1}, {"u32", 2}, {"i32", 3},
+      {"u64", 4}, {"i64", 5}, {"f16", 6}, {"f32", 7}, {"f64", 8}, {"bf16", 9}};
   static const std::map<std::string, uint8_t> swizzles = {
       {"none", 0}, {"32", 1}, {"64", 2}, {"128", 3}};
   Argument a;
@@ -126,19 +131,22 @@ Argument tensorMap(const std::vector<std::string> &p) {
   if (t == types.end())
     throw std::runtime_error("type '" + p[2] + "' is not one a tensor map has");
   if (s == swizzles.end())
-    throw std::runtime_error("swizzle '" + p[6] + "' is not one of none 32 64 128");
-  std::vector<uint64_t> dims = list(p[3], "dimension"), strides = list(p[4], "stride"),
-                        box = list(p[5], "box");
+    throw std::runtime_error("swizzle '" + p[6] +
+                             "' is not one of none 32 64 128");
+  std::vector<uint64_t> dims = list(p[3], "dimension"),
+                        strides = list(p[4], "stride"), box = list(p[5], "box");
   if (dims.empty() || dims.size() > 5 || strides.size() + 1 != dims.size() ||
       box.size() != dims.size())
-    throw std::runtime_error("a tensor map has 1 to 5 dimensions, as many boxes and one "
-                             "stride less");
+    throw std::runtime_error(
+        "a tensor map has 1 to 5 dimensions, as many boxes and one "
+        "stride less");
   a.map.type = t->second;
   a.map.swizzle = s->second;
   a.map.rankMinusOne = static_cast<uint8_t>(dims.size() - 1);
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] > 0xffffffff || box[i] > 256)
-      throw std::runtime_error("dimensions are below 2^32 and boxes at most 256");
+      throw std::runtime_error(
+          "dimensions are below 2^32 and boxes at most 256");
     a.map.dim[i] = static_cast<uint32_t>(dims[i]);
     a.map.box[i] = static_cast<uint16_t>(box[i]);
     a.map.elementStride[i] = 1;
@@ -164,16 +172,19 @@ Argument parse(const std::string &text) {
   if (parts[0] == "tensormap")
     return tensorMap(parts);
   if (parts.size() != 2)
-    throw std::runtime_error("expected @FILE, zeros:T:SHAPE, empty:T:SHAPE, T:VALUE, null, "
-                             "bytes:HEX, same:N[+OFF] or tensormap:...");
+    throw std::runtime_error(
+        "expected @FILE, zeros:T:SHAPE, empty:T:SHAPE, T:VALUE, null, "
+        "bytes:HEX, same:N[+OFF] or tensormap:...");
   Argument a;
   if (parts[0] == "bytes") {
     a.kind = Argument::Kind::Bytes;
     const std::string &h = parts[1];
-    if (h.size() % 2 || h.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+    if (h.size() % 2 ||
+        h.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
       throw std::runtime_error("expected an even number of hex digits");
     for (size_t i = 0; i < h.size(); i += 2)
-      a.value.push_back(static_cast<uint8_t>(std::stoul(h.substr(i, 2), nullptr, 16)));
+      a.value.push_back(
+          static_cast<uint8_t>(std::stoul(h.substr(i, 2), nullptr, 16)));
     return a;
   }
   if (parts[0] == "same") {
@@ -181,7 +192,8 @@ Argument parse(const std::string &text) {
     size_t plus = parts[1].find('+');
     a.of = static_cast<unsigned>(number(parts[1].substr(0, plus), "argument"));
     if (plus != std::string::npos)
-      a.offset = static_cast<int64_t>(number(parts[1].substr(plus + 1), "offset"));
+      a.offset =
+          static_cast<int64_t>(number(parts[1].substr(plus + 1), "offset"));
     return a;
   }
   return scalar(typeOf(parts[0]), parts[1]);
@@ -200,18 +212,19 @@ Argument parseArgument(const std::string &text) {
   }
 }
 
-Placement::Placement(std::vector<Argument> &arguments, emu::DeviceMemory &memory,
+Placement::Placement(std::vector<Argument> &arguments,
+                     emu::DeviceMemory &memory,
                      const std::vector<uint32_t> &slots, bool track) {
   addresses.assign(arguments.size(), 0);
   parameters.resize(arguments.size());
   auto fail = [&](size_t i, const std::string &what) {
-    throw std::runtime_error("argument " + std::to_string(i) + " (" + arguments[i].text +
-                             "): " + what);
+    throw std::runtime_error("argument " + std::to_string(i) + " (" +
+                             arguments[i].text + "): " + what);
   };
   if (arguments.size() != slots.size())
     throw std::runtime_error("the entry has " + std::to_string(slots.size()) +
-                             " parameters, got " + std::to_string(arguments.size()) +
-                             " --arg");
+                             " parameters, got " +
+                             std::to_string(arguments.size()) + " --arg");
   for (size_t i = 0; i < arguments.size(); ++i) {
     Argument &a = arguments[i];
     if (a.kind != Argument::Kind::Buffer)
@@ -235,7 +248,8 @@ Placement::Placement(std::vector<Argument> &arguments, emu::DeviceMemory &memory
     switch (a.kind) {
     case Argument::Kind::Alias:
     case Argument::Kind::Map:
-      if (a.of >= arguments.size() || arguments[a.of].kind != Argument::Kind::Buffer)
+      if (a.of >= arguments.size() ||
+          arguments[a.of].kind != Argument::Kind::Buffer)
         fail(i, "argument " + std::to_string(a.of) + " is not a buffer");
       pointer = addresses[a.of] + static_cast<uint64_t>(a.offset);
       break;
@@ -252,7 +266,8 @@ Placement::Placement(std::vector<Argument> &arguments, emu::DeviceMemory &memory
         fail(i, wrong);
       p.resize(128);
       std::memcpy(p.data(), &a.map, 128);
-    } else if (a.kind == Argument::Kind::Scalar || a.kind == Argument::Kind::Bytes) {
+    } else if (a.kind == Argument::Kind::Scalar ||
+               a.kind == Argument::Kind::Bytes) {
       p = a.value;
     } else {
       p.resize(8);

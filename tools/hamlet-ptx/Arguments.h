@@ -11,12 +11,12 @@ namespace hamlet::ptx {
 
 struct Argument {
   enum class Kind { Buffer, Scalar, Null, Bytes, Alias, Map } kind = Kind::Null;
-  std::string text;       ///< as written
-  Array array;            ///< of a buffer: dtype, shape, data (empty: none)
+  std::string text; ///< as written
+  Array array;      ///< of a buffer: dtype, shape, data (empty: none)
   bool initialised = true;
-  uint64_t bytes = 0;     ///< of a buffer
+  uint64_t bytes = 0;         ///< of a buffer
   std::vector<uint8_t> value; ///< scalar or bytes
-  unsigned of = 0;        ///< alias and map: the argument they refer to
+  unsigned of = 0;            ///< alias and map: the argument they refer to
   int64_t offset = 0;
   emu::TensorMap map;
 };
@@ -27,12 +27,14 @@ Argument parseArgument(const std::string &text);
 /// Device buffers of one run and the parameter bytes that point at them.
 class Placement {
 public:
-  /// Allocates and fills. Throws std::runtime_error, with the argument's number,
-  /// when it does not fit `slots` (bytes of each parameter).
+  /// Allocates and fills. Throws std::runtime_error, with the argument's
+  /// number, when it does not fit `slots` (bytes of each parameter).
   Placement(std::vector<Argument> &arguments, emu::DeviceMemory &memory,
             const std::vector<uint32_t> &slots, bool track);
   /// Bytes of parameter `i`.
-  const std::vector<uint8_t> &parameter(size_t i) const { return parameters[i]; }
+  const std::vector<uint8_t> &parameter(size_t i) const {
+    return parameters[i];
+  }
   uint64_t address(size_t i) const { return addresses[i]; }
 
 private:

@@ -15,7 +15,8 @@ int info(const Options &o, const std::string &text) {
   emu::LoadedModule module(text, memory);
   const emu::ast::Module &ast = module.ast();
   json j;
-  j["version"] = std::to_string(ast.versionMajor) + "." + std::to_string(ast.versionMinor);
+  j["version"] =
+      std::to_string(ast.versionMajor) + "." + std::to_string(ast.versionMinor);
   j["target"] = ast.target;
   j["warnings"] = ast.warnings;
   j["entries"] = json::array();
@@ -68,20 +69,22 @@ int info(const Options &o, const std::string &text) {
     std::cout << j.dump(2) << "\n";
     return 0;
   }
-  std::cout << "PTX ISA " << j["version"].get<std::string>() << ", target " << ast.target << "\n";
+  std::cout << "PTX ISA " << j["version"].get<std::string>() << ", target "
+            << ast.target << "\n";
   for (const std::string &w : ast.warnings)
     std::cout << "warning: " << w << "\n";
   for (const json &e : j["entries"]) {
     std::cout << "entry " << e["name"].get<std::string>() << "\n";
     for (const json &p : e["params"])
       std::cout << "  parameter " << p["name"].get<std::string>() << ": ."
-                << p["type"].get<std::string>() << ", " << p["bytes"] << " bytes at "
-                << p["offset"] << "\n";
+                << p["type"].get<std::string>() << ", " << p["bytes"]
+                << " bytes at " << p["offset"] << "\n";
     std::cout << "  registers:";
     for (auto &[t, n] : e["registers"].items())
       std::cout << " " << n << " ." << t;
-    std::cout << "\n  shared " << e["shared_bytes"] << " bytes, local " << e["local_bytes"]
-              << " bytes a thread, " << e["instructions"] << " instructions\n";
+    std::cout << "\n  shared " << e["shared_bytes"] << " bytes, local "
+              << e["local_bytes"] << " bytes a thread, " << e["instructions"]
+              << " instructions\n";
     for (auto &[op, n] : e["opcodes"].items())
       std::cout << "    " << n << "  " << op << "\n";
     for (const json &u : e["unsupported"])

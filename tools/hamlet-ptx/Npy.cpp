@@ -11,7 +11,8 @@ namespace {
   throw std::runtime_error(path + ": " + what);
 }
 
-std::string field(const std::string &path, const std::string &header, const std::string &key) {
+std::string field(const std::string &path, const std::string &header,
+                  const std::string &key) {
   size_t at = header.find("'" + key + "'");
   if (at == std::string::npos)
     bad(path, "the .npy header has no '" + key + "'");
@@ -26,12 +27,15 @@ Array readNpy(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     bad(path, "cannot be opened");
-  std::string all((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::string all((std::istreambuf_iterator<char>(in)),
+                  std::istreambuf_iterator<char>());
   if (all.size() < 10 || all.compare(0, 6, "\x93NUMPY") != 0)
     bad(path, "is no .npy file");
   int version = all[6];
   size_t start = version == 1 ? 10 : 12, length;
-  auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(all[i])); };
+  auto byte = [&](size_t i) {
+    return static_cast<size_t>(static_cast<unsigned char>(all[i]));
+  };
   if (all.size() < start)
     bad(path, "is truncated");
   length = byte(8) | byte(9) << 8;
@@ -76,7 +80,8 @@ Array readNpy(const std::string &path) {
   }
   size_t data = start + length;
   if (all.size() - data < count * bytes)
-    bad(path, "has " + std::to_string(all.size() - data) + " bytes of data, its shape needs " +
+    bad(path, "has " + std::to_string(all.size() - data) +
+                  " bytes of data, its shape needs " +
                   std::to_string(count * bytes));
   a.data.assign(all.begin() + static_cast<long>(data),
                 all.begin() + static_cast<long>(data + count * bytes));
@@ -89,18 +94,20 @@ void writeNpy(const std::string &path, const Array &a) {
     shape += std::to_string(n) + ", ";
   if (a.shape.size() > 1)
     shape.resize(shape.size() - 2);
-  std::string header =
-      "{'descr': '" + a.descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string header = "{'descr': '" + a.descr +
+                       "', 'fortran_order': False, 'shape': (" + shape + "), }";
   while ((header.size() + 11) % 64)
     header += ' ';
   header += '\n';
   std::string temporary = path + ".tmp";
   std::ofstream out(temporary, std::ios::binary);
   out.write("\x93NUMPY\x01\x00", 8);
-  char length[2] = {static_cast<char>(header.size()), static_cast<char>(header.size() >> 8)};
+  char length[2] = {static_cast<char>(header.size()),
+                    static_cast<char>(header.size() >> 8)};
   out.write(length, 2);
   out << header;
-  out.write(reinterpret_cast<const char *>(a.data.data()), static_cast<long>(a.data.size()));
+  out.write(reinterpret_cast<const char *>(a.data.data()),
+            static_cast<long>(a.data.size()));
   out.close();
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     std::remove(temporary.c_str());

@@ -20,9 +20,12 @@ emu::Dim dimensions(const std::string &option, const std::string &s) {
   size_t from = 0;
   for (int i = 0;; ++i) {
     size_t comma = s.find(',', from);
-    uint64_t v = number(option, s.substr(from, comma == std::string::npos ? comma : comma - from));
+    uint64_t v = number(
+        option,
+        s.substr(from, comma == std::string::npos ? comma : comma - from));
     if (i > 2 || v == 0 || v > 0xffffffff)
-      throw UsageError(option + " expects X[,Y[,Z]] of at least 1, got '" + s + "'");
+      throw UsageError(option + " expects X[,Y[,Z]] of at least 1, got '" + s +
+                       "'");
     *parts[i] = static_cast<uint32_t>(v);
     if (comma == std::string::npos)
       return d;
@@ -32,9 +35,12 @@ emu::Dim dimensions(const std::string &option, const std::string &s) {
 } // namespace
 
 const char *usage() {
-  return "usage: hamlet-ptx run KERNEL.ptx --entry NAME --grid X[,Y[,Z]] --block X[,Y[,Z]]\n"
-         "           [--cluster X[,Y[,Z]]] [--shared BYTES] --arg ARG ... [--save N=out.npy ...]\n"
-         "           [--seed S] [--async eager|lazy|random] [--check] [--trace F] [--coverage]\n"
+  return "usage: hamlet-ptx run KERNEL.ptx --entry NAME --grid X[,Y[,Z]] "
+         "--block X[,Y[,Z]]\n"
+         "           [--cluster X[,Y[,Z]]] [--shared BYTES] --arg ARG ... "
+         "[--save N=out.npy ...]\n"
+         "           [--seed S] [--async eager|lazy|random] [--check] [--trace "
+         "F] [--coverage]\n"
          "           [--max-instructions N] [--json]\n"
          "       hamlet-ptx info KERNEL.ptx [--json]\n"
          "\n"
@@ -44,27 +50,35 @@ const char *usage() {
          "      @in.npy            a private device copy of the array's data\n"
          "      zeros:T:64x128     an initialised buffer\n"
          "      empty:T:64x128     an uninitialised buffer\n"
-         "      T:VALUE            a scalar: i32:5, u64:0x10, f32:1.5, f32:nan\n"
+         "      T:VALUE            a scalar: i32:5, u64:0x10, f32:1.5, "
+         "f32:nan\n"
          "      null               a null pointer\n"
          "      bytes:HEX          a struct by value\n"
-         "      same:N[+OFF]       an alias of argument N (from 0), OFF bytes further\n"
+         "      same:N[+OFF]       an alias of argument N (from 0), OFF bytes "
+         "further\n"
          "      tensormap:N:dtype:dims:strides:box:swizzle\n"
-         "                         over the buffer of argument N, lists joined by x,\n"
-         "                         innermost first, strides in bytes without the\n"
+         "                         over the buffer of argument N, lists joined "
+         "by x,\n"
+         "                         innermost first, strides in bytes without "
+         "the\n"
          "                         innermost, swizzle none|32|64|128\n"
          "      T: i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64\n"
          "  --save N=F  write the buffer of argument N to the .npy file F\n"
          "  --shared B  dynamic shared memory in bytes\n"
          "  --seed S    order of warps and CTAs (default 0: natural order)\n"
-         "  --async M   when asynchronous work completes: eager (default), lazy, random\n"
+         "  --async M   when asynchronous work completes: eager (default), "
+         "lazy, random\n"
          "  --check     the sanitizer; without --async it runs eager and lazy\n"
          "  --trace F   one line an executed instruction\n"
          "  --coverage  instructions and branches that were executed\n"
-         "  --max-instructions N   warp instructions of the launch (500000000)\n"
+         "  --max-instructions N   warp instructions of the launch "
+         "(500000000)\n"
          "  --json      the report as JSON on standard output\n"
          "\n"
-         "Exit status: 0 ran, no error found; 1 the kernel failed without --check;\n"
-         "2 wrong command line, file, PTX, arguments or launch; 3 --check found an error.\n";
+         "Exit status: 0 ran, no error found; 1 the kernel failed without "
+         "--check;\n"
+         "2 wrong command line, file, PTX, arguments or launch; 3 --check "
+         "found an error.\n";
 }
 
 Options parseOptions(int argc, char **argv) {
@@ -79,7 +93,8 @@ Options parseOptions(int argc, char **argv) {
     throw UsageError("no command, expected run or info");
   o.command = words[0];
   if (o.command != "run" && o.command != "info")
-    throw UsageError("unknown command '" + o.command + "', expected run or info");
+    throw UsageError("unknown command '" + o.command +
+                     "', expected run or info");
   for (size_t i = 1; i < words.size(); ++i) {
     std::string w = words[i], value;
     bool attached = false;
@@ -147,7 +162,8 @@ Options parseOptions(int argc, char **argv) {
       else if (s == "random")
         o.async = emu::AsyncMode::Random;
       else
-        throw UsageError("--async expects eager, lazy or random, got '" + s + "'");
+        throw UsageError("--async expects eager, lazy or random, got '" + s +
+                         "'");
     } else if (w == "--check") {
       o.check = flag();
     } else if (w == "--coverage") {

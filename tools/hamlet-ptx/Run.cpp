@@ -40,17 +40,21 @@ std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
   std::vector<emu::Finding> all;
   std::set<std::string> seen;
   for (Outcome &r : runs) {
-    if (r.result.status == emu::LaunchStatus::Budget || r.result.status == emu::LaunchStatus::Trap ||
+    if (r.result.status == emu::LaunchStatus::Budget ||
+        r.result.status == emu::LaunchStatus::Trap ||
         r.result.status == emu::LaunchStatus::IllegalInstruction) {
       emu::Finding f;
       f.kind = r.result.status == emu::LaunchStatus::Budget ? "budget"
-               : r.result.status == emu::LaunchStatus::Trap ? "trap" : "illegal-instruction";
+               : r.result.status == emu::LaunchStatus::Trap
+                   ? "trap"
+                   : "illegal-instruction";
       f.message = r.result.message;
       r.result.findings.push_back(f);
     }
     for (const emu::Finding &f : r.result.findings) {
       std::string key = f.kind + "/" + std::to_string(f.first.line) + "/" +
-                        std::to_string(f.second ? f.second->line : 0) + "/" + f.space;
+                        std::to_string(f.second ? f.second->line : 0) + "/" +
+                        f.space;
       if (seen.insert(key).second)
         all.push_back(f);
     }
@@ -81,10 +85,16 @@ json coverage(const emu::Program &p, const std::vector<Outcome> &runs) {
   for (auto &[line, bits] : branches) {
     both += bits == 3;
     if (bits != 3)
-      oneSided.push_back({{"line", line}, {"taken", (bits & 1) != 0}, {"not_taken", (bits & 2) != 0}});
+      oneSided.push_back({{"line", line},
+                          {"taken", (bits & 1) != 0},
+                          {"not_taken", (bits & 2) != 0}});
   }
-  return {{"instructions", lines.size()}, {"executed", executed}, {"branches", branches.size()},
-          {"both_ways", both}, {"missed", missed}, {"one_sided", oneSided}};
+  return {{"instructions", lines.size()},
+          {"executed", executed},
+          {"branches", branches.size()},
+          {"both_ways", both},
+          {"missed", missed},
+          {"one_sided", oneSided}};
 }
 } // namespace
 
@@ -94,8 +104,8 @@ int run(const Options &o, const std::string &text) {
     arguments.push_back(parseArgument(a));
   for (auto &[n, path] : o.saves)
     if (n >= arguments.size() || arguments[n].kind != Argument::Kind::Buffer)
-      throw UsageError("--save " + std::to_string(n) + ": argument " + std::to_string(n) +
-                       " is not a buffer");
+      throw UsageError("--save " + std::to_string(n) + ": argument " +
+                       std::to_string(n) + " is not a buffer");
   std::vector<emu::AsyncMode> modes;
   if (o.async)
     modes = {*o.async};
@@ -116,7 +126,8 @@ int run(const Options &o, const std::string &text) {
       std::string known;
       for (const std::string &e : module.entries())
         known += " " + e;
-      throw std::runtime_error("no entry '" + o.entry + "'; the file has:" + known);
+      throw std::runtime_error("no entry '" + o.entry +
+                               "'; the file has:" + known);
     }
     const emu::Program &program = module.program(o.entry);
     std::vector<uint32_t> slots;
@@ -133,8 +144,8 @@ int run(const Options &o, const std::string &text) {
     config.sharedBytes = o.shared;
     config.params.resize(program.paramBytes);
     for (size_t p = 0; p < arguments.size(); ++p)
-      std::memcpy(config.params.data() + program.params[p].offset, placement.parameter(p).data(),
-                  placement.parameter(p).size());
+      std::memcpy(config.params.data() + program.params[p].offset,
+                  placement.parameter(p).data(), placement.parameter(p).size());
     config.seed = o.seed;
     config.async = modes[i];
     config.check = o.check;
@@ -152,14 +163,16 @@ int run(const Options &o, const std::string &text) {
     auto start = std::chrono::steady_clock::now();
     outcome.result = emu::launch(program, memory, config);
     outcome.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     runs.push_back(std::move(outcome));
     if (i == 0)
       for (auto &[n, path] : o.saves) {
         Array a = arguments[n].array;
         a.data.resize(arguments[n].bytes);
         if (!a.data.empty())
-          std::memcpy(a.data.data(), memory.host(placement.address(n), a.data.size()),
+          std::memcpy(a.data.data(),
+                      memory.host(placement.address(n), a.data.size()),
                       a.data.size());
         writeNpy(path, a);
       }
@@ -176,8 +189,9 @@ int run(const Options &o, const std::string &text) {
   for (const emu::Finding &f : findings)
     error |= f.severity == emu::Severity::Error;
   int status = !error ? 0 : o.check ? 3 : failed ? 1 : 0;
-  std::string state = failed ? emu::launchStatusName(failed->result.status)
-                      : error ? "findings" : "ok";
+  std::string state = failed  ? emu::launchStatusName(failed->result.status)
+                      : error ? "findings"
+                              : "ok";
   if (o.json) {
     json j;
     j["status"] = state;
@@ -188,17 +202,19 @@ int run(const Options &o, const std::string &text) {
     j["thread_instructions"] = runs[0].result.threadInstructions;
     j["findings"] = json::array();
     for (const std::string &w : warnings)
-      j["findings"].push_back({{"severity", "note"}, {"kind", "version"}, {"message", w}});
+      j["findings"].push_back(
+          {{"severity", "note"}, {"kind", "version"}, {"message", w}});
     for (const emu::Finding &f : findings) {
-      json e = {{"severity", f.severity == emu::Severity::Error ? "error" : "note"},
-                {"kind", f.kind},
-                {"message", f.message},
-                {"space", f.space},
-                {"address", f.address},
-                {"bytes", f.bytes},
-                {"count", f.count},
-                {"first", toJson(f.first)},
-                {"second", nullptr}};
+      json e = {
+          {"severity", f.severity == emu::Severity::Error ? "error" : "note"},
+          {"kind", f.kind},
+          {"message", f.message},
+          {"space", f.space},
+          {"address", f.address},
+          {"bytes", f.bytes},
+          {"count", f.count},
+          {"first", toJson(f.first)},
+          {"second", nullptr}};
       if (f.second)
         e["second"] = toJson(*f.second);
       j["findings"].push_back(e);
@@ -210,8 +226,8 @@ int run(const Options &o, const std::string &text) {
   for (const std::string &w : warnings)
     std::cerr << "note: " << w << "\n";
   for (const emu::Finding &f : findings) {
-    std::cerr << (f.severity == emu::Severity::Error ? "error: " : "note: ") << f.kind << ": "
-              << f.message << "\n";
+    std::cerr << (f.severity == emu::Severity::Error ? "error: " : "note: ")
+              << f.kind << ": " << f.message << "\n";
     if (f.first.line)
       std::cerr << "  at " << describe(f.first) << "\n";
     if (f.second)
@@ -223,8 +239,8 @@ int run(const Options &o, const std::string &text) {
     std::cerr << "the kernel failed: " << state << "\n";
   if (o.coverage)
     std::cout << cover["executed"] << " of " << cover["instructions"]
-              << " instructions executed, " << cover["both_ways"] << " of " << cover["branches"]
-              << " branches went both ways\n";
+              << " instructions executed, " << cover["both_ways"] << " of "
+              << cover["branches"] << " branches went both ways\n";
   return status;
 }
 

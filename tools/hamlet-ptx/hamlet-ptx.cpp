@@ -19,9 +19,11 @@ int main(int argc, char **argv) {
       std::cerr << "hamlet-ptx: " << options.file << ": cannot be opened\n";
       return 2;
     }
-    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    std::string text((std::istreambuf_iterator<char>(in)),
+                     std::istreambuf_iterator<char>());
     try {
-      return options.command == "run" ? run(options, text) : info(options, text);
+      return options.command == "run" ? run(options, text)
+                                      : info(options, text);
     } catch (const hamlet::emu::PtxError &e) {
       std::cerr << "hamlet-ptx: " << options.file << ": " << e.what() << "\n";
       return 2;

@@ -1,0 +1,202 @@
+// The library without its command: parsing, conversion against a second
+// implementation, scheduling, faults.
+#include "emulator/core/Narrow.h"
+#include "emulator/exec/Launch.h"
+#include "emulator/module/Module.h"
+#include "emulator/ptx/Parser.h"
+
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace hamlet::emu;
+
+namespace {
+const std::string kHead = ".version 8.0\n.target sm_80\n.address_size 64\n";
+
+/// Runs one warp whose lane l reads a 4-byte word and writes what `body` leaves
+/// in %r2.
+std::vector<u32> runWords(const std::string &body,
+                          const std::vector<u32> &input) {
+  std::string text = kHead +
+                     R"(.visible .entry k(.param .u64 in, .param .u64 out) {
+    .reg .pred %p<4>; .reg .b16 %h<4>; .reg .b32 %r<8>; .reg .f32 %f<4>; .reg .b64 %d<8>;
+    ld.param.u64 %d1, [in]; ld.param.u64 %d2, [out];
+    mov.u32 %r6, %ctaid.x; mov.u32 %r5, %tid.x; mad.lo.u32 %r5, %r6, 128, %r5;
+    mul.wide.u32 %d3, %r5, 4; add.s64 %d1, %d1, %d3; add.s64 %d2, %d2, %d3;
+    ld.global.u32 %r1, [%d1];
+    )" + body + R"(
+    st.global.u32 [%d2], %r2; ret; })";
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(text, memory);
+  u64 bytes = input.size() * 4, in = memory.allocate(bytes),
+      out = memory.allocate(bytes);
+  std::memcpy(memory.host(in, bytes), input.data(), bytes);
+  LaunchConfig config;
+  config.grid.x = static_cast<u32>(input.size() / 128);
+  config.block.x = 128;
+  config.params.resize(16);
+  std::memcpy(config.params.data(), &in, 8);
+  std::memcpy(config.params.data() + 8, &out, 8);
+  LaunchResult r = launch(module.program("k"), memory, config);
+  EXPECT_EQ(r.status, LaunchStatus::Ok) << r.message;
+  std::vector<u32> result(input.size());
+  std::memcpy(result.data(), memory.host(out, bytes), bytes);
+  return result;
+}
+
+std::vector<u32> all16() {
+  std::vector<u32> v(65536);
+  for (u32 i = 0; i < 65536; ++i)
+    v[i] = i;
+  return v;
+}
+} // namespace
+
+TEST(Emulator, cvt_f32_f16_exhaustive) {
+  std::vector<u32>
+      in = all16(),
+      out = runWords(
+          "cvt.u16.u32 %h1, %r1; cvt.f32.f16 %f1, %h1; mov.b32 %r2, %f1;", in);
+  for (u32 i = 0; i < 65536; ++i) {
+    double want = decode(i, kF16);
+    if (want != want)
+      EXPECT_EQ(out[i], 0x7fffffffu) << i;
+    else
+      EXPECT_EQ(std::bit_cast<float>(out[i]), want) << i;
+  }
+}
+
+TEST(Emulator, cvt_f16_and_bf16_round_trips_exhaustive) {
+  std::vector<u32> in = all16();
+  std::vector<u32> out =
+      runWords("cvt.u16.u32 %h1, %r1; cvt.f32.f16 %f1, %h1; cvt.rn.f16.f32 "
+               "%h2, %f1; cvt.u32.u16 %r2, %h2;",
+               in);
+  for (u32 i = 0; i < 65536; ++i)
+    EXPECT_EQ(out[i], (i & 0x7fff) > 0x7c00 ? 0x7fffu : i);
+  out = runWords("shl.b32 %r3, %r1, 16; mov.b32 %f1, %r3; cvt.rn.bf16.f32 %h2, "
+                 "%f1; cvt.u32.u16 %r2, %h2;",
+                 in);
+  for (u32 i = 0; i < 65536; ++i)
+    EXPECT_EQ(out[i], (i & 0x7fff) > 0x7f80 ? 0x7fffu : i);
+}
+
+TEST(Emulator, cvt_integers_exhaustive) {
+  std::vector<u32> in = all16(),
+                   out = runWords(
+                       "cvt.u16.u32 %h1, %r1; cvt.rzi.s32.f16 %r2, %h1;", in);
+  for (u32 i = 0; i < 65536; ++i) {
+    double v = decode(i, kF16);
+    s32 want = v != v          ? 0
+               : std::isinf(v) ? (v > 0 ? INT32_MAX : INT32_MIN)
+                               : static_cast<s32>(v);
+    EXPECT_EQ(static_cast<s32>(out[i]), want) << i;
+  }
+}
+
+TEST(Emulator, narrow_encoding_agrees_with_the_processor) {
+  for (u32 i = 0; i < 2'000'000; ++i) {
+    u32 bits = i * 2654435761u;
+    float f = std::bit_cast<float>(bits);
+    if (f != f)
+      continue;
+    EXPECT_EQ(encode(f, kF16, Round::NearestEven),
+              std::bit_cast<u16>(static_cast<_Float16>(f)));
+    EXPECT_EQ(encode(f, kF32, Round::NearestEven), bits);
+  }
+}
+
+TEST(Emulator, bfe_signed_edges) {
+  std::vector<u32> in(128);
+  for (u32 i = 0; i < 128; ++i)
+    in[i] = 0x80000001u + i * 0x01010101u;
+  std::vector<u32> out = runWords("bfe.s32 %r2, %r1, 28, 8;", in);
+  for (u32 i = 0; i < 128; ++i)
+    EXPECT_EQ(static_cast<s32>(out[i]), static_cast<s32>(in[i]) >> 28);
+}
+
+TEST(Emulator, divergent_loop_reconverges) {
+  std::vector<u32> in(128);
+  for (u32 i = 0; i < 128; ++i)
+    in[i] = i % 37;
+  std::vector<u32> out =
+      runWords("mov.u32 %r2, 0; L: setp.eq.u32 %p1, %r1, 0; @%p1 bra D; "
+               "add.u32 %r2, %r2, %r1; sub.u32 %r1, %r1, 1; bra L; D:",
+               in);
+  for (u32 i = 0; i < 128; ++i)
+    EXPECT_EQ(out[i], (i % 37) * (i % 37 + 1) / 2);
+}
+
+TEST(Emulator, unknown_forms_name_the_line) {
+  for (const char *bad :
+       {"add.f32.nonsense %f1, %f1, %f1;", "frobnicate.u32 %r2, %r1;",
+        "add.s32 %r2, %r9, %r1;", "bra nowhere;"}) {
+    DeviceMemory memory(0, u64(1) << 30);
+    std::string text =
+        kHead + ".visible .entry k() { .reg .b32 %r<4>; .reg .f32 %f<3>;\n" +
+        bad + "\nret; }";
+    try {
+      LoadedModule module(text, memory);
+      module.program("k");
+      FAIL() << bad;
+    } catch (const PtxError &e) {
+      EXPECT_EQ(e.line, 5u) << e.what();
+    }
+  }
+}
+
+TEST(Emulator, endless_loops_end) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(kHead + ".visible .entry k() { L: bra L; }", memory);
+  LaunchConfig config;
+  config.block.x = 32;
+  config.maxInstructions = 10000;
+  EXPECT_EQ(launch(module.program("k"), memory, config).status,
+            LaunchStatus::Budget);
+}
+
+TEST(Emulator, missing_arrival_is_a_deadlock) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(
+      kHead + ".visible .entry k() { .reg .b32 %r<2>; .reg .pred %p<2>; "
+              "mov.u32 %r1, %tid.x;\n"
+              "setp.lt.u32 %p1, %r1, 32; @%p1 bra E; bar.sync 1, 64; E: ret; }",
+      memory);
+  LaunchConfig config;
+  config.block.x = 64;
+  LaunchResult r = launch(module.program("k"), memory, config);
+  EXPECT_EQ(r.status, LaunchStatus::Deadlock);
+  EXPECT_NE(r.message.find("line 5"), std::string::npos) << r.message;
+}
+
+TEST(Emulator, recursion_keeps_registers_and_locals) {
+  std::vector<u32> in(128);
+  for (u32 i = 0; i < 128; ++i)
+    in[i] = i % 9;
+  DeviceMemory memory(0, u64(1) << 30);
+  std::string text = kHead + R"(.func (.param .b32 r) sum(.param .b32 n) {
+    .reg .b32 %a<5>; .reg .pred %q<2>;
+    ld.param.u32 %a1, [n]; mov.u32 %a2, 0; setp.eq.u32 %q1, %a1, 0; @%q1 bra D;
+    sub.u32 %a3, %a1, 1;
+    { .param .b32 x; .param .b32 y; st.param.b32 [x], %a3; call.uni (y), sum, (x); ld.param.b32 %a2, [y]; }
+    add.u32 %a2, %a2, %a1;
+    D: st.param.b32 [r], %a2; ret; }
+  .visible .entry k(.param .u64 p) { .reg .b32 %r<4>; .reg .b64 %d<4>;
+    ld.param.u64 %d1, [p]; mov.u32 %r1, %tid.x; mul.wide.u32 %d2, %r1, 4; add.s64 %d1, %d1, %d2; ld.global.u32 %r2, [%d1];
+    { .param .b32 x; .param .b32 y; st.param.b32 [x], %r2; call.uni (y), sum, (x); ld.param.b32 %r3, [y]; }
+    st.global.u32 [%d1], %r3; ret; })";
+  LoadedModule module(text, memory);
+  u64 p = memory.allocate(512);
+  std::memcpy(memory.host(p, 512), in.data(), 512);
+  LaunchConfig config;
+  config.block.x = 128;
+  config.params.resize(8);
+  std::memcpy(config.params.data(), &p, 8);
+  LaunchResult r = launch(module.program("k"), memory, config);
+  ASSERT_EQ(r.status, LaunchStatus::Ok) << r.message;
+  for (u32 i = 0; i < 128; ++i) {
+    u32 v;
+    std::memcpy(&v, memory.host(p, 512) + 4 * i, 4);
+    EXPECT_EQ(v, (i % 9) * (i % 9 + 1) / 2);
+  }
+}
