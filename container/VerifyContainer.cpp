@@ -352,6 +352,11 @@ Status verifyWeight(const WeightT &weight) {
                    "' needs two dimensions or more and a float dtype");
   if (weight.layout == Layout::panel_pairs && sizeOf(weight.dtype) != 2)
     return failure("layout 'panel_pairs' needs a dtype of 2 bytes");
+  if (weight.add_one &&
+      (weight.layout != Layout::plain ||
+       (weight.dtype != DType::f32 && weight.dtype != DType::bf16 &&
+        weight.dtype != DType::f16)))
+    return failure("'add_one' needs layout 'plain' and a float dtype");
   if (weight.sources.empty())
     return failure("has no source");
   int64_t stored = 0;

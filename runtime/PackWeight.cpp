@@ -28,31 +28,42 @@ template <DType kType> Bits<kType> loadBits(const uint8_t *data, int64_t i) {
   return bits;
 }
 
-template <DType kTo, DType kFrom>
-Bits<kTo> convert(const uint8_t *data, int64_t i) {
-  Bits<kFrom> bits = loadBits<kFrom>(data, i);
-  if constexpr (kTo == kFrom) {
-    return bits;
-  } else {
-    float value;
-    if constexpr (kFrom == DType::f32)
-      value = std::bit_cast<float>(bits);
-    else if constexpr (kFrom == DType::bf16)
-      value = widenBf16(bits);
-    else
-      value = widenF16(bits);
-    if constexpr (kTo == DType::f32)
-      return std::bit_cast<uint32_t>(value);
-    else if constexpr (kTo == DType::bf16)
-      return narrowBf16(value);
-    else
-      return narrowF16(value);
-  }
+template <DType kFrom> float widen(Bits<kFrom> bits) {
+  if constexpr (kFrom == DType::f32)
+    return std::bit_cast<float>(bits);
+  else if constexpr (kFrom == DType::bf16)
+    return widenBf16(bits);
+  else
+    return widenF16(bits);
+}
+
+template <DType kTo> Bits<kTo> narrow(float value) {
+  if constexpr (kTo == DType::f32)
+    return std::bit_cast<uint32_t>(value);
+  else if constexpr (kTo == DType::bf16)
+    return narrowBf16(value);
+  else
+    return narrowF16(value);
 }
 
 template <DType kTo, DType kFrom>
-void convertRow(const uint8_t *from, int64_t columns, uint8_t *out) {
+Bits<kTo> convert(const uint8_t *data, int64_t i) {
+  Bits<kFrom> bits = loadBits<kFrom>(data, i);
+  if constexpr (kTo == kFrom)
+    return bits;
+  else
+    return narrow<kTo>(widen<kFrom>(bits));
+}
+
+template <DType kTo, DType kFrom>
+void convertRow(const uint8_t *from, int64_t columns, bool addOne,
+                uint8_t *out) {
   auto *to = reinterpret_cast<Bits<kTo> *>(out);
+  if (addOne) {
+    for (int64_t k = 0; k < columns; ++k)
+      to[k] = narrow<kTo>(widen<kFrom>(loadBits<kFrom>(from, k)) + 1.0f);
+    return;
+  }
   for (int64_t k = 0; k < columns; ++k)
     to[k] = convert<kTo, kFrom>(from, k);
 }
@@ -159,11 +170,12 @@ int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
     for (int64_t r = begin; r < end; ++r) {
       Row from = row(r);
       uint8_t *to = out + (r - begin) * rowBytes;
-      if (from.dtype == weight->dtype)
+      if (from.dtype == weight->dtype && !weight->add_one)
         std::memcpy(to, from.data, static_cast<size_t>(rowBytes));
       else
         dispatch(weight->dtype, from.dtype, [&](auto toType, auto fromType) {
-          convertRow<toType(), fromType()>(from.data, columns, to);
+          convertRow<toType(), fromType()>(from.data, columns, weight->add_one,
+                                           to);
         });
     }
     return (end - begin) * rowBytes;

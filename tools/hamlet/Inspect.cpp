@@ -156,6 +156,8 @@ Json describeWeights(const ContainerT &file) {
                  {"bytes", packedBytes(*weight)},
                  {"stack", weight->stack},
                  {"sources", sources}};
+    if (weight->add_one)
+      json["add_one"] = true;
     if (weight->permute_a)
       json["permute"] = {weight->permute_a, weight->permute_b,
                          weight->permute_c};

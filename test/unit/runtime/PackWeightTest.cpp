@@ -101,6 +101,22 @@ TEST(PackWeight, ConcatenatesAndPermutesRows) {
                     values[((i * kB + j) * kC + c) * kK + k]);
 }
 
+// 2^-9 + 1 rounds to 1; 3 * 2^-8 rounded first would be lost too.
+TEST(PackWeight, AddsOneBeforeItRounds) {
+  WeightT weight;
+  weight.shape = {3};
+  weight.dtype = DType::bf16;
+  weight.add_one = true;
+  std::vector<float> values = {0x1p-9f, 3 * 0x1p-8f, -2};
+  auto out = packAll(weight, {source(values, 0, 3)});
+  float expected[] = {1, 1 + 0x1p-6f, -1};
+  for (size_t i = 0; i < 3; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, &out[2 * i], 2);
+    EXPECT_EQ(widenBf16(bits), expected[i]);
+  }
+}
+
 TEST(PackWeight, RefusesAnotherKindOfNumber) {
   WeightT weight;
   weight.shape = {4};
