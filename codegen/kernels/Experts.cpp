@@ -15,6 +15,36 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
+/// Each expert's rows in blocks of `rows`; the blocks left of `n` are empty.
+static void cutBlocks(TileBuilder &t, Value offsets, Value blocks, int64_t experts, int64_t rows, Value n) {
+  Value zero = t.index(0);
+  auto put = [&](Value value, Value at) { t.storeScalar(t.toI32(value), blocks, at); };
+  Value used = t.forLoop(zero, t.index(experts), 1, {zero}, [&](Value e, ValueRange carried) {
+    Value begin = t.loadIndex(offsets, e), end = t.loadIndex(offsets, t.add(e, 1));
+    Value mine = t.divCeil(t.sub(end, begin), rows);
+    t.forLoop(zero, mine, 1, {}, [&](Value i, ValueRange) {
+      Value at = t.mul(t.add(carried[0], i), 3), first = t.add(begin, t.mul(i, rows));
+      put(e, at);
+      put(first, t.add(at, 1));
+      put(t.minIndex(t.index(rows), t.sub(end, first)), t.add(at, 2));
+      return SmallVector<Value>{};
+    });
+    return SmallVector<Value>{t.add(carried[0], mine)};
+  })[0];
+  t.forLoop(used, n, 1, {}, [&](Value i, ValueRange) {
+    put(zero, t.add(t.mul(i, 3), 2));
+    return SmallVector<Value>{};
+  });
+}
+
+func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name, int64_t experts, int64_t rows) {
+  Builder b(module.getContext());
+  Type i32 = TileBuilder::ptr(b.getI32Type());
+  TileBuilder t(module, name, {i32, i32, b.getIndexType()});
+  cutBlocks(t, t.arg(0), t.arg(1), experts, rows, t.arg(2));
+  return t.finish();
+}
+
 func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name, int64_t experts, int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
@@ -51,18 +81,7 @@ func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name, in
   });
   put(zero, offsets, zero);
 
-  Value used = t.forLoop(zero, count, 1, {zero}, [&](Value e, ValueRange carried) {
-    Value begin = t.loadIndex(offsets, e), end = t.loadIndex(offsets, t.add(e, 1));
-    Value mine = t.divCeil(t.sub(end, begin), rows);
-    each(zero, mine, [&](Value i) {
-      Value at = t.mul(t.add(carried[0], i), 3), first = t.add(begin, t.mul(i, rows));
-      put(e, blocks, at);
-      put(first, blocks, t.add(at, 1));
-      put(t.minIndex(t.index(rows), t.sub(end, first)), blocks, t.add(at, 2));
-    });
-    return SmallVector<Value>{t.add(carried[0], mine)};
-  })[0];
-  each(used, t.arg(6), [&](Value i) { put(zero, blocks, t.add(t.mul(i, 3), 2)); });
+  cutBlocks(t, offsets, blocks, experts, rows, t.arg(6));
   return t.finish();
 }
 

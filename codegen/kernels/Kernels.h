@@ -116,6 +116,10 @@ mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name, i
 mlir::func::FuncOp dispatchKernel(mlir::ModuleOp module, llvm::StringRef name,
                                   int64_t experts, int64_t rows);
 
+/// The blocks alone, for offsets that are given. Arguments: offsets, blocks, n.
+mlir::func::FuncOp blockPlanKernel(mlir::ModuleOp module, llvm::StringRef name,
+                                   int64_t experts, int64_t rows);
+
 struct ExpertShape {
   int64_t experts, topK;
   int64_t in, out;
@@ -137,6 +141,20 @@ mlir::func::FuncOp expertUpKernel(mlir::ModuleOp module, llvm::StringRef name,
 /// h Wd. Arguments: h [P, in], blocks, weights, out [P, out], P. Grid as above.
 mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
                                     const ExpertShape &shape, int64_t rows);
+
+//===----------------------------------------------------------------------===//
+// What a plain call needs beside
+//===----------------------------------------------------------------------===//
+
+/// 0, 1, 2, ... Arguments: out, n. Grid: (1, 1, 1).
+mlir::func::FuncOp iotaKernel(mlir::ModuleOp module, llvm::StringRef name);
+
+/// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid: (ceil(n / 16), count, 1).
+mlir::func::FuncOp packKernel(mlir::ModuleOp module, llvm::StringRef name, mlir::Type element, int64_t n, int64_t k,
+                              bool pairs);
+
+/// States [count, k, n] into panels without transposing. Arguments: in, out. Grid: (1, count, 1).
+mlir::func::FuncOp panelKernel(mlir::ModuleOp module, llvm::StringRef name, int64_t k, int64_t n);
 
 } // namespace hamlet::codegen
 

@@ -13,6 +13,7 @@
 
 #include "codegen/kernels/Kernels.h"
 #include "dialects/MoE/MoEOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -51,7 +52,7 @@ public:
     tokens = t.arg(n + 1);
     rowStart = t.mul(t.programId(0), rows);
     lane = t.programId(1);
-    Operation *yield = op.getRegion().front().getTerminator();
+    Operation *yield = op.getBody().front().getTerminator();
     for (auto [i, value] : llvm::enumerate(yield->getOperands()))
       storeResult(value, t.arg(op->getNumOperands() + i));
     func::FuncOp func = t.finish();
@@ -274,7 +275,7 @@ private:
 
   Value activation(nn::ActivationOp op, Column c, int64_t width) {
     Value x = window(op.getX(), c, width);
-    return op.getKind() == nn::ActivationKind::silu ? t.silu(x) : t.sigmoid(x);
+    return op.getKind() == nn::Activation::silu ? t.silu(x) : t.sigmoid(x);
   }
 
   Value mix(nn::MixOp op, Column c, int64_t width) {
@@ -414,7 +415,7 @@ private:
     Value logits = product(op.getX(), op.getW(), {Value(), 0}, n);
     bool sigmoid = op.getScore() == moe::Score::sigmoid;
     Value scores = sigmoid ? t.sigmoid(logits) : logits;
-    if (!op.getExperts()) {
+    if (!op.getGiven()) {
       Value choice = scores;
       if (Value bias = op.getBias())
         choice = t.addF(choice, t.alongRows(vectorWindow(bias, {Value(), 0}, n), rows));
@@ -427,7 +428,7 @@ private:
           choice = t.select(isColumn(id, n), hidden, choice);
       }
     } else {
-      Value given = t.view(argumentOf(op.getExperts()), t.index(0), {-1, k}, {k, 1}, {domainRows});
+      Value given = t.view(argumentOf(op.getGiven()), t.index(0), {-1, k}, {k, 1}, {domainRows});
       for (int64_t slot = 0; slot < k; ++slot)
         routed.ids.push_back(t.reduce(tile::Reduction::max, t.load(given, {rowStart, t.index(slot)}, {rows, 1}), 1));
     }
@@ -521,7 +522,7 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
     plan.operands[arg.getArgNumber()] = productPairs(x, weight) ? OperandLayout::panelPairs : OperandLayout::panel;
     return success();
   };
-  for (Operation &inner : op.getRegion().front()) {
+  for (Operation &inner : op.getBody().front()) {
     for (Value v : inner.getResults())
       if (auto type = dyn_cast<RankedTensorType>(v.getType()); type && type.getRank() > 1)
         plan.widest = std::max(plan.widest, rowWidth(v));
@@ -554,7 +555,7 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
       return failure();
   }
   if (!plan.product)
-    for (Value v : op.getRegion().front().getTerminator()->getOperands())
+    for (Value v : op.getBody().front().getTerminator()->getOperands())
       plan.lanes = std::max(plan.lanes, RegionBuilder::headsOf(v));
   return plan;
 }
