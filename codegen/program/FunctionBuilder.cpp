@@ -483,7 +483,9 @@ void FunctionBuilder::planArena() {
   std::vector<int32_t> order(out->buffers.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = static_cast<int32_t>(i);
-  llvm::stable_sort(order, [&](int32_t x, int32_t y) { return out->buffers[x]->first < out->buffers[y]->first; });
+  llvm::sort(order, [&](int32_t x, int32_t y) {
+    return std::pair(out->buffers[x]->first, x) < std::pair(out->buffers[y]->first, y);
+  });
   for (int32_t i : order) {
     hmlt::BufferT &buffer = *out->buffers[i];
     const hmlt::Expr &bytes = *buffer.bytes;

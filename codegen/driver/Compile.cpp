@@ -1,0 +1,294 @@
+//===- Compile.cpp - from a graph to a container --------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/driver/Compile.h"
+
+#include "codegen/cpu/Emit.h"
+#include "codegen/program/Lower.h"
+#include "codegen/program/PrintProgram.h"
+#include "codegen/ptx/Emit.h"
+#include "codegen/tile/ExpandMath.h"
+#include "dialects/Attention/AttentionDialect.h"
+#include "dialects/Lightning/LightningDialect.h"
+#include "dialects/MoE/MoEDialect.h"
+#include "dialects/NN/NNOps.h"
+#include "dialects/Tile/TileOps.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Threading.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ThreadPool.h"
+
+using namespace mlir;
+using namespace hamlet;
+
+std::optional<Stage> hamlet::parseStage(StringRef text) {
+  return llvm::StringSwitch<std::optional<Stage>>(text)
+      .Case("graph", Stage::graph)
+      .Case("fused", Stage::fused)
+      .Case("tile", Stage::tile)
+      .Case("llvm", Stage::llvm)
+      .Case("ptx", Stage::ptx)
+      .Case("program", Stage::program)
+      .Default(std::nullopt);
+}
+
+void hamlet::registerDialects(DialectRegistry &registry) {
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllToLLVMIRTranslations(registry);
+  registry.insert<nn::NNDialect, lightning::LightningDialect, attention::AttentionDialect, moe::MoEDialect,
+                  tile::TileDialect>();
+}
+
+namespace {
+
+class Compilation {
+public:
+  Compilation(ModuleOp graph, const CompileOptions &options, llvm::raw_ostream &printed, CompileSummary &summary)
+      : graph(graph), options(options), printed(printed), summary(summary) {}
+
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> run() {
+    graph.walk([&](Operation *op) {
+      summary.graphOps += op->getDialect() && op->getDialect()->getNamespace() != "func" &&
+                          op->getDialect()->getNamespace() != "builtin";
+    });
+    if (done(Stage::graph, "graph.mlir", [&](llvm::raw_ostream &out) { graph.print(out); }))
+      return std::unique_ptr<hmlt::ContainerT>();
+    if (failed(runPasses(graph, [&](PassManager &passes) {
+          passes.addPass(createLightningChunkPass(LightningChunkPassOptions{options.chunk}));
+          passes.addPass(createCanonicalizerPass());
+          passes.addPass(createCSEPass());
+          passes.addPass(createNNFusePass());
+        })))
+      return failure();
+    if (done(Stage::fused, "fused.mlir", [&](llvm::raw_ostream &out) { graph.print(out); }))
+      return std::unique_ptr<hmlt::ContainerT>();
+
+    FailureOr<codegen::LoweredProgram> lowered = codegen::lowerProgram(graph);
+    if (failed(lowered))
+      return failure();
+    program = std::move(*lowered);
+    if (failed(verify(*program.kernels)) || failed(runPasses(*program.kernels, [](PassManager &passes) {
+          passes.addPass(createCanonicalizerPass());
+          passes.addPass(createCSEPass());
+        })))
+      return failure();
+    if (done(Stage::tile, "tile.mlir", [&](llvm::raw_ostream &out) { program.kernels->print(out); }))
+      return std::unique_ptr<hmlt::ContainerT>();
+    if (done(Stage::program, "program.txt", [&](llvm::raw_ostream &out) { printProgram(program.container, out); }))
+      return std::unique_ptr<hmlt::ContainerT>();
+
+    count();
+    if (failed(runPasses(*program.kernels, [](PassManager &passes) {
+          passes.addPass(tile::createExpandMathPass());
+          passes.addPass(createCanonicalizerPass());
+          passes.addPass(createCSEPass());
+        })))
+      return failure();
+    if (options.printStage == Stage::llvm)
+      return printLlvm();
+    if (failed(emit()))
+      return failure();
+    return std::make_unique<hmlt::ContainerT>(std::move(program.container));
+  }
+
+private:
+  LogicalResult runPasses(ModuleOp module, function_ref<void(PassManager &)> add) {
+    PassManager passes(module.getContext());
+    if (options.timePasses)
+      passes.enableTiming();
+    passes.enableVerifier(false);
+    add(passes);
+    if (failed(passes.run(module)))
+      return failure();
+    return verify(module);
+  }
+
+  /// Prints and dumps one stage where asked; true if the compilation ends with it.
+  bool done(Stage stage, StringRef file, function_ref<void(llvm::raw_ostream &)> print) {
+    if (!options.dumpFolder.empty()) {
+      SmallString<128> path(options.dumpFolder);
+      llvm::sys::path::append(path, file);
+      std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder);
+      llvm::raw_fd_ostream out(path, error);
+      if (error)
+        summary.notes.push_back("cannot write " + path.str().str() + ": " + error.message());
+      else
+        print(out);
+    }
+    if (options.printStage != stage)
+      return false;
+    print(printed);
+    return true;
+  }
+
+  void count() {
+    summary.kernels = program.container.kernels.size();
+    for (auto &kernel : program.container.kernels)
+      summary.variants += kernel->variants.size();
+    for (auto &function : program.container.functions)
+      summary.launches += function->launches.size();
+  }
+
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> printLlvm() {
+    if (failed(runPasses(*program.kernels,
+                         [](PassManager &passes) { cpu::buildTileToCpuPipeline(passes, cpu::Level::v3); })))
+      return failure();
+    program.kernels->print(printed);
+    return std::unique_ptr<hmlt::ContainerT>();
+  }
+
+  bool wants(StringRef target) const { return llvm::is_contained(options.targets, target); }
+
+  /// bf16 products differ on CPUs that have them; without any, that level is the one below it.
+  bool hasPairs() {
+    bool found = false;
+    program.kernels->walk([&](tile::DotOp dot) { found |= dot.getNumerics().getGroup() == 2; });
+    return found;
+  }
+
+  LogicalResult emit() {
+    std::vector<std::pair<cpu::Level, const char *>> levels;
+    if (wants("cpu")) {
+      levels = {{cpu::Level::v3, "x86-64-v3"}, {cpu::Level::v4, "x86-64-v4"}};
+      if (hasPairs())
+        levels.push_back({cpu::Level::v4bf16, "x86-64-v4-bf16"});
+    }
+    std::vector<std::string> archs;
+    for (const std::string &target : options.targets)
+      if (target != "cpu")
+        archs.push_back(target);
+    if (options.printStage == Stage::ptx) {
+      levels.clear();
+      if (archs.empty())
+        archs.push_back("sm_80");
+    }
+
+    // One task a level and an architecture, each on its own copy of the kernels.
+    struct Task {
+      OwningOpRef<ModuleOp> kernels;
+      std::vector<cpu::CpuKernel> cpuKernels;
+      std::vector<ptx::PtxKernel> ptxKernels;
+      std::vector<char> object;
+      std::string text;
+      bool ok = false;
+    };
+    std::vector<Task> tasks(levels.size() + archs.size());
+    for (Task &task : tasks)
+      task.kernels = program.kernels->clone();
+    {
+      llvm::DefaultThreadPool pool(llvm::hardware_concurrency());
+      for (size_t i = 0; i < tasks.size(); ++i)
+        pool.async([&, i] {
+          Task &task = tasks[i];
+          if (i < levels.size()) {
+            auto object = cpu::emitSharedObject(*task.kernels, levels[i].first, task.cpuKernels);
+            task.ok = succeeded(object);
+            if (task.ok)
+              task.object = std::move(*object);
+          } else {
+            auto text = ptx::emitPtx(*task.kernels, archs[i - levels.size()], task.ptxKernels);
+            task.ok = succeeded(text);
+            if (task.ok)
+              task.text = std::move(*text);
+          }
+          task.kernels = nullptr;
+        });
+    }
+    for (Task &task : tasks)
+      if (!task.ok)
+        return failure();
+    if (options.printStage == Stage::ptx) {
+      for (Task &task : tasks)
+        printed << task.text;
+      return success();
+    }
+
+    llvm::StringMap<hmlt::VariantT *> variants;
+    for (auto &kernel : program.container.kernels)
+      for (auto &variant : kernel->variants)
+        variants[variant->symbol] = variant.get();
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      auto image = std::make_unique<hmlt::ImageT>();
+      for (const cpu::CpuKernel &kernel : tasks[i].cpuKernels)
+        variants[kernel.symbol]->scratch_bytes = std::max(variants[kernel.symbol]->scratch_bytes, kernel.scratchBytes);
+      for (const ptx::PtxKernel &kernel : tasks[i].ptxKernels) {
+        hmlt::VariantT &variant = *variants[kernel.symbol];
+        variant.shared_bytes = static_cast<int32_t>(kernel.sharedBytes);
+        variant.block_threads = static_cast<int32_t>(kernel.blockThreads);
+        variant.scratch_bytes_gpu = kernel.scratchBytesPerBlock;
+      }
+      if (i < levels.size()) {
+        image->target = levels[i].second;
+        image->bytes.assign(tasks[i].object.begin(), tasks[i].object.end());
+      } else {
+        image->target = archs[i - levels.size()];
+        image->bytes.assign(tasks[i].text.begin(), tasks[i].text.end());
+        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(tasks[i].text, image->target))
+          image->cubin.assign(cubin->begin(), cubin->end());
+        else
+          summary.notes.push_back("no ptxas: the container has PTX for " + image->target + " and no cubin");
+      }
+      program.container.images.push_back(std::move(image));
+    }
+    return success();
+  }
+
+  ModuleOp graph;
+  const CompileOptions &options;
+  llvm::raw_ostream &printed;
+  CompileSummary &summary;
+  codegen::LoweredProgram program;
+};
+
+/// What `hamlet.model` says, for the container.
+void readModel(ModuleOp graph, int64_t chunk, hmlt::ContainerT &container) {
+  auto attr = graph->getAttrOfType<DictionaryAttr>("hamlet.model");
+  container.model = std::make_unique<hmlt::ModelT>();
+  hmlt::ModelT &model = *container.model;
+  model.chunk = static_cast<int32_t>(chunk);
+  if (!attr)
+    return;
+  auto number = [&](StringRef name) {
+    auto value = attr.getAs<IntegerAttr>(name);
+    return value ? value.getInt() : 0;
+  };
+  if (auto name = attr.getAs<StringAttr>("architecture"))
+    model.architecture = name.str();
+  model.vocab = number("vocab");
+  model.hidden = number("hidden");
+  model.layers = number("layers");
+  model.max_positions = number("max_positions");
+  model.parameters = number("parameters");
+  if (number("chunk") > 0)
+    model.chunk = static_cast<int32_t>(number("chunk"));
+  if (auto ids = attr.getAs<DenseI64ArrayAttr>("eos_ids"))
+    model.eos_ids.assign(ids.asArrayRef().begin(), ids.asArrayRef().end());
+  if (auto dtype = attr.getAs<StringAttr>("dtype"))
+    model.dtype = dtype == "bf16" ? hmlt::DType::bf16 : dtype == "f16" ? hmlt::DType::f16 : hmlt::DType::f32;
+}
+
+} // namespace
+
+FailureOr<std::unique_ptr<hmlt::ContainerT>> hamlet::compileGraph(ModuleOp graph, const CompileOptions &options,
+                                                                  llvm::raw_ostream &printed, CompileSummary &summary) {
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> container = Compilation(graph, options, printed, summary).run();
+  if (failed(container))
+    return failure();
+  if (*container)
+    readModel(graph, options.chunk, **container);
+  return container;
+}

@@ -1,0 +1,237 @@
+//===- hamlet-compiler.cpp - `hamlet compile` and `hamlet plan` -----------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// `hamlet` starts this program, so that what runs models links no LLVM. Exit
+// status: 0 done, 1 bad input, 2 wrong usage.
+
+#include "codegen/driver/Compile.h"
+#include "container/Container.h"
+#include "frontend/BuildGraph.h"
+#include "frontend/Import.h"
+#include "frontend/Plan.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Remark/RemarkStreamer.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/xxhash.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace hamlet;
+namespace cl = llvm::cl;
+
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
+
+cl::SubCommand compileCommand("compile", "compile a checkpoint folder, a config.json or a .mlir file");
+cl::SubCommand planCommand("plan", "memory and work per rank of a configuration");
+
+cl::opt<std::string> source(cl::Positional, cl::Required, cl::desc("SRC"), cl::sub(compileCommand));
+cl::opt<std::string> output("o", cl::desc("the container to write"), cl::value_desc("FILE.hmlt"), cl::sub(compileCommand));
+cl::list<std::string> targets("target", cl::CommaSeparated, cl::desc("cpu, sm_80 (default cpu)"), cl::sub(compileCommand));
+cl::list<std::string> modelFolders("models", cl::desc("a folder with more family descriptions"), cl::value_desc("DIR"),
+                                   cl::sub(compileCommand), cl::sub(planCommand));
+cl::opt<int64_t> chunk("lightning-chunk", cl::init(64), cl::desc("tokens between anchors of lightning states (64)"),
+                       cl::sub(compileCommand));
+cl::opt<std::string> compileTo("compile-to", cl::desc("print this stage instead: graph|fused|tile|llvm|ptx|program"),
+                               cl::sub(compileCommand));
+cl::opt<std::string> dtype("dtype", cl::init("as-stored"), cl::desc("as-stored|f32|bf16"), cl::sub(compileCommand));
+cl::opt<std::string> dumpFolder("dump-dir", cl::desc("write the text of every stage here"), cl::value_desc("D"),
+                                cl::sub(compileCommand));
+cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"), cl::sub(compileCommand));
+cl::opt<std::string> remarks("remarks", cl::desc("write every decision, as YAML"), cl::value_desc("F"),
+                             cl::sub(compileCommand));
+cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors"), cl::sub(compileCommand));
+
+cl::opt<std::string> planSource(cl::Positional, cl::Required, cl::desc("CONFIG"), cl::sub(planCommand));
+cl::opt<int64_t> tensorParallel("tp", cl::init(1), cl::desc("ranks of a tensor-parallel group"), cl::sub(planCommand));
+cl::opt<bool> planJsonFlag("json", cl::desc("as JSON"), cl::sub(planCommand));
+
+int fail(const llvm::Twine &message) {
+  llvm::errs() << "hamlet: error: " << message << "\n";
+  return kFailed;
+}
+int misuse(const llvm::Twine &message) {
+  llvm::errs() << "hamlet: " << message << "\n";
+  return kWrongUsage;
+}
+
+/// A checkpoint, a lone configuration or MLIR text, as a graph module.
+llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context, CompileSummary &summary,
+                                                std::string &imported) {
+  if (StringRef(source).ends_with(".mlir")) {
+    OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(source.getValue(), ParserConfig(&context));
+    if (!module)
+      return llvm::createStringError("'%s' is not a valid module; see above", source.c_str());
+    imported = "graph module";
+    return module;
+  }
+  frontend::ImportOptions options;
+  options.chunk = chunk;
+  options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
+  if (dtype == "f32")
+    options.dtype = frontend::FloatType::F32;
+  else if (dtype == "bf16")
+    options.dtype = frontend::FloatType::BF16;
+  llvm::Expected<frontend::ImportedModel> model = frontend::importModel(source, options);
+  if (!model)
+    return model.takeError();
+  if (model->report) {
+    std::string text = model->report->text();
+    if (!text.empty())
+      summary.notes.push_back(text);
+  }
+  llvm::raw_string_ostream out(imported);
+  out << model->spec.architecture << ", " << model->spec.layers.size() << " layers, " << model->spec.parameters()
+      << " parameters, " << model->spec.weights.size() << " weights";
+  if (model->report)
+    out << " from " << model->report->used << " tensors";
+  out << ", " << frontend::floatTypeName(model->graph.dtype);
+  return frontend::buildGraph(context, model->spec, model->graph);
+}
+
+/// Hash of the text the compilation started from.
+std::string inputHash(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out);
+  return llvm::utohexstr(llvm::xxh3_64bits(text), /*LowerCase=*/true);
+}
+
+void printSummary(const CompileSummary &summary, const std::string &imported, const hmlt::ContainerT &container,
+                  uint64_t bytes, double seconds) {
+  llvm::raw_ostream &out = llvm::outs();
+  out << "imported   " << imported << "\n";
+  out << "fused      " << summary.graphOps << " ops into " << summary.launches << " launches of " << summary.kernels
+      << " kernels (" << summary.variants << " variants)\n";
+  int64_t slots = 0, pages = 0;
+  for (const auto &cache : container.caches)
+    (cache->per == hmlt::CachePer::slot ? slots : pages) += cache->bytes;
+  int64_t arena = 0, buffers = 0, fixed = 0;
+  for (const auto &function : container.functions) {
+    std::vector<int64_t> sizes(function->arena_slots);
+    for (const auto &buffer : function->buffers) {
+      const hmlt::Expr &e = *buffer->bytes;
+      int64_t each = e.symbol() == hmlt::Symbol::tokens ? e.mul() / e.div() : 0;
+      fixed = std::max(fixed, e.add());
+      buffers += each;
+      sizes[buffer->arena_slot] = std::max(sizes[buffer->arena_slot], each);
+    }
+    for (int64_t size : sizes)
+      arena += size;
+  }
+  out << "memory     " << arena << " bytes of arena a token of a step (" << buffers << " without sharing), " << slots
+      << " bytes of state a sequence, " << pages / kPageTokens << " bytes of keys and values a token\n";
+  for (const std::string &note : summary.notes)
+    out << "note       " << note << (StringRef(note).ends_with("\n") ? "" : "\n");
+  out << "wrote      " << output << ", " << bytes << " bytes, in " << llvm::format("%.2f", seconds) << " s\n";
+}
+
+int compile() {
+  CompileOptions options;
+  options.chunk = chunk;
+  options.dumpFolder = dumpFolder;
+  options.timePasses = timePasses;
+  if (!targets.empty())
+    options.targets.assign(targets.begin(), targets.end());
+  for (const std::string &target : options.targets)
+    if (target != "cpu" && target != "sm_80")
+      return misuse("--target: expected 'cpu' or 'sm_80', got '" + target + "'");
+  if (dtype != "as-stored" && dtype != "f32" && dtype != "bf16")
+    return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" + dtype + "'");
+  if (chunk < 1 || chunk > 4096)
+    return misuse("--lightning-chunk: expected 1 to 4096 tokens, got " + llvm::Twine(chunk));
+  if (!compileTo.empty()) {
+    options.printStage = parseStage(compileTo);
+    if (!options.printStage)
+      return misuse("--compile-to: expected graph, fused, tile, llvm, ptx or program, got '" + compileTo + "'");
+  } else if (output.empty()) {
+    return misuse("compile: expected -o FILE.hmlt, or --compile-to to print a stage");
+  }
+  auto start = std::chrono::steady_clock::now();
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
+  if (!remarks.empty()) {
+    remark::RemarkCategories all{/*all=*/std::string(".*"), std::nullopt, std::nullopt, std::nullopt, std::nullopt};
+    if (failed(remark::enableOptimizationRemarksWithLLVMStreamer(
+            context, remarks, llvm::remarks::Format::YAML, std::make_unique<remark::RemarkEmittingPolicyAll>(), all)))
+      return fail("cannot write remarks to '" + remarks + "'");
+  }
+
+  CompileSummary summary;
+  std::string imported;
+  llvm::Expected<OwningOpRef<ModuleOp>> graph = readGraph(context, summary, imported);
+  if (!graph)
+    return fail(llvm::toString(graph.takeError()));
+  std::string hash = inputHash(**graph);
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> container = compileGraph(**graph, options, llvm::outs(), summary);
+  if (failed(container))
+    return fail("'" + source + "' was not compiled; see above");
+  if (!*container)
+    return kDone;
+  auto provenance = std::make_unique<hmlt::ProvenanceT>();
+  provenance->compiler = "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING;
+  provenance->flags = "--target " + llvm::join(options.targets, ",") + " --dtype " + dtype + " --lightning-chunk " +
+                      std::to_string(chunk);
+  provenance->input_hash = hash;
+  (*container)->provenance = std::move(provenance);
+  Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
+  if (!bytes.ok())
+    return fail("internal: the container does not verify: " + bytes.status().message());
+  if (Status status = writeContainer(**container, output); !status.ok())
+    return fail(status.message());
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  if (!quiet)
+    printSummary(summary, imported, **container, bytes.value().size(), seconds.count());
+  return kDone;
+}
+
+int plan() {
+  frontend::ImportOptions options;
+  options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
+  llvm::Expected<frontend::ImportedModel> model = frontend::importModel(planSource, options);
+  if (!model)
+    return fail(llvm::toString(model.takeError()));
+  frontend::PlanOptions planOptions;
+  planOptions.tensorParallel = tensorParallel;
+  planOptions.dtype = model->graph.dtype;
+  llvm::Expected<frontend::Plan> plan = frontend::makePlan(model->spec, planOptions);
+  if (!plan)
+    return fail(llvm::toString(plan.takeError()));
+  if (planJsonFlag)
+    llvm::outs() << llvm::formatv("{0:2}", frontend::planJson(*plan)) << "\n";
+  else
+    llvm::outs() << frontend::planText(*plan);
+  return kDone;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string complaint;
+  llvm::raw_string_ostream errors(complaint);
+  if (!cl::ParseCommandLineOptions(argc, argv, "Hamlet's compiler\n", &errors)) {
+    llvm::errs() << complaint;
+    return kWrongUsage;
+  }
+  if (compileCommand)
+    return compile();
+  if (planCommand)
+    return plan();
+  return misuse("expected 'compile' or 'plan'");
+}
