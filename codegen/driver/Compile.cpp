@@ -20,11 +20,8 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Threading.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
@@ -46,9 +43,6 @@ std::optional<Stage> hamlet::parseStage(StringRef text) {
 }
 
 void hamlet::registerDialects(DialectRegistry &registry) {
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
-  registerAllToLLVMIRTranslations(registry);
   registry.insert<nn::NNDialect, lightning::LightningDialect, attention::AttentionDialect, moe::MoEDialect,
                   tile::TileDialect>();
 }
@@ -237,10 +231,13 @@ private:
       } else {
         image->target = archs[i - levels.size()];
         image->bytes.assign(tasks[i].text.begin(), tasks[i].text.end());
-        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(tasks[i].text, image->target))
+        std::string messages;
+        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(tasks[i].text, image->target, messages))
           image->cubin.assign(cubin->begin(), cubin->end());
         else
-          summary.notes.push_back("no ptxas: the container has PTX for " + image->target + " and no cubin");
+          summary.notes.push_back("the container has PTX for " + image->target + " and no cubin");
+        if (!messages.empty())
+          summary.notes.push_back(messages);
       }
       program.container.images.push_back(std::move(image));
     }

@@ -191,13 +191,13 @@ int compile() {
   provenance->input_hash = hash;
   (*container)->provenance = std::move(provenance);
   Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
-  if (!bytes.ok())
-    return fail("internal: the container does not verify: " + bytes.status().message());
+  if (bytes.failed())
+    return fail("internal: the container does not verify: " + bytes.message());
   if (Status status = writeContainer(**container, output); !status.ok())
     return fail(status.message());
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!quiet)
-    printSummary(summary, imported, **container, bytes.value().size(), seconds.count());
+    printSummary(summary, imported, **container, bytes->size(), seconds.count());
   return kDone;
 }
 
