@@ -1,4 +1,5 @@
-//===- Compile.cpp - from a graph to a container --------------------------------===//
+//===- Compile.cpp - from a graph to a container
+//--------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,9 +13,6 @@
 #include "codegen/program/PrintProgram.h"
 #include "codegen/ptx/Emit.h"
 #include "codegen/tile/ExpandMath.h"
-#include "dialects/Attention/AttentionDialect.h"
-#include "dialects/Lightning/LightningDialect.h"
-#include "dialects/MoE/MoEDialect.h"
 #include "dialects/NN/NNOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "passes/Passes.h"
@@ -26,7 +24,8 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ThreadPool.h"
+
+#include <thread>
 
 using namespace mlir;
 using namespace hamlet;
@@ -42,47 +41,51 @@ std::optional<Stage> hamlet::parseStage(StringRef text) {
       .Default(std::nullopt);
 }
 
-void hamlet::registerDialects(DialectRegistry &registry) {
-  registry.insert<nn::NNDialect, lightning::LightningDialect, attention::AttentionDialect, moe::MoEDialect,
-                  tile::TileDialect>();
-}
-
 namespace {
 
 class Compilation {
 public:
-  Compilation(ModuleOp graph, const CompileOptions &options, llvm::raw_ostream &printed, CompileSummary &summary)
+  Compilation(ModuleOp graph, const CompileOptions &options,
+              llvm::raw_ostream &printed, CompileSummary &summary)
       : graph(graph), options(options), printed(printed), summary(summary) {}
 
   FailureOr<std::unique_ptr<hmlt::ContainerT>> run() {
     graph.walk([&](Operation *op) {
-      summary.graphOps += op->getDialect() && op->getDialect()->getNamespace() != "func" &&
+      summary.graphOps += op->getDialect() &&
+                          op->getDialect()->getNamespace() != "func" &&
                           op->getDialect()->getNamespace() != "builtin";
     });
-    if (done(Stage::graph, "graph.mlir", [&](llvm::raw_ostream &out) { graph.print(out); }))
+    if (done(Stage::graph, "graph.mlir",
+             [&](llvm::raw_ostream &out) { graph.print(out); }))
       return std::unique_ptr<hmlt::ContainerT>();
     if (failed(runPasses(graph, [&](PassManager &passes) {
-          passes.addPass(createLightningChunkPass(LightningChunkPassOptions{options.chunk}));
+          passes.addPass(createLightningChunkPass(
+              LightningChunkPassOptions{options.chunk}));
           passes.addPass(createCanonicalizerPass());
           passes.addPass(createCSEPass());
           passes.addPass(createNNFusePass());
         })))
       return failure();
-    if (done(Stage::fused, "fused.mlir", [&](llvm::raw_ostream &out) { graph.print(out); }))
+    if (done(Stage::fused, "fused.mlir",
+             [&](llvm::raw_ostream &out) { graph.print(out); }))
       return std::unique_ptr<hmlt::ContainerT>();
 
     FailureOr<codegen::LoweredProgram> lowered = codegen::lowerProgram(graph);
     if (failed(lowered))
       return failure();
     program = std::move(*lowered);
-    if (failed(verify(*program.kernels)) || failed(runPasses(*program.kernels, [](PassManager &passes) {
+    if (failed(verify(*program.kernels)) ||
+        failed(runPasses(*program.kernels, [](PassManager &passes) {
           passes.addPass(createCanonicalizerPass());
           passes.addPass(createCSEPass());
         })))
       return failure();
-    if (done(Stage::tile, "tile.mlir", [&](llvm::raw_ostream &out) { program.kernels->print(out); }))
+    if (done(Stage::tile, "tile.mlir",
+             [&](llvm::raw_ostream &out) { program.kernels->print(out); }))
       return std::unique_ptr<hmlt::ContainerT>();
-    if (done(Stage::program, "program.txt", [&](llvm::raw_ostream &out) { printProgram(program.container, out); }))
+    if (done(Stage::program, "program.txt", [&](llvm::raw_ostream &out) {
+          printProgram(program.container, out);
+        }))
       return std::unique_ptr<hmlt::ContainerT>();
 
     count();
@@ -100,7 +103,8 @@ public:
   }
 
 private:
-  LogicalResult runPasses(ModuleOp module, function_ref<void(PassManager &)> add) {
+  LogicalResult runPasses(ModuleOp module,
+                          function_ref<void(PassManager &)> add) {
     PassManager passes(module.getContext());
     if (options.timePasses)
       passes.enableTiming();
@@ -111,15 +115,19 @@ private:
     return verify(module);
   }
 
-  /// Prints and dumps one stage where asked; true if the compilation ends with it.
-  bool done(Stage stage, StringRef file, function_ref<void(llvm::raw_ostream &)> print) {
+  /// Prints and dumps one stage where asked; true if the compilation ends with
+  /// it.
+  bool done(Stage stage, StringRef file,
+            function_ref<void(llvm::raw_ostream &)> print) {
     if (!options.dumpFolder.empty()) {
       SmallString<128> path(options.dumpFolder);
       llvm::sys::path::append(path, file);
-      std::error_code error = llvm::sys::fs::create_directories(options.dumpFolder);
+      std::error_code error =
+          llvm::sys::fs::create_directories(options.dumpFolder);
       llvm::raw_fd_ostream out(path, error);
       if (error)
-        summary.notes.push_back("cannot write " + path.str().str() + ": " + error.message());
+        summary.notes.push_back("cannot write " + path.str().str() + ": " +
+                                error.message());
       else
         print(out);
     }
@@ -138,19 +146,24 @@ private:
   }
 
   FailureOr<std::unique_ptr<hmlt::ContainerT>> printLlvm() {
-    if (failed(runPasses(*program.kernels,
-                         [](PassManager &passes) { cpu::buildTileToCpuPipeline(passes, cpu::Level::v3); })))
+    if (failed(runPasses(*program.kernels, [](PassManager &passes) {
+          cpu::buildTileToCpuPipeline(passes, cpu::Level::v3);
+        })))
       return failure();
     program.kernels->print(printed);
     return std::unique_ptr<hmlt::ContainerT>();
   }
 
-  bool wants(StringRef target) const { return llvm::is_contained(options.targets, target); }
+  bool wants(StringRef target) const {
+    return llvm::is_contained(options.targets, target);
+  }
 
-  /// bf16 products differ on CPUs that have them; without any, that level is the one below it.
+  /// bf16 products differ on CPUs that have them; without any, that level is
+  /// the one below it.
   bool hasPairs() {
     bool found = false;
-    program.kernels->walk([&](tile::DotOp dot) { found |= dot.getNumerics().getGroup() == 2; });
+    program.kernels->walk(
+        [&](tile::DotOp dot) { found |= dot.getNumerics().getGroup() == 2; });
     return found;
   }
 
@@ -171,40 +184,34 @@ private:
         archs.push_back("sm_80");
     }
 
-    // One task a level and an architecture, each on its own copy of the kernels.
     struct Task {
-      OwningOpRef<ModuleOp> kernels;
       std::vector<cpu::CpuKernel> cpuKernels;
       std::vector<ptx::PtxKernel> ptxKernels;
       std::vector<char> object;
       std::string text;
-      bool ok = false;
     };
     std::vector<Task> tasks(levels.size() + archs.size());
-    for (Task &task : tasks)
-      task.kernels = program.kernels->clone();
-    {
-      llvm::DefaultThreadPool pool(llvm::hardware_concurrency());
-      for (size_t i = 0; i < tasks.size(); ++i)
-        pool.async([&, i] {
-          Task &task = tasks[i];
-          if (i < levels.size()) {
-            auto object = cpu::emitSharedObject(*task.kernels, levels[i].first, task.cpuKernels);
-            task.ok = succeeded(object);
-            if (task.ok)
-              task.object = std::move(*object);
-          } else {
-            auto text = ptx::emitPtx(*task.kernels, archs[i - levels.size()], task.ptxKernels);
-            task.ok = succeeded(text);
-            if (task.ok)
-              task.text = std::move(*text);
-          }
-          task.kernels = nullptr;
-        });
+    // One after another: lld resets LLVM's global options, which code
+    // generation on another thread would be reading. Each uses all cores.
+    int threads =
+        static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      Task &task = tasks[i];
+      OwningOpRef<ModuleOp> kernels = program.kernels->clone();
+      if (i < levels.size()) {
+        FailureOr<std::vector<char>> object = cpu::emitSharedObject(
+            *kernels, levels[i].first, task.cpuKernels, threads);
+        if (failed(object))
+          return failure();
+        task.object = std::move(*object);
+      } else {
+        FailureOr<std::string> text =
+            ptx::emitPtx(*kernels, archs[i - levels.size()], task.ptxKernels);
+        if (failed(text))
+          return failure();
+        task.text = std::move(*text);
+      }
     }
-    for (Task &task : tasks)
-      if (!task.ok)
-        return failure();
     if (options.printStage == Stage::ptx) {
       for (Task &task : tasks)
         printed << task.text;
@@ -218,7 +225,8 @@ private:
     for (size_t i = 0; i < tasks.size(); ++i) {
       auto image = std::make_unique<hmlt::ImageT>();
       for (const cpu::CpuKernel &kernel : tasks[i].cpuKernels)
-        variants[kernel.symbol]->scratch_bytes = std::max(variants[kernel.symbol]->scratch_bytes, kernel.scratchBytes);
+        variants[kernel.symbol]->scratch_bytes = std::max(
+            variants[kernel.symbol]->scratch_bytes, kernel.scratchBytes);
       for (const ptx::PtxKernel &kernel : tasks[i].ptxKernels) {
         hmlt::VariantT &variant = *variants[kernel.symbol];
         variant.shared_bytes = static_cast<int32_t>(kernel.sharedBytes);
@@ -232,10 +240,12 @@ private:
         image->target = archs[i - levels.size()];
         image->bytes.assign(tasks[i].text.begin(), tasks[i].text.end());
         std::string messages;
-        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(tasks[i].text, image->target, messages))
+        if (std::optional<std::vector<char>> cubin =
+                ptx::assembleCubin(tasks[i].text, image->target, messages))
           image->cubin.assign(cubin->begin(), cubin->end());
         else
-          summary.notes.push_back("the container has PTX for " + image->target + " and no cubin");
+          summary.notes.push_back("the container has PTX for " + image->target +
+                                  " and no cubin");
         if (!messages.empty())
           summary.notes.push_back(messages);
       }
@@ -275,14 +285,18 @@ void readModel(ModuleOp graph, int64_t chunk, hmlt::ContainerT &container) {
   if (auto ids = attr.getAs<DenseI64ArrayAttr>("eos_ids"))
     model.eos_ids.assign(ids.asArrayRef().begin(), ids.asArrayRef().end());
   if (auto dtype = attr.getAs<StringAttr>("dtype"))
-    model.dtype = dtype == "bf16" ? hmlt::DType::bf16 : dtype == "f16" ? hmlt::DType::f16 : hmlt::DType::f32;
+    model.dtype = dtype == "bf16"  ? hmlt::DType::bf16
+                  : dtype == "f16" ? hmlt::DType::f16
+                                   : hmlt::DType::f32;
 }
 
 } // namespace
 
-FailureOr<std::unique_ptr<hmlt::ContainerT>> hamlet::compileGraph(ModuleOp graph, const CompileOptions &options,
-                                                                  llvm::raw_ostream &printed, CompileSummary &summary) {
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> container = Compilation(graph, options, printed, summary).run();
+FailureOr<std::unique_ptr<hmlt::ContainerT>>
+hamlet::compileGraph(ModuleOp graph, const CompileOptions &options,
+                     llvm::raw_ostream &printed, CompileSummary &summary) {
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
+      Compilation(graph, options, printed, summary).run();
   if (failed(container))
     return failure();
   if (*container)

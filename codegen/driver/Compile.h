@@ -1,4 +1,5 @@
-//===- Compile.h - from a graph to a container -------------------*- C++ -*-===//
+//===- Compile.h - from a graph to a container -------------------*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,9 +26,10 @@ std::optional<Stage> parseStage(llvm::StringRef text);
 struct CompileOptions {
   std::vector<std::string> targets{"cpu"}; ///< "cpu", "sm_80"
   int64_t chunk = 64;                      ///< lightning chunk, tokens
-  std::string dumpFolder;                  ///< each stage's text is written here; empty: none
+  std::string dumpFolder; ///< each stage's text is written here; empty: none
   bool timePasses = false;
-  std::optional<Stage> printStage; ///< its text goes to `printed` and nothing more is done
+  std::optional<Stage>
+      printStage; ///< its text goes to `printed` and nothing more is done
 };
 
 /// What one compilation counted, for the user to see.
@@ -36,13 +38,11 @@ struct CompileSummary {
   std::vector<std::string> notes; ///< e.g. that ptxas was not found
 };
 
-/// Registers every dialect a graph or a kernel may hold.
-void registerDialects(mlir::DialectRegistry &registry);
-
 /// Compiles `graph` (changed in place). The container lacks provenance. Null
 /// with `printStage`. Failures are MLIR diagnostics.
-mlir::FailureOr<std::unique_ptr<hmlt::ContainerT>> compileGraph(mlir::ModuleOp graph, const CompileOptions &options,
-                                                                 llvm::raw_ostream &printed, CompileSummary &summary);
+mlir::FailureOr<std::unique_ptr<hmlt::ContainerT>>
+compileGraph(mlir::ModuleOp graph, const CompileOptions &options,
+             llvm::raw_ostream &printed, CompileSummary &summary);
 
 } // namespace hamlet
 

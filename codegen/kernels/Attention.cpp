@@ -1,4 +1,5 @@
-//===- Attention.cpp - softmax attention over paged keys and values -------------===//
+//===- Attention.cpp - softmax attention over paged keys and values
+//-------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -27,46 +28,66 @@ struct PageLoop {
   TileBuilder &t;
   const AttentionShape &shape;
   Value keyPages, valuePages; ///< pools
-  Value keyHead, table;       ///< page table, and the row of it this sequence has
+  Value keyHead, table; ///< page table, and the row of it this sequence has
   Value tableRow;
 
   /// Attention of `q` [rows, dk] whose row i stands at position `first` +
   /// (perRow ? i : 0); pages from `fromPage` to `toPage`. Returns [rows, dv].
-  Value run(Value q, int64_t rows, Value first, bool perRow, Value fromPage, Value toPage) {
-    auto f32 = [&](ArrayRef<int64_t> dims) { return TileBuilder::tile(dims, t.f32()); };
+  Value run(Value q, int64_t rows, Value first, bool perRow, Value fromPage,
+            Value toPage) {
+    auto f32 = [&](ArrayRef<int64_t> dims) {
+      return TileBuilder::tile(dims, t.f32());
+    };
     Value m = t.splat(kLowest, f32({rows})), l = t.splat(0.0, f32({rows}));
     Value o = t.splat(0.0, f32({rows, shape.dv}));
-    SmallVector<Value> done = t.forLoop(fromPage, toPage, 1, {m, l, o}, [&](Value page, ValueRange carried) {
-      Value number = t.loadIndex(table, t.add(tableRow, page));
-      Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
-      int64_t keyElements = panelElements(shape.dk, kPageTokens, shape.pairs());
-      int64_t valueElements = panelElements(kPageTokens, shape.dv, shape.pairs());
-      Value keys = t.panelView(keyPages, t.mul(place, keyElements), shape.dk, kPageTokens, shape.pairs());
-      Value values = t.panelView(valuePages, t.mul(place, valueElements), kPageTokens, shape.dv, shape.pairs());
-      Value zero = t.index(0);
-      SmallVector<int64_t> dims{rows, kPageTokens};
-      Value k = t.load(keys, {zero, zero}, {shape.dk, kPageTokens});
-      Value scores = t.scale(t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs()), shape.scale);
-      // The query's position within this page: keys at or before it are seen.
-      Value offset = t.splat(t.toI32(t.sub(first, t.mul(page, kPageTokens))), dims);
-      Value position = perRow ? t.addI(t.iota(dims, 0), offset) : offset;
-      Value key = t.iota(dims, 1);
-      Value seen = t.compareI(arith::CmpIPredicate::sle, key, position);
-      Value hidden = t.splat(-std::numeric_limits<double>::infinity(), f32(dims));
-      scores = t.select(seen, scores, hidden);
-      if (shape.window > 0) {
-        Value oldest = t.subI(position, t.splat(static_cast<double>(shape.window), TileBuilder::tile(dims, t.i32())));
-        scores = t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest), scores, hidden);
-      }
-      Value highest = t.maxF(carried[0], t.reduce(tile::Reduction::max, scores, 1));
-      Value correction = t.exp(t.subF(carried[0], highest));
-      Value p = t.exp(t.subF(scores, t.alongColumns(highest, kPageTokens)));
-      Value sum = t.fma(carried[1], correction, t.reduce(tile::Reduction::sum, p, 1));
-      Value scaled = t.mulF(carried[2], t.alongColumns(correction, shape.dv));
-      Value v = t.load(values, {zero, zero}, {kPageTokens, shape.dv});
-      Value out = t.dot(t.round(p, shape.element), v, scaled, shape.pairs());
-      return SmallVector<Value>{highest, sum, out};
-    });
+    SmallVector<Value> done = t.forLoop(
+        fromPage, toPage, 1, {m, l, o}, [&](Value page, ValueRange carried) {
+          Value number = t.loadIndex(table, t.add(tableRow, page));
+          Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
+          int64_t keyElements =
+              panelElements(shape.dk, kPageTokens, shape.pairs());
+          int64_t valueElements =
+              panelElements(kPageTokens, shape.dv, shape.pairs());
+          Value keys = t.panelView(keyPages, t.mul(place, keyElements),
+                                   shape.dk, kPageTokens, shape.pairs());
+          Value values = t.panelView(valuePages, t.mul(place, valueElements),
+                                     kPageTokens, shape.dv, shape.pairs());
+          Value zero = t.index(0);
+          SmallVector<int64_t> dims{rows, kPageTokens};
+          Value k = t.load(keys, {zero, zero}, {shape.dk, kPageTokens});
+          Value scores = t.scale(
+              t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs()), shape.scale);
+          // The query's position within this page: keys at or before it are
+          // seen.
+          Value offset =
+              t.splat(t.toI32(t.sub(first, t.mul(page, kPageTokens))), dims);
+          Value position = perRow ? t.addI(t.iota(dims, 0), offset) : offset;
+          Value key = t.iota(dims, 1);
+          Value seen = t.compareI(arith::CmpIPredicate::sle, key, position);
+          Value hidden =
+              t.splat(-std::numeric_limits<double>::infinity(), f32(dims));
+          scores = t.select(seen, scores, hidden);
+          if (shape.window > 0) {
+            Value oldest =
+                t.subI(position, t.splat(static_cast<double>(shape.window),
+                                         TileBuilder::tile(dims, t.i32())));
+            scores =
+                t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest),
+                         scores, hidden);
+          }
+          Value highest =
+              t.maxF(carried[0], t.reduce(tile::Reduction::max, scores, 1));
+          Value correction = t.exp(t.subF(carried[0], highest));
+          Value p = t.exp(t.subF(scores, t.alongColumns(highest, kPageTokens)));
+          Value sum = t.fma(carried[1], correction,
+                            t.reduce(tile::Reduction::sum, p, 1));
+          Value scaled =
+              t.mulF(carried[2], t.alongColumns(correction, shape.dv));
+          Value v = t.load(values, {zero, zero}, {kPageTokens, shape.dv});
+          Value out =
+              t.dot(t.round(p, shape.element), v, scaled, shape.pairs());
+          return SmallVector<Value>{highest, sum, out};
+        });
     return t.divF(done[2], t.alongColumns(done[1], shape.dv));
   }
 
@@ -74,58 +95,90 @@ struct PageLoop {
   Value firstPage(Value position) {
     if (shape.window == 0)
       return t.index(0);
-    Value oldest = t.maxIndex(t.sub(position, t.index(shape.window - 1)), t.index(0));
+    Value oldest =
+        t.maxIndex(t.sub(position, t.index(shape.window - 1)), t.index(0));
     return t.divFloor(oldest, kPageTokens);
   }
 };
 
-SmallVector<Type> attentionTypes(MLIRContext *context, const AttentionShape &shape) {
+SmallVector<Type> attentionTypes(MLIRContext *context,
+                                 const AttentionShape &shape) {
   Builder b(context);
-  Type element = TileBuilder::ptr(shape.element), i32 = TileBuilder::ptr(b.getI32Type());
-  return {element, TileBuilder::ptr(shape.result), element, element, i32, i32, i32, i32, b.getIndexType()};
+  Type element = TileBuilder::ptr(shape.element),
+       i32 = TileBuilder::ptr(b.getI32Type());
+  return {element,
+          TileBuilder::ptr(shape.result),
+          element,
+          element,
+          i32,
+          i32,
+          i32,
+          i32,
+          b.getIndexType()};
 }
 
 } // namespace
 
-func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name, const AttentionShape &shape) {
+func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name,
+                                           const AttentionShape &shape) {
   Builder b(module.getContext());
-  Type element = TileBuilder::ptr(shape.element), i32 = TileBuilder::ptr(b.getI32Type());
-  TileBuilder t(module, name, {element, element, element, element, i32, i32, b.getIndexType()});
-  Value head = t.programId(0), token = t.programId(1), zero = t.index(0), tokens = t.arg(6);
-  Value page = t.loadIndex(t.arg(4), token), offset = t.loadIndex(t.arg(5), token);
+  Type element = TileBuilder::ptr(shape.element),
+       i32 = TileBuilder::ptr(b.getI32Type());
+  TileBuilder t(
+      module, name,
+      {element, element, element, element, i32, i32, b.getIndexType()});
+  Value head = t.programId(0), token = t.programId(1), zero = t.index(0),
+        tokens = t.arg(6);
+  Value page = t.loadIndex(t.arg(4), token),
+        offset = t.loadIndex(t.arg(5), token);
   Value place = t.add(t.mul(page, shape.keyHeads), head);
-  Value keys = t.panelView(t.arg(2), t.mul(place, panelElements(shape.dk, kPageTokens, shape.pairs())), shape.dk,
-                           kPageTokens, shape.pairs());
-  Value values = t.panelView(t.arg(3), t.mul(place, panelElements(kPageTokens, shape.dv, shape.pairs())), kPageTokens,
-                             shape.dv, shape.pairs());
-  Value k = t.view(t.arg(0), t.add(t.mul(head, shape.dk), shape.k.column), {shape.dk, -1}, {1, shape.k.rowStride},
-                   {tokens});
-  Value v = t.view(t.arg(1), t.add(t.mul(head, shape.dv), shape.v.column), {-1, shape.dv}, {shape.v.rowStride, 1},
-                   {tokens});
+  Value keys = t.panelView(
+      t.arg(2),
+      t.mul(place, panelElements(shape.dk, kPageTokens, shape.pairs())),
+      shape.dk, kPageTokens, shape.pairs());
+  Value values = t.panelView(
+      t.arg(3),
+      t.mul(place, panelElements(kPageTokens, shape.dv, shape.pairs())),
+      kPageTokens, shape.dv, shape.pairs());
+  Value k = t.view(t.arg(0), t.add(t.mul(head, shape.dk), shape.k.column),
+                   {shape.dk, -1}, {1, shape.k.rowStride}, {tokens});
+  Value v = t.view(t.arg(1), t.add(t.mul(head, shape.dv), shape.v.column),
+                   {-1, shape.dv}, {shape.v.rowStride, 1}, {tokens});
   t.store(t.load(k, {zero, token}, {shape.dk, 1}), keys, {zero, offset});
   t.store(t.load(v, {token, zero}, {1, shape.dv}), values, {offset, zero});
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name, const AttentionShape &shape) {
+func::FuncOp
+hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name,
+                                       const AttentionShape &shape) {
   TileBuilder t(module, name, attentionTypes(module.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
   Value sequence = t.loadIndex(t.arg(4), t.programId(1));
-  Value token = t.loadIndex(t.arg(5), sequence), position = t.loadIndex(t.arg(6), sequence);
+  Value token = t.loadIndex(t.arg(5), sequence),
+        position = t.loadIndex(t.arg(6), sequence);
   int64_t rows = shape.group();
-  Value offset = t.add(t.mul(token, shape.q.rowStride), t.add(t.mul(head, rows * shape.dk), shape.q.column));
-  Value q = t.load(t.view(t.arg(0), offset, {rows, shape.dk}, {shape.dk, 1}), {zero, zero}, {rows, shape.dk});
-  PageLoop loop{t, shape, t.arg(2), t.arg(3), head, t.arg(7), t.mul(sequence, t.arg(8))};
-  Value o = loop.run(q, rows, position, /*perRow=*/false, loop.firstPage(position),
-                     t.add(t.divFloor(position, kPageTokens), 1));
-  Value out = t.view(t.arg(1), t.add(t.mul(token, shape.queryHeads * shape.dv), t.mul(head, rows * shape.dv)),
+  Value offset = t.add(t.mul(token, shape.q.rowStride),
+                       t.add(t.mul(head, rows * shape.dk), shape.q.column));
+  Value q = t.load(t.view(t.arg(0), offset, {rows, shape.dk}, {shape.dk, 1}),
+                   {zero, zero}, {rows, shape.dk});
+  PageLoop loop{
+      t, shape, t.arg(2), t.arg(3), head, t.arg(7), t.mul(sequence, t.arg(8))};
+  Value o =
+      loop.run(q, rows, position, /*perRow=*/false, loop.firstPage(position),
+               t.add(t.divFloor(position, kPageTokens), 1));
+  Value out = t.view(t.arg(1),
+                     t.add(t.mul(token, shape.queryHeads * shape.dv),
+                           t.mul(head, rows * shape.dv)),
                      {rows, shape.dv}, {shape.dv, 1});
   t.store(t.round(o, shape.result), out, {zero, zero});
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name, const AttentionShape &shape,
-                                                     int64_t rows) {
+func::FuncOp
+hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name,
+                                        const AttentionShape &shape,
+                                        int64_t rows) {
   TileBuilder t(module, name, attentionTypes(module.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
   Value item = t.mul(t.programId(1), 2);
@@ -133,50 +186,69 @@ func::FuncOp hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef 
   Value sequence = t.toIndex(sequenceI32);
   t.ifThen(t.lessIndex(t.index(-1), sequence), [&] {
     Value start = t.loadIndex(t.arg(4), t.add(item, 1));
-    Value begin = t.loadIndex(t.arg(5), sequence), end = t.loadIndex(t.arg(5), t.add(sequence, 1));
+    Value begin = t.loadIndex(t.arg(5), sequence),
+          end = t.loadIndex(t.arg(5), t.add(sequence, 1));
     Value n = t.sub(end, begin);
     Value first = t.add(t.loadIndex(t.arg(6), sequence), start);
-    Value offset = t.add(t.mul(begin, shape.q.rowStride), t.add(t.mul(head, shape.dk), shape.q.column));
-    Value queries = t.view(t.arg(0), offset, {-1, shape.dk}, {shape.q.rowStride, 1}, {n});
+    Value offset = t.add(t.mul(begin, shape.q.rowStride),
+                         t.add(t.mul(head, shape.dk), shape.q.column));
+    Value queries =
+        t.view(t.arg(0), offset, {-1, shape.dk}, {shape.q.rowStride, 1}, {n});
     Value q = t.load(queries, {start, zero}, {rows, shape.dk});
-    Value last = t.add(first, t.sub(t.minIndex(t.index(rows), t.sub(n, start)), t.index(1)));
-    PageLoop loop{t, shape, t.arg(2), t.arg(3), t.divFloor(head, shape.group()), t.arg(7), t.mul(sequence, t.arg(8))};
-    Value o = loop.run(q, rows, first, /*perRow=*/true, loop.firstPage(first), t.add(t.divFloor(last, kPageTokens), 1));
-    Value outOffset = t.add(t.mul(begin, shape.queryHeads * shape.dv), t.mul(head, shape.dv));
-    Value out = t.view(t.arg(1), outOffset, {-1, shape.dv}, {shape.queryHeads * shape.dv, 1}, {n});
+    Value last = t.add(
+        first, t.sub(t.minIndex(t.index(rows), t.sub(n, start)), t.index(1)));
+    PageLoop loop{t,
+                  shape,
+                  t.arg(2),
+                  t.arg(3),
+                  t.divFloor(head, shape.group()),
+                  t.arg(7),
+                  t.mul(sequence, t.arg(8))};
+    Value o = loop.run(q, rows, first, /*perRow=*/true, loop.firstPage(first),
+                       t.add(t.divFloor(last, kPageTokens), 1));
+    Value outOffset =
+        t.add(t.mul(begin, shape.queryHeads * shape.dv), t.mul(head, shape.dv));
+    Value out = t.view(t.arg(1), outOffset, {-1, shape.dv},
+                       {shape.queryHeads * shape.dv, 1}, {n});
     t.store(t.round(o, shape.result), out, {start, zero});
   });
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::pagePlanKernel(ModuleOp module, StringRef name, int64_t rows) {
+func::FuncOp hamlet::codegen::pagePlanKernel(ModuleOp module, StringRef name,
+                                             int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
   TileBuilder t(module, name, {i32, i32, i32, i32, i32, index, index, index});
   Value starts = t.arg(0), zero = t.index(0);
-  Value used = t.forLoop(zero, t.arg(5), 1, {zero}, [&](Value s, ValueRange carried) {
-    Value begin = t.loadIndex(starts, s), end = t.loadIndex(starts, t.add(s, 1));
-    Value n = t.sub(end, begin), page = t.add(t.divFloor(begin, kPageTokens), s);
-    t.forLoop(zero, n, 1, {}, [&](Value i, ValueRange) {
-      Value token = t.add(begin, i);
-      t.storeScalar(t.toI32(t.add(page, t.divFloor(i, kPageTokens))), t.arg(1), token);
-      t.storeScalar(t.toI32(t.remainder(i, kPageTokens)), t.arg(2), token);
-      return SmallVector<Value>{};
-    });
-    Value row = t.mul(s, t.arg(6));
-    t.forLoop(zero, t.divCeil(n, kPageTokens), 1, {}, [&](Value j, ValueRange) {
-      t.storeScalar(t.toI32(t.add(page, j)), t.arg(3), t.add(row, j));
-      return SmallVector<Value>{};
-    });
-    Value blocks = t.divCeil(n, rows);
-    t.forLoop(zero, blocks, 1, {}, [&](Value j, ValueRange) {
-      Value at = t.mul(t.add(carried[0], j), 2);
-      t.storeScalar(t.toI32(s), t.arg(4), at);
-      t.storeScalar(t.toI32(t.mul(j, rows)), t.arg(4), t.add(at, 1));
-      return SmallVector<Value>{};
-    });
-    return SmallVector<Value>{t.add(carried[0], blocks)};
-  })[0];
+  Value used =
+      t.forLoop(zero, t.arg(5), 1, {zero}, [&](Value s, ValueRange carried) {
+        Value begin = t.loadIndex(starts, s),
+              end = t.loadIndex(starts, t.add(s, 1));
+        Value n = t.sub(end, begin),
+              page = t.add(t.divFloor(begin, kPageTokens), s);
+        t.forLoop(zero, n, 1, {}, [&](Value i, ValueRange) {
+          Value token = t.add(begin, i);
+          t.storeScalar(t.toI32(t.add(page, t.divFloor(i, kPageTokens))),
+                        t.arg(1), token);
+          t.storeScalar(t.toI32(t.remainder(i, kPageTokens)), t.arg(2), token);
+          return SmallVector<Value>{};
+        });
+        Value row = t.mul(s, t.arg(6));
+        t.forLoop(
+            zero, t.divCeil(n, kPageTokens), 1, {}, [&](Value j, ValueRange) {
+              t.storeScalar(t.toI32(t.add(page, j)), t.arg(3), t.add(row, j));
+              return SmallVector<Value>{};
+            });
+        Value blocks = t.divCeil(n, rows);
+        t.forLoop(zero, blocks, 1, {}, [&](Value j, ValueRange) {
+          Value at = t.mul(t.add(carried[0], j), 2);
+          t.storeScalar(t.toI32(s), t.arg(4), at);
+          t.storeScalar(t.toI32(t.mul(j, rows)), t.arg(4), t.add(at, 1));
+          return SmallVector<Value>{};
+        });
+        return SmallVector<Value>{t.add(carried[0], blocks)};
+      })[0];
   t.forLoop(used, t.arg(7), 1, {}, [&](Value j, ValueRange) {
     t.storeScalar(t.toI32(t.index(-1)), t.arg(4), t.mul(j, 2));
     return SmallVector<Value>{};

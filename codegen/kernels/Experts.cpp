@@ -1,4 +1,5 @@
-//===- Experts.cpp - dispatch to experts and their products ---------------------===//
+//===- Experts.cpp - dispatch to experts and their products
+//---------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,28 +17,35 @@ using namespace hamlet;
 using namespace hamlet::codegen;
 
 /// Each expert's rows in blocks of `rows`; the blocks left of `n` are empty.
-static void cutBlocks(TileBuilder &t, Value offsets, Value blocks, int64_t experts, int64_t rows, Value n) {
+static void cutBlocks(TileBuilder &t, Value offsets, Value blocks,
+                      int64_t experts, int64_t rows, Value n) {
   Value zero = t.index(0);
-  auto put = [&](Value value, Value at) { t.storeScalar(t.toI32(value), blocks, at); };
-  Value used = t.forLoop(zero, t.index(experts), 1, {zero}, [&](Value e, ValueRange carried) {
-    Value begin = t.loadIndex(offsets, e), end = t.loadIndex(offsets, t.add(e, 1));
-    Value mine = t.divCeil(t.sub(end, begin), rows);
-    t.forLoop(zero, mine, 1, {}, [&](Value i, ValueRange) {
-      Value at = t.mul(t.add(carried[0], i), 3), first = t.add(begin, t.mul(i, rows));
-      put(e, at);
-      put(first, t.add(at, 1));
-      put(t.minIndex(t.index(rows), t.sub(end, first)), t.add(at, 2));
-      return SmallVector<Value>{};
-    });
-    return SmallVector<Value>{t.add(carried[0], mine)};
-  })[0];
+  auto put = [&](Value value, Value at) {
+    t.storeScalar(t.toI32(value), blocks, at);
+  };
+  Value used = t.forLoop(
+      zero, t.index(experts), 1, {zero}, [&](Value e, ValueRange carried) {
+        Value begin = t.loadIndex(offsets, e),
+              end = t.loadIndex(offsets, t.add(e, 1));
+        Value mine = t.divCeil(t.sub(end, begin), rows);
+        t.forLoop(zero, mine, 1, {}, [&](Value i, ValueRange) {
+          Value at = t.mul(t.add(carried[0], i), 3),
+                first = t.add(begin, t.mul(i, rows));
+          put(e, at);
+          put(first, t.add(at, 1));
+          put(t.minIndex(t.index(rows), t.sub(end, first)), t.add(at, 2));
+          return SmallVector<Value>{};
+        });
+        return SmallVector<Value>{t.add(carried[0], mine)};
+      })[0];
   t.forLoop(used, n, 1, {}, [&](Value i, ValueRange) {
     put(zero, t.add(t.mul(i, 3), 2));
     return SmallVector<Value>{};
   });
 }
 
-func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name, int64_t experts, int64_t rows) {
+func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name,
+                                              int64_t experts, int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type());
   TileBuilder t(module, name, {i32, i32, b.getIndexType()});
@@ -45,13 +53,18 @@ func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name, i
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name, int64_t experts, int64_t rows) {
+func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name,
+                                             int64_t experts, int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
   TileBuilder t(module, name, {i32, i32, i32, i32, i32, index, index});
-  Value ids = t.arg(0), offsets = t.arg(1), order = t.arg(2), place = t.arg(3), blocks = t.arg(4);
-  Value pairs = t.arg(5), zero = t.index(0), one = t.index(1), count = t.index(experts);
-  auto put = [&](Value value, Value base, Value at) { t.storeScalar(t.toI32(value), base, at); };
+  Value ids = t.arg(0), offsets = t.arg(1), order = t.arg(2), place = t.arg(3),
+        blocks = t.arg(4);
+  Value pairs = t.arg(5), zero = t.index(0), one = t.index(1),
+        count = t.index(experts);
+  auto put = [&](Value value, Value base, Value at) {
+    t.storeScalar(t.toI32(value), base, at);
+  };
   auto each = [&](Value from, Value to, function_ref<void(Value)> body) {
     t.forLoop(from, to, 1, {}, [&](Value i, ValueRange) {
       body(i);
@@ -65,9 +78,11 @@ func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name, in
     put(t.add(t.loadIndex(offsets, next), 1), offsets, next);
   });
   each(one, t.add(count, 1), [&](Value e) {
-    put(t.add(t.loadIndex(offsets, e), t.loadIndex(offsets, t.sub(e, one))), offsets, e);
+    put(t.add(t.loadIndex(offsets, e), t.loadIndex(offsets, t.sub(e, one))),
+        offsets, e);
   });
-  // Placing a row moves its expert's begin up to its end, which is the next one's begin.
+  // Placing a row moves its expert's begin up to its end, which is the next
+  // one's begin.
   each(zero, pairs, [&](Value p) {
     Value e = t.loadIndex(ids, p);
     Value at = t.loadIndex(offsets, e);
@@ -99,50 +114,72 @@ struct RowBlock {
 } // namespace
 
 /// Columns `col`.. of the block's rows times one expert's weights.
-static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows, Value weights, Value expert, Value col,
+static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
+                           Value weights, Value expert, Value col,
                            int64_t count) {
-  Value view = t.panelView(weights, t.mul(expert, panelElements(s.in, s.out, s.pairs())), s.in, s.out, s.pairs());
+  Value view =
+      t.panelView(weights, t.mul(expert, panelElements(s.in, s.out, s.pairs())),
+                  s.in, s.out, s.pairs());
   Value w = t.load(view, {t.index(0), col}, {s.in, s.columns});
-  return t.dot(rows, w, t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())), s.pairs());
+  return t.dot(rows, w,
+               t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())),
+               s.pairs());
 }
 
-func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name, const ExpertShape &s, int64_t rows) {
+func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name,
+                                             const ExpertShape &s,
+                                             int64_t rows) {
   Builder b(module.getContext());
-  Type element = TileBuilder::ptr(s.element), weight = TileBuilder::ptr(s.weight),
+  Type element = TileBuilder::ptr(s.element),
+       weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name, {element, i32, i32, weight, weight, TileBuilder::ptr(s.result), index, index});
+  TileBuilder t(module, name,
+                {element, i32, i32, weight, weight, TileBuilder::ptr(s.result),
+                 index, index});
   RowBlock block(t, t.arg(2));
   Value zero = t.index(0);
   t.ifThen(t.lessIndex(zero, block.count), [&] {
     Value col = t.mul(t.programId(1), s.columns);
-    Value pairs = t.load(t.view(t.arg(1), zero, {-1}, {1}, {t.arg(7)}), {block.first}, {rows});
+    Value pairs = t.load(t.view(t.arg(1), zero, {-1}, {1}, {t.arg(7)}),
+                         {block.first}, {rows});
     Value tokens = pairs;
     if (s.topK > 1)
-      tokens = arith::DivUIOp::create(t.builder(), t.loc(), pairs,
-                                      t.splat(static_cast<double>(s.topK), TileBuilder::tile({rows}, t.i32())));
-    Value x = t.gather(t.view(t.arg(0), zero, {-1, s.in}, {s.in, 1}, {t.arg(6)}), tokens, zero, s.in);
+      tokens =
+          arith::DivUIOp::create(t.builder(), t.loc(), pairs,
+                                 t.splat(static_cast<double>(s.topK),
+                                         TileBuilder::tile({rows}, t.i32())));
+    Value x =
+        t.gather(t.view(t.arg(0), zero, {-1, s.in}, {s.in, 1}, {t.arg(6)}),
+                 tokens, zero, s.in);
     Value gate = expertProduct(t, s, x, t.arg(3), block.expert, col, rows);
     Value up = expertProduct(t, s, x, t.arg(4), block.expert, col, rows);
     Value h = t.mulF(s.sigmoid ? t.sigmoid(gate) : t.silu(gate), up);
-    Value out = t.view(t.arg(5), t.mul(block.first, s.out), {-1, s.out}, {s.out, 1}, {block.count});
+    Value out = t.view(t.arg(5), t.mul(block.first, s.out), {-1, s.out},
+                       {s.out, 1}, {block.count});
     t.store(t.round(h, s.result), out, {zero, col});
   });
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name, const ExpertShape &s, int64_t rows) {
+func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name,
+                                               const ExpertShape &s,
+                                               int64_t rows) {
   Builder b(module.getContext());
-  Type element = TileBuilder::ptr(s.element), weight = TileBuilder::ptr(s.weight),
+  Type element = TileBuilder::ptr(s.element),
+       weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name, {element, i32, weight, TileBuilder::ptr(s.result), index});
+  TileBuilder t(module, name,
+                {element, i32, weight, TileBuilder::ptr(s.result), index});
   RowBlock block(t, t.arg(1));
   Value zero = t.index(0);
   t.ifThen(t.lessIndex(zero, block.count), [&] {
     Value col = t.mul(t.programId(1), s.columns);
-    Value x = t.load(t.view(t.arg(0), t.mul(block.first, s.in), {-1, s.in}, {s.in, 1}, {block.count}), {zero, zero},
-                     {rows, s.in});
+    Value x = t.load(t.view(t.arg(0), t.mul(block.first, s.in), {-1, s.in},
+                            {s.in, 1}, {block.count}),
+                     {zero, zero}, {rows, s.in});
     Value y = expertProduct(t, s, x, t.arg(2), block.expert, col, rows);
-    Value out = t.view(t.arg(3), t.mul(block.first, s.out), {-1, s.out}, {s.out, 1}, {block.count});
+    Value out = t.view(t.arg(3), t.mul(block.first, s.out), {-1, s.out},
+                       {s.out, 1}, {block.count});
     t.store(t.round(y, s.result), out, {zero, col});
   });
   return t.finish();

@@ -1,4 +1,5 @@
-//===- Kernels.h - the kernels that are more than a fused region -*- C++ -*-===//
+//===- Kernels.h - the kernels that are more than a fused region -*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -36,10 +37,10 @@ struct LightningShape {
   int64_t queryHeads, keyHeads, valueHeads;
   int64_t dk, dv;
   int64_t chunk;
-  bool perToken;       ///< log decay [T, state heads]; else [state heads]
+  bool perToken; ///< log decay [T, state heads]; else [state heads]
   double scale = 1.0;
-  mlir::Type element;  ///< of q, k, v and the tails: f32 or bf16
-  mlir::Type result;   ///< of the output
+  mlir::Type element; ///< of q, k, v and the tails: f32 or bf16
+  mlir::Type result;  ///< of the output
   HeadsIn q, k, v;
   bool finalState = false;
 
@@ -52,7 +53,9 @@ struct LightningShape {
   /// Elements a state head has in a slot of each pool.
   int64_t stateElements() const { return panelElements(dk, dv, false); }
   int64_t tailKeyElements() const { return panelElements(dk, chunk, pairs()); }
-  int64_t tailValueElements() const { return panelElements(chunk, dv, pairs()); }
+  int64_t tailValueElements() const {
+    return panelElements(chunk, dv, pairs());
+  }
 };
 
 /// Arguments: q, k, v, decay, out [T, out heads * dv], state, tail keys, tail
@@ -78,8 +81,12 @@ struct AttentionShape {
   bool pairs() const { return element.isBF16(); }
   int64_t group() const { return queryHeads / keyHeads; }
   /// Elements of one page, all heads.
-  int64_t keyPageElements() const { return keyHeads * panelElements(dk, kPageTokens, pairs()); }
-  int64_t valuePageElements() const { return keyHeads * panelElements(kPageTokens, dv, pairs()); }
+  int64_t keyPageElements() const {
+    return keyHeads * panelElements(dk, kPageTokens, pairs());
+  }
+  int64_t valuePageElements() const {
+    return keyHeads * panelElements(kPageTokens, dv, pairs());
+  }
 };
 
 /// Writes keys and values of this step into their pages. Arguments: k, v, key
@@ -90,20 +97,24 @@ mlir::func::FuncOp appendKernel(mlir::ModuleOp module, llvm::StringRef name,
 /// One token of each sequence of the list; the query heads of a key head are
 /// the rows. Arguments: q, out [T, query heads * dv], key pages, value pages,
 /// list, starts, first, page table, max pages. Grid: (key heads, list, 1).
-mlir::func::FuncOp attentionDecodeKernel(mlir::ModuleOp module, llvm::StringRef name,
+mlir::func::FuncOp attentionDecodeKernel(mlir::ModuleOp module,
+                                         llvm::StringRef name,
                                          const AttentionShape &shape);
 
 /// `rows` consecutive tokens of a sequence. Arguments as for decode, the list
 /// being pairs (sequence, first token), sequence -1 for none. Grid: (query
 /// heads, query blocks, 1).
-mlir::func::FuncOp attentionPrefillKernel(mlir::ModuleOp module, llvm::StringRef name,
-                                          const AttentionShape &shape, int64_t rows);
+mlir::func::FuncOp attentionPrefillKernel(mlir::ModuleOp module,
+                                          llvm::StringRef name,
+                                          const AttentionShape &shape,
+                                          int64_t rows);
 
 /// What a step of a model is told and a plain call works out: for sequences
 /// that start from nothing, pages one after another. Arguments: starts, token
 /// pages [T], token offsets [T], page table [S, max pages], query blocks
 /// [blocks, 2], S, max pages, blocks. Grid: (1, 1, 1).
-mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name, int64_t rows);
+mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name,
+                                  int64_t rows);
 
 //===----------------------------------------------------------------------===//
 // Mixture of experts
@@ -149,12 +160,16 @@ mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
 /// 0, 1, 2, ... Arguments: out, n. Grid: (1, 1, 1).
 mlir::func::FuncOp iotaKernel(mlir::ModuleOp module, llvm::StringRef name);
 
-/// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid: (ceil(n / 16), count, 1).
-mlir::func::FuncOp packKernel(mlir::ModuleOp module, llvm::StringRef name, mlir::Type element, int64_t n, int64_t k,
+/// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid:
+/// (ceil(n / 16), count, 1).
+mlir::func::FuncOp packKernel(mlir::ModuleOp module, llvm::StringRef name,
+                              mlir::Type element, int64_t n, int64_t k,
                               bool pairs);
 
-/// States [count, k, n] into panels without transposing. Arguments: in, out. Grid: (1, count, 1).
-mlir::func::FuncOp panelKernel(mlir::ModuleOp module, llvm::StringRef name, int64_t k, int64_t n);
+/// States [count, k, n] into panels without transposing. Arguments: in, out.
+/// Grid: (1, count, 1).
+mlir::func::FuncOp panelKernel(mlir::ModuleOp module, llvm::StringRef name,
+                               int64_t k, int64_t n);
 
 } // namespace hamlet::codegen
 

@@ -1,4 +1,5 @@
-//===- Lightning.cpp - chunk-anchored lightning attention -----------------------===//
+//===- Lightning.cpp - chunk-anchored lightning attention
+//-----------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,15 +21,18 @@ using namespace hamlet;
 using namespace hamlet::codegen;
 
 int64_t hamlet::codegen::panelElements(int64_t k, int64_t n, bool pairs) {
-  return (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel * (pairs ? k + k % 2 : k);
+  return (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel *
+         (pairs ? k + k % 2 : k);
 }
 
 namespace {
 
 class LightningBuilder {
 public:
-  LightningBuilder(ModuleOp module, StringRef name, const LightningShape &shape, int64_t rows)
-      : shape(shape), rows(rows), t(module, name, argumentTypes(module.getContext(), shape)) {}
+  LightningBuilder(ModuleOp module, StringRef name, const LightningShape &shape,
+                   int64_t rows)
+      : shape(shape), rows(rows),
+        t(module, name, argumentTypes(module.getContext(), shape)) {}
 
   func::FuncOp build() {
     readPlace();
@@ -42,11 +46,15 @@ public:
   }
 
 private:
-  static SmallVector<Type> argumentTypes(MLIRContext *context, const LightningShape &s) {
+  static SmallVector<Type> argumentTypes(MLIRContext *context,
+                                         const LightningShape &s) {
     Builder b(context);
-    Type element = TileBuilder::ptr(s.element), f32 = TileBuilder::ptr(b.getF32Type()),
+    Type element = TileBuilder::ptr(s.element),
+         f32 = TileBuilder::ptr(b.getF32Type()),
          i32 = TileBuilder::ptr(b.getI32Type());
-    SmallVector<Type> types{element, element, element, f32, TileBuilder::ptr(s.result), f32, element, element};
+    SmallVector<Type> types{
+        element, element, element, f32, TileBuilder::ptr(s.result),
+        f32,     element, element};
     if (s.perToken)
       types.push_back(f32);
     types.append(4, i32);
@@ -74,45 +82,62 @@ private:
                                    : t.divFloor(head, hs / shape.queryHeads);
       Value outHead = groups > 1 ? queryHead : head;
       queries.push_back(rowsOf(t.arg(0), shape.q, begin, queryHead, shape.dk));
-      Value offset = t.add(t.mul(begin, shape.outHeads() * shape.dv), t.mul(outHead, shape.dv));
-      outputs.push_back(t.view(t.arg(4), offset, {-1, shape.dv}, {shape.outHeads() * shape.dv, 1}, {n}));
+      Value offset = t.add(t.mul(begin, shape.outHeads() * shape.dv),
+                           t.mul(outHead, shape.dv));
+      outputs.push_back(t.view(t.arg(4), offset, {-1, shape.dv},
+                               {shape.outHeads() * shape.dv, 1}, {n}));
     }
     Value keyHead = t.divFloor(head, hs / shape.keyHeads);
-    Value keyOffset = t.add(t.mul(begin, shape.k.rowStride), t.add(t.mul(keyHead, shape.dk), shape.k.column));
-    keysT = t.view(t.arg(1), keyOffset, {shape.dk, -1}, {1, shape.k.rowStride}, {n});
-    values = rowsOf(t.arg(2), shape.v, begin, t.divFloor(head, hs / shape.valueHeads), shape.dv);
+    Value keyOffset = t.add(t.mul(begin, shape.k.rowStride),
+                            t.add(t.mul(keyHead, shape.dk), shape.k.column));
+    keysT = t.view(t.arg(1), keyOffset, {shape.dk, -1}, {1, shape.k.rowStride},
+                   {n});
+    values = rowsOf(t.arg(2), shape.v, begin,
+                    t.divFloor(head, hs / shape.valueHeads), shape.dv);
 
     Value place = t.add(t.mul(slot, hs), head);
-    state = t.panelView(t.arg(5), t.mul(place, shape.stateElements()), shape.dk, shape.dv, false);
-    tailKeys = t.panelView(t.arg(6), t.mul(place, shape.tailKeyElements()), shape.dk, shape.chunk, shape.pairs());
-    tailValues = t.panelView(t.arg(7), t.mul(place, shape.tailValueElements()), shape.chunk, shape.dv, shape.pairs());
+    state = t.panelView(t.arg(5), t.mul(place, shape.stateElements()), shape.dk,
+                        shape.dv, false);
+    tailKeys = t.panelView(t.arg(6), t.mul(place, shape.tailKeyElements()),
+                           shape.dk, shape.chunk, shape.pairs());
+    tailValues = t.panelView(t.arg(7), t.mul(place, shape.tailValueElements()),
+                             shape.chunk, shape.dv, shape.pairs());
     if (shape.perToken) {
-      tailDecays = t.view(t.arg(8), t.mul(place, shape.chunk), {shape.chunk}, {1});
+      tailDecays =
+          t.view(t.arg(8), t.mul(place, shape.chunk), {shape.chunk}, {1});
       decays = t.view(t.arg(3), t.add(t.mul(begin, hs), head), {-1}, {hs}, {n});
     } else {
       logDecay = t.loadScalar(t.arg(3), head);
     }
   }
 
-  Value rowsOf(Value base, const HeadsIn &in, Value begin, Value head, int64_t dim) {
-    Value offset = t.add(t.mul(begin, in.rowStride), t.add(t.mul(head, dim), in.column));
+  Value rowsOf(Value base, const HeadsIn &in, Value begin, Value head,
+               int64_t dim) {
+    Value offset =
+        t.add(t.mul(begin, in.rowStride), t.add(t.mul(head, dim), in.column));
     return t.view(base, offset, {-1, dim}, {in.rowStride, 1}, {n});
   }
 
-  RankedTensorType f32Tile(ArrayRef<int64_t> dims) { return TileBuilder::tile(dims, t.f32()); }
+  RankedTensorType f32Tile(ArrayRef<int64_t> dims) {
+    return TileBuilder::tile(dims, t.f32());
+  }
 
   //===--------------------------------------------------------------------===//
   // Decays
   //===--------------------------------------------------------------------===//
 
-  /// Running sums of the chunk's log decays; tokens at `count` and later count 0.
+  /// Running sums of the chunk's log decays; tokens at `count` and later count
+  /// 0.
   void sumDecays(Value countI32) {
     if (!shape.perToken)
       return;
     Value g = t.load(tailDecays, {t.index(0)}, {shape.chunk});
-    Value in = t.compareI(arith::CmpIPredicate::slt, t.iota({shape.chunk}, 0), t.splat(countI32, {shape.chunk}));
+    Value in = t.compareI(arith::CmpIPredicate::slt, t.iota({shape.chunk}, 0),
+                          t.splat(countI32, {shape.chunk}));
     Value masked = t.select(in, g, t.splat(0.0, f32Tile({shape.chunk})));
-    auto scan = tile::ScanOp::create(t.builder(), t.loc(), TypeRange{masked.getType(), masked.getType()}, masked, 0);
+    auto scan = tile::ScanOp::create(
+        t.builder(), t.loc(), TypeRange{masked.getType(), masked.getType()},
+        masked, 0);
     sums = scan.getSums();
     errors = scan.getErrors();
   }
@@ -124,32 +149,41 @@ private:
   /// e^(G_i) for the rows that start at chunk row `first`: [rows].
   Value rowDecay(Value first) {
     if (shape.perToken) {
-      Value total = rows == 1 ? t.splat(t.addF(extract(sums, first), extract(errors, first)), {1})
-                              : t.addF(sums, errors);
+      Value total =
+          rows == 1
+              ? t.splat(t.addF(extract(sums, first), extract(errors, first)),
+                        {1})
+              : t.addF(sums, errors);
       return t.exp(total);
     }
-    Value i = t.addI(t.iota({rows}, 0), t.splat(t.toI32(t.add(first, 1)), {rows}));
+    Value i =
+        t.addI(t.iota({rows}, 0), t.splat(t.toI32(t.add(first, 1)), {rows}));
     return t.exp(t.mulF(t.widen(i), logDecay));
   }
 
-  /// e^(G_i - G_j) where j <= i, else 0, for a block of rows and keys: [rows, block].
+  /// e^(G_i - G_j) where j <= i, else 0, for a block of rows and keys: [rows,
+  /// block].
   Value pairDecay(Value firstRow, Value firstKey, Value &causal) {
     int64_t keys = shape.block();
     SmallVector<int64_t> dims{rows, keys};
     Value offset = t.splat(t.toI32(t.sub(firstRow, firstKey)), dims);
     Value distance = t.subI(t.addI(t.iota(dims, 0), offset), t.iota(dims, 1));
-    causal = t.compareI(arith::CmpIPredicate::sge, distance, t.splat(0.0, TileBuilder::tile(dims, t.i32())));
+    causal = t.compareI(arith::CmpIPredicate::sge, distance,
+                        t.splat(0.0, TileBuilder::tile(dims, t.i32())));
     Value exponent;
     if (shape.perToken) {
       auto difference = [&](Value g) {
-        Value ofRow = rows == 1 ? t.splat(extract(g, firstRow), dims) : t.alongColumns(g, keys);
+        Value ofRow = rows == 1 ? t.splat(extract(g, firstRow), dims)
+                                : t.alongColumns(g, keys);
         return t.subF(ofRow, t.alongRows(g, rows));
       };
       exponent = t.addF(difference(sums), difference(errors));
     } else {
       exponent = t.mulF(t.widen(distance), logDecay);
     }
-    return t.exp(t.select(causal, exponent, t.splat(-std::numeric_limits<double>::infinity(), f32Tile(dims))));
+    return t.exp(t.select(
+        causal, exponent,
+        t.splat(-std::numeric_limits<double>::infinity(), f32Tile(dims))));
   }
 
   /// e^(G_(count-1) - G_j) for j < count, else 0, for a block of keys: [block].
@@ -158,14 +192,17 @@ private:
     Value j = t.addI(t.iota({keys}, 0), t.splat(t.toI32(firstKey), {keys}));
     Value last = t.sub(count, t.index(1));
     Value age = t.subI(t.splat(t.toI32(last), {keys}), j);
-    Value in = t.compareI(arith::CmpIPredicate::sge, age, t.splat(0.0, TileBuilder::tile({keys}, t.i32())));
+    Value in = t.compareI(arith::CmpIPredicate::sge, age,
+                          t.splat(0.0, TileBuilder::tile({keys}, t.i32())));
     Value exponent;
     if (shape.perToken)
       exponent = t.addF(t.subF(t.splat(extract(sums, last), {keys}), sums),
                         t.subF(t.splat(extract(errors, last), {keys}), errors));
     else
       exponent = t.mulF(t.widen(age), logDecay);
-    return t.exp(t.select(in, exponent, t.splat(-std::numeric_limits<double>::infinity(), f32Tile({keys}))));
+    return t.exp(t.select(
+        in, exponent,
+        t.splat(-std::numeric_limits<double>::infinity(), f32Tile({keys}))));
   }
 
   /// e^(G_(count-1)): a scalar.
@@ -174,7 +211,8 @@ private:
       Value last = t.sub(count, t.index(1));
       return t.exp(t.addF(extract(sums, last), extract(errors, last)));
     }
-    Value c = arith::SIToFPOp::create(t.builder(), t.loc(), t.f32(), t.toI32(count));
+    Value c =
+        arith::SIToFPOp::create(t.builder(), t.loc(), t.f32(), t.toI32(count));
     return t.exp(t.mulF(c, logDecay));
   }
 
@@ -182,7 +220,8 @@ private:
   // Sums
   //===--------------------------------------------------------------------===//
 
-  /// Output rows from chunk row `firstRow` on; `step` is the row of this step that is.
+  /// Output rows from chunk row `firstRow` on; `step` is the row of this step
+  /// that is.
   void attend(Value firstRow, Value step, Value lastBlock) {
     for (auto [query, output] : llvm::zip_equal(queries, outputs)) {
       Value q = t.load(query, {step, t.index(0)}, {rows, shape.dk});
@@ -191,21 +230,27 @@ private:
       Value o = t.mulF(qs, t.alongColumns(rowDecay(firstRow), shape.dv));
       auto keyBlock = [&](Value kb, Value sum) {
         Value firstKey = t.mul(kb, shape.block());
-        Value k = t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()});
-        Value scores = t.dot(q, k, t.splat(0.0, f32Tile({rows, shape.block()})), shape.pairs());
+        Value k =
+            t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()});
+        Value scores = t.dot(q, k, t.splat(0.0, f32Tile({rows, shape.block()})),
+                             shape.pairs());
         Value causal;
         Value decay = pairDecay(firstRow, firstKey, causal);
-        Value p = t.select(causal, t.mulF(scores, decay), t.splat(0.0, f32Tile({rows, shape.block()})));
-        Value v = t.load(tailValues, {firstKey, t.index(0)}, {shape.block(), shape.dv});
+        Value p = t.select(causal, t.mulF(scores, decay),
+                           t.splat(0.0, f32Tile({rows, shape.block()})));
+        Value v = t.load(tailValues, {firstKey, t.index(0)},
+                         {shape.block(), shape.dv});
         return t.dot(t.round(p, shape.element), v, sum, shape.pairs());
       };
       if (shape.blocks() == 1)
         o = keyBlock(t.index(0), o);
       else
-        o = t.forLoop(t.index(0), t.add(lastBlock, 1), 1, {o}, [&](Value kb, ValueRange carried) {
-          return SmallVector<Value>{keyBlock(kb, carried[0])};
-        })[0];
-      t.store(t.round(t.scale(o, shape.scale), shape.result), output, {step, t.index(0)});
+        o = t.forLoop(t.index(0), t.add(lastBlock, 1), 1, {o},
+                      [&](Value kb, ValueRange carried) {
+                        return SmallVector<Value>{keyBlock(kb, carried[0])};
+                      })[0];
+      t.store(t.round(t.scale(o, shape.scale), shape.result), output,
+              {step, t.index(0)});
     }
   }
 
@@ -214,9 +259,11 @@ private:
     Value delta = t.splat(0.0, f32Tile({shape.dk, shape.dv}));
     for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
       Value firstKey = t.index(kb * shape.block());
-      Value k = t.widen(t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()}));
+      Value k = t.widen(
+          t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()}));
       Value kw = t.mulF(k, t.alongRows(ageDecay(count, firstKey), shape.dk));
-      Value v = t.load(tailValues, {firstKey, t.index(0)}, {shape.block(), shape.dv});
+      Value v =
+          t.load(tailValues, {firstKey, t.index(0)}, {shape.block(), shape.dv});
       delta = t.dot(kw, v, delta, false);
     }
     Value s = t.load(state, {t.index(0), t.index(0)}, {shape.dk, shape.dv});
@@ -233,32 +280,38 @@ private:
     sumDecays(t.toI32(t.add(i, 1)));
     attend(i, zero, t.divFloor(i, shape.block()));
     Value chunk = t.index(shape.chunk);
-    t.ifThen(t.equalIndex(t.add(i, 1), chunk), [&] { t.store(advanced(chunk), state, {zero, zero}); });
+    t.ifThen(t.equalIndex(t.add(i, 1), chunk),
+             [&] { t.store(advanced(chunk), state, {zero, zero}); });
   }
 
   void prefill() {
     Value zero = t.index(0), chunk = t.index(shape.chunk);
     Value p1 = t.add(p0, n);
-    t.forLoop(t.divFloor(p0, shape.chunk), t.divCeil(p1, shape.chunk), 1, {}, [&](Value c, ValueRange) {
-      Value start = t.mul(c, shape.chunk);
-      // The row of this step that chunk row 0 is; negative where it was fed before.
-      Value step = t.sub(start, p0);
-      Value low = t.maxIndex(t.sub(zero, step), zero);
-      Value high = t.minIndex(t.sub(p1, start), chunk);
-      joinTail(step, low, high);
-      sumDecays(t.toI32(high));
-      if (shape.blocks() == 1) {
-        attend(zero, step, zero);
-      } else {
-        t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {}, [&](Value rb, ValueRange) {
-          Value first = t.mul(rb, rows);
-          attendClipped(first, step, rb);
-          return SmallVector<Value>{};
-        });
-      }
-      t.ifThen(t.equalIndex(high, chunk), [&] { t.store(advanced(chunk), state, {zero, zero}); });
-      return SmallVector<Value>{};
-    });
+    t.forLoop(t.divFloor(p0, shape.chunk), t.divCeil(p1, shape.chunk), 1, {},
+              [&](Value c, ValueRange) {
+                Value start = t.mul(c, shape.chunk);
+                // The row of this step that chunk row 0 is; negative where it
+                // was fed before.
+                Value step = t.sub(start, p0);
+                Value low = t.maxIndex(t.sub(zero, step), zero);
+                Value high = t.minIndex(t.sub(p1, start), chunk);
+                joinTail(step, low, high);
+                sumDecays(t.toI32(high));
+                if (shape.blocks() == 1) {
+                  attend(zero, step, zero);
+                } else {
+                  t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {},
+                            [&](Value rb, ValueRange) {
+                              Value first = t.mul(rb, rows);
+                              attendClipped(first, step, rb);
+                              return SmallVector<Value>{};
+                            });
+                }
+                t.ifThen(t.equalIndex(high, chunk), [&] {
+                  t.store(advanced(chunk), state, {zero, zero});
+                });
+                return SmallVector<Value>{};
+              });
   }
 
   /// A block of rows that may reach past the chunk's end (chunk not a multiple
@@ -271,7 +324,8 @@ private:
     Value rowsLeft = t.minIndex(n, t.add(step, shape.chunk));
     for (Value &output : outputs) {
       auto view = output.getDefiningOp<tile::ViewOp>();
-      output = t.view(view.getBase(), view.getOffset(), {-1, shape.dv}, {shape.outHeads() * shape.dv, 1}, {rowsLeft});
+      output = t.view(view.getBase(), view.getOffset(), {-1, shape.dv},
+                      {shape.outHeads() * shape.dv, 1}, {rowsLeft});
     }
     attend(first, t.add(step, first), rb);
     outputs = whole;
@@ -280,27 +334,34 @@ private:
   /// Tokens [low, high) of the chunk join the tail; what follows becomes zero.
   void joinTail(Value step, Value low, Value high) {
     int64_t width = shape.block();
-    auto joined = [&](Value old, Value fresh, Value place, ArrayRef<int64_t> dims) {
-      Value isOld = t.compareI(arith::CmpIPredicate::slt, place, t.splat(t.toI32(low), dims));
-      Value isIn = t.compareI(arith::CmpIPredicate::slt, place, t.splat(t.toI32(high), dims));
+    auto joined = [&](Value old, Value fresh, Value place,
+                      ArrayRef<int64_t> dims) {
+      Value isOld = t.compareI(arith::CmpIPredicate::slt, place,
+                               t.splat(t.toI32(low), dims));
+      Value isIn = t.compareI(arith::CmpIPredicate::slt, place,
+                              t.splat(t.toI32(high), dims));
       Type element = cast<RankedTensorType>(old.getType()).getElementType();
-      return t.select(isIn, t.select(isOld, old, fresh), t.splat(0.0, TileBuilder::tile(dims, element)));
+      return t.select(isIn, t.select(isOld, old, fresh),
+                      t.splat(0.0, TileBuilder::tile(dims, element)));
     };
     Value zero = t.index(0);
     for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
       Value first = t.index(kb * width);
       Value firstI = t.toI32(first);
       SmallVector<int64_t> kDims{shape.dk, width}, vDims{width, shape.dv};
-      Value k = joined(t.load(tailKeys, {zero, first}, kDims), t.load(keysT, {zero, t.add(step, first)}, kDims),
+      Value k = joined(t.load(tailKeys, {zero, first}, kDims),
+                       t.load(keysT, {zero, t.add(step, first)}, kDims),
                        t.addI(t.iota(kDims, 1), t.splat(firstI, kDims)), kDims);
       t.store(k, tailKeys, {zero, first});
-      Value v = joined(t.load(tailValues, {first, zero}, vDims), t.load(values, {t.add(step, first), zero}, vDims),
+      Value v = joined(t.load(tailValues, {first, zero}, vDims),
+                       t.load(values, {t.add(step, first), zero}, vDims),
                        t.addI(t.iota(vDims, 0), t.splat(firstI, vDims)), vDims);
       t.store(v, tailValues, {first, zero});
     }
     if (shape.perToken) {
       SmallVector<int64_t> dims{shape.chunk};
-      Value g = joined(t.load(tailDecays, {zero}, dims), t.load(decays, {step}, dims), t.iota(dims, 0), dims);
+      Value g = joined(t.load(tailDecays, {zero}, dims),
+                       t.load(decays, {step}, dims), t.iota(dims, 0), dims);
       t.store(g, tailDecays, {zero});
     }
   }
@@ -309,10 +370,12 @@ private:
     Value zero = t.index(0);
     Value base = t.arg(shape.perToken ? 13 : 12);
     Value place = t.add(t.mul(sequence, shape.stateHeads()), stateHead);
-    Value out = t.view(base, t.mul(place, shape.dk * shape.dv), {shape.dk, shape.dv}, {shape.dv, 1});
+    Value out = t.view(base, t.mul(place, shape.dk * shape.dv),
+                       {shape.dk, shape.dv}, {shape.dv, 1});
     Value count = t.remainder(t.add(p0, n), shape.chunk);
     t.ifThen(t.equalIndex(count, zero), [&] {
-      t.store(t.load(state, {zero, zero}, {shape.dk, shape.dv}), out, {zero, zero});
+      t.store(t.load(state, {zero, zero}, {shape.dk, shape.dv}), out,
+              {zero, zero});
     });
     t.ifThen(t.lessIndex(zero, count), [&] {
       sumDecays(t.toI32(count));
@@ -332,8 +395,10 @@ private:
 
 } // namespace
 
-func::FuncOp hamlet::codegen::lightningKernel(ModuleOp module, StringRef name, const LightningShape &shape,
+func::FuncOp hamlet::codegen::lightningKernel(ModuleOp module, StringRef name,
+                                              const LightningShape &shape,
                                               int64_t rows) {
-  assert((!shape.perToken || shape.blocks() == 1) && "decays per token need chunks of at most 64");
+  assert((!shape.perToken || shape.blocks() == 1) &&
+         "decays per token need chunks of at most 64");
   return LightningBuilder(module, name, shape, rows).build();
 }

@@ -1,4 +1,5 @@
-//===- Plans.cpp - what a plain call prepares for itself ------------------------===//
+//===- Plans.cpp - what a plain call prepares for itself
+//------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,7 +14,8 @@ using namespace hamlet::codegen;
 
 func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
   Builder b(module.getContext());
-  TileBuilder t(module, name, {TileBuilder::ptr(b.getI32Type()), b.getIndexType()});
+  TileBuilder t(module, name,
+                {TileBuilder::ptr(b.getI32Type()), b.getIndexType()});
   t.forLoop(t.index(0), t.arg(1), 1, {}, [&](Value i, ValueRange) {
     t.storeScalar(t.toI32(i), t.arg(0), i);
     return SmallVector<Value>{};
@@ -21,22 +23,30 @@ func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name, Type element, int64_t n, int64_t k,
+func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name,
+                                         Type element, int64_t n, int64_t k,
                                          bool pairs) {
-  TileBuilder t(module, name, {TileBuilder::ptr(element), TileBuilder::ptr(element)});
-  Value col = t.mul(t.programId(0), tile::kPanel), matrix = t.programId(1), zero = t.index(0);
+  TileBuilder t(module, name,
+                {TileBuilder::ptr(element), TileBuilder::ptr(element)});
+  Value col = t.mul(t.programId(0), tile::kPanel), matrix = t.programId(1),
+        zero = t.index(0);
   Value in = t.view(t.arg(0), t.mul(matrix, n * k), {k, n}, {1, k});
-  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, pairs)), k, n, pairs);
+  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, pairs)),
+                          k, n, pairs);
   t.store(t.load(in, {zero, col}, {k, tile::kPanel}), out, {zero, col});
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::panelKernel(ModuleOp module, StringRef name, int64_t k, int64_t n) {
+func::FuncOp hamlet::codegen::panelKernel(ModuleOp module, StringRef name,
+                                          int64_t k, int64_t n) {
   Builder b(module.getContext());
-  TileBuilder t(module, name, {TileBuilder::ptr(b.getF32Type()), TileBuilder::ptr(b.getF32Type())});
+  TileBuilder t(
+      module, name,
+      {TileBuilder::ptr(b.getF32Type()), TileBuilder::ptr(b.getF32Type())});
   Value matrix = t.programId(1), zero = t.index(0);
   Value in = t.view(t.arg(0), t.mul(matrix, k * n), {k, n}, {n, 1});
-  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, false)), k, n, false);
+  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, false)),
+                          k, n, false);
   t.store(t.load(in, {zero, zero}, {k, n}), out, {zero, zero});
   return t.finish();
 }

@@ -1,4 +1,5 @@
-//===- Region.cpp - a fused region of graph ops as one kernel -------------------===//
+//===- Region.cpp - a fused region of graph ops as one kernel
+//-------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -31,7 +32,9 @@ int64_t rowWidth(Value v) {
   return width;
 }
 
-Type elementOf(Value v) { return cast<RankedTensorType>(v.getType()).getElementType(); }
+Type elementOf(Value v) {
+  return cast<RankedTensorType>(v.getType()).getElementType();
+}
 
 /// Where a window begins: a head's first column, say, and an offset in it.
 struct Column {
@@ -39,12 +42,16 @@ struct Column {
   int64_t offset = 0;
 };
 
-bool productPairs(Value x, Value weight) { return elementOf(x).isBF16() && elementOf(weight).isBF16(); }
+bool productPairs(Value x, Value weight) {
+  return elementOf(x).isBF16() && elementOf(weight).isBF16();
+}
 
 class RegionBuilder {
 public:
-  RegionBuilder(ModuleOp module, StringRef name, const RegionPlan &plan, int64_t rows)
-      : plan(plan), op(plan.op), rows(rows), t(module, name, argumentTypes(op)) {}
+  RegionBuilder(ModuleOp module, StringRef name, const RegionPlan &plan,
+                int64_t rows)
+      : plan(plan), op(plan.op), rows(rows),
+        t(module, name, argumentTypes(op)) {}
 
   FailureOr<func::FuncOp> build() {
     unsigned n = op->getNumOperands() + op->getNumResults();
@@ -82,10 +89,12 @@ private:
     if (auto table = value.getDefiningOp<nn::RotaryTableOp>())
       return storeRotaryTable(table, value, pointer);
     int64_t width = rowWidth(value);
-    Value out = t.view(pointer, t.index(0), {-1, width}, {width, 1}, {domainRows});
+    Value out =
+        t.view(pointer, t.index(0), {-1, width}, {width, 1}, {domainRows});
     Type element = elementOf(value);
     auto put = [&](Column c, int64_t count) {
-      t.store(t.round(window(value, c, count), element), out, {rowStart, absolute(c)});
+      t.store(t.round(window(value, c, count), element), out,
+              {rowStart, absolute(c)});
     };
     if (plan.product)
       return put({t.mul(lane, plan.columns), 0}, plan.columns);
@@ -109,10 +118,12 @@ private:
   }
 
 public:
-  /// Parts of a row that are normalised apart: those of each head, if x has heads.
+  /// Parts of a row that are normalised apart: those of each head, if x has
+  /// heads.
   static int64_t groupsOf(nn::RmsNormOp norm) {
     auto type = cast<RankedTensorType>(norm.getX().getType());
-    return static_cast<int64_t>(norm.getGroups()) * (type.getRank() == 3 ? type.getDimSize(1) : 1);
+    return static_cast<int64_t>(norm.getGroups()) *
+           (type.getRank() == 3 ? type.getDimSize(1) : 1);
   }
 
   /// Heads of a value that is worked out head by head; 0: row by row.
@@ -145,11 +156,14 @@ private:
   // Windows
   //===--------------------------------------------------------------------===//
 
-  Value absolute(Column c) { return c.base ? t.add(c.base, c.offset) : t.index(c.offset); }
+  Value absolute(Column c) {
+    return c.base ? t.add(c.base, c.offset) : t.index(c.offset);
+  }
 
   /// f32 [rows, width]: the window of `value` that begins at `c`.
   Value window(Value value, Column c, int64_t width) {
-    auto key = std::make_tuple(value.getAsOpaquePointer(), c.base.getAsOpaquePointer(), c.offset, width);
+    auto key = std::make_tuple(value.getAsOpaquePointer(),
+                               c.base.getAsOpaquePointer(), c.offset, width);
     if (Value known = windows.lookup(key))
       return known;
     Value tile = computeWindow(value, c, width);
@@ -157,14 +171,20 @@ private:
     return tile;
   }
 
-  RankedTensorType f32Tile(ArrayRef<int64_t> dims) { return TileBuilder::tile(dims, t.f32()); }
+  RankedTensorType f32Tile(ArrayRef<int64_t> dims) {
+    return TileBuilder::tile(dims, t.f32());
+  }
 
-  Value argumentOf(Value v) { return t.arg(cast<BlockArgument>(v).getArgNumber()); }
+  Value argumentOf(Value v) {
+    return t.arg(cast<BlockArgument>(v).getArgNumber());
+  }
 
-  /// A window as it lies in memory, not widened. `v` is an argument of the region.
+  /// A window as it lies in memory, not widened. `v` is an argument of the
+  /// region.
   Value loadWindow(Value v, Column c, int64_t width) {
     int64_t stride = rowWidth(v);
-    Value view = t.view(argumentOf(v), t.index(0), {-1, stride}, {stride, 1}, {domainRows});
+    Value view = t.view(argumentOf(v), t.index(0), {-1, stride}, {stride, 1},
+                        {domainRows});
     return t.load(view, {rowStart, absolute(c)}, {rows, width});
   }
 
@@ -173,26 +193,41 @@ private:
       return t.widen(loadWindow(value, c, width));
     return TypeSwitch<Operation *, Value>(value.getDefiningOp())
         .Case([&](nn::LinearOp op) { return linear(op, c, width); })
-        .Case([&](nn::LmHeadOp op) { return product(op.getX(), op.getW(), c, width); })
+        .Case([&](nn::LmHeadOp op) {
+          return product(op.getX(), op.getW(), c, width);
+        })
         .Case([&](nn::ActivationOp op) { return activation(op, c, width); })
-        .Case([&](nn::MulOp op) { return t.mulF(window(op.getX(), c, width), window(op.getY(), c, width)); })
+        .Case([&](nn::MulOp op) {
+          return t.mulF(window(op.getX(), c, width),
+                        window(op.getY(), c, width));
+        })
         .Case([&](nn::ResidualOp op) {
-          return t.addF(t.scale(window(op.getR(), c, width), op.getAlpha().convertToDouble()),
-                        t.scale(window(op.getY(), c, width), op.getBeta().convertToDouble()));
+          return t.addF(t.scale(window(op.getR(), c, width),
+                                op.getAlpha().convertToDouble()),
+                        t.scale(window(op.getY(), c, width),
+                                op.getBeta().convertToDouble()));
         })
         .Case([&](nn::MixOp op) { return mix(op, c, width); })
         .Case([&](nn::HeadsOp op) {
-          return window(op.getX(), {c.base, c.offset + static_cast<int64_t>(op.getOffset())}, width);
+          return window(
+              op.getX(),
+              {c.base, c.offset + static_cast<int64_t>(op.getOffset())}, width);
         })
         .Case([&](nn::MergeHeadsOp op) { return window(op.getX(), c, width); })
         .Case([&](nn::RmsNormOp op) { return norm(op, c, width); })
         .Case([&](nn::RotaryOp op) { return rotary(op, c, width); })
-        .Case([&](nn::EmbeddingOp op) { return gathered(op.getTable(), rowList(op.getIds()), c, width, nullptr); })
-        .Case([&](nn::SelectRowsOp op) { return gathered(op.getX(), rowList(op.getRows()), c, width, tokens); })
+        .Case([&](nn::EmbeddingOp op) {
+          return gathered(op.getTable(), rowList(op.getIds()), c, width,
+                          nullptr);
+        })
+        .Case([&](nn::SelectRowsOp op) {
+          return gathered(op.getX(), rowList(op.getRows()), c, width, tokens);
+        })
         .Case([&](moe::CombineOp op) { return combine(op, c, width); })
         .Default([&](Operation *other) {
           failed_ = true;
-          other->emitOpError("has no kernel inside a fused region; it needs a region of its own");
+          other->emitOpError("has no kernel inside a fused region; it needs a "
+                             "region of its own");
           return t.splat(0.0, f32Tile({rows, width}));
         });
   }
@@ -206,13 +241,16 @@ private:
   Value gathered(Value from, Value list, Column c, int64_t width, Value count) {
     if (!isa<BlockArgument>(from)) {
       failed_ = true;
-      from.getDefiningOp()->emitOpError("is gathered from inside its own region; it needs a region of its own");
+      from.getDefiningOp()->emitOpError("is gathered from inside its own "
+                                        "region; it needs a region of its own");
       return t.splat(0.0, f32Tile({rows, width}));
     }
     auto type = cast<RankedTensorType>(from.getType());
     int64_t stride = rowWidth(from);
-    Value view = count ? t.view(argumentOf(from), t.index(0), {-1, stride}, {stride, 1}, {count})
-                       : t.view(argumentOf(from), t.index(0), {type.getDimSize(0), stride}, {stride, 1});
+    Value view = count ? t.view(argumentOf(from), t.index(0), {-1, stride},
+                                {stride, 1}, {count})
+                       : t.view(argumentOf(from), t.index(0),
+                                {type.getDimSize(0), stride}, {stride, 1});
     return t.widen(t.gather(view, list, absolute(c), width));
   }
 
@@ -220,7 +258,8 @@ private:
   // Products
   //===--------------------------------------------------------------------===//
 
-  /// The left operand of a product, all of its columns, in the type the product takes.
+  /// The left operand of a product, all of its columns, in the type the product
+  /// takes.
   Value operandRows(Value x, bool pairs) {
     int64_t k = rowWidth(x);
     Value source = x;
@@ -234,10 +273,12 @@ private:
     }
     if (isa<BlockArgument>(source))
       return loadWindow(source, {Value(), offset}, k);
-    if (auto select = source.getDefiningOp<nn::SelectRowsOp>(); select && offset == 0) {
+    if (auto select = source.getDefiningOp<nn::SelectRowsOp>();
+        select && offset == 0) {
       int64_t stride = rowWidth(select.getX());
       if (isa<BlockArgument>(select.getX())) {
-        Value view = t.view(argumentOf(select.getX()), t.index(0), {-1, stride}, {stride, 1}, {tokens});
+        Value view = t.view(argumentOf(select.getX()), t.index(0), {-1, stride},
+                            {stride, 1}, {tokens});
         return t.gather(view, rowList(select.getRows()), t.index(0), k);
       }
     }
@@ -279,19 +320,24 @@ private:
   }
 
   Value mix(nn::MixOp op, Column c, int64_t width) {
-    Value gate = t.reduce(tile::Reduction::sum, window(op.getGate(), {Value(), 0}, 1), 1);
+    Value gate = t.reduce(tile::Reduction::sum,
+                          window(op.getGate(), {Value(), 0}, 1), 1);
     Value one = t.splat(1.0, f32Tile({rows}));
-    Value routed = t.mulF(window(op.getMoe(), c, width), t.alongColumns(t.subF(one, gate), width));
-    return t.addF(routed, t.mulF(window(op.getShared(), c, width), t.alongColumns(gate, width)));
+    Value routed = t.mulF(window(op.getMoe(), c, width),
+                          t.alongColumns(t.subF(one, gate), width));
+    return t.addF(routed, t.mulF(window(op.getShared(), c, width),
+                                 t.alongColumns(gate, width)));
   }
 
   Value norm(nn::RmsNormOp op, Column c, int64_t width) {
     int64_t groups = groupsOf(op), n = rowWidth(op.getX()) / groups;
-    // A window of one group among several begins in that group: its base is the group's.
+    // A window of one group among several begins in that group: its base is the
+    // group's.
     Column group{groups > 1 ? c.base : Value(), 0};
     assert((groups == 1 || c.offset + width <= n) && "a window crosses groups");
     Value inverse = inverseRoot(op, group, n);
-    Value u = t.mulF(window(op.getX(), c, width), t.alongColumns(inverse, width));
+    Value u =
+        t.mulF(window(op.getX(), c, width), t.alongColumns(inverse, width));
     Type type = elementOf(op.getResult());
     if (type.isBF16())
       u = t.widen(t.round(u, type));
@@ -306,8 +352,9 @@ private:
 
   /// 1 / sqrt(mean of squares + eps) of one group: [rows].
   Value inverseRoot(nn::RmsNormOp op, Column group, int64_t n) {
-    auto key = std::make_tuple(op.getOperation()->getResult(0).getAsOpaquePointer(), group.base.getAsOpaquePointer(),
-                               int64_t(-1), n);
+    auto key =
+        std::make_tuple(op.getOperation()->getResult(0).getAsOpaquePointer(),
+                        group.base.getAsOpaquePointer(), int64_t(-1), n);
     if (Value known = windows.lookup(key))
       return known;
     int64_t parts = static_cast<int64_t>(op.getSumBlocks()), width = n / parts;
@@ -319,7 +366,8 @@ private:
     }
     RankedTensorType type = f32Tile({rows});
     Value mean = t.divF(sum, t.splat(static_cast<double>(n), type));
-    Value root = t.sqrt(t.addF(mean, t.splat(op.getEps().convertToDouble(), type)));
+    Value root =
+        t.sqrt(t.addF(mean, t.splat(op.getEps().convertToDouble(), type)));
     Value inverse = t.divF(t.splat(1.0, type), root);
     windows[key] = inverse;
     return inverse;
@@ -329,28 +377,36 @@ private:
     int64_t half = cast<RankedTensorType>(op.getCos().getType()).getDimSize(1);
     if (c.offset >= 2 * half)
       return window(op.getX(), c, width);
-    Value low = window(op.getX(), {c.base, 0}, half), high = window(op.getX(), {c.base, half}, half);
-    Value cos = window(op.getCos(), {Value(), 0}, half), sin = window(op.getSin(), {Value(), 0}, half);
+    Value low = window(op.getX(), {c.base, 0}, half),
+          high = window(op.getX(), {c.base, half}, half);
+    Value cos = window(op.getCos(), {Value(), 0}, half),
+          sin = window(op.getSin(), {Value(), 0}, half);
     if (c.offset == 0)
       return t.subF(t.mulF(low, cos), t.mulF(high, sin));
     return t.addF(t.mulF(high, cos), t.mulF(low, sin));
   }
 
-  /// cos or sin of position * theta^(-2i / dims), the angle an f32 product as every implementation has it.
+  /// cos or sin of position * theta^(-2i / dims), the angle an f32 product as
+  /// every implementation has it.
   void storeRotaryTable(nn::RotaryTableOp op, Value value, Value pointer) {
     int64_t half = static_cast<int64_t>(op.getDims()) / 2;
     double theta = op.getTheta().convertToDouble();
     SmallVector<float> rates;
     for (int64_t i = 0; i < half; ++i)
-      rates.push_back(static_cast<float>(1.0 / std::pow(theta, 2.0 * i / static_cast<double>(2 * half))));
-    Value rate = arith::ConstantOp::create(t.builder(), t.loc(),
-                                           DenseElementsAttr::get(f32Tile({half}), ArrayRef<float>(rates)));
+      rates.push_back(static_cast<float>(
+          1.0 / std::pow(theta, 2.0 * i / static_cast<double>(2 * half))));
+    Value rate = arith::ConstantOp::create(
+        t.builder(), t.loc(),
+        DenseElementsAttr::get(f32Tile({half}), ArrayRef<float>(rates)));
     Value position = t.widen(rowList(op.getPositions()));
-    Value angle = t.mulF(t.alongColumns(position, half), t.alongRows(rate, rows));
+    Value angle =
+        t.mulF(t.alongColumns(position, half), t.alongRows(rate, rows));
     bool cosine = value == op.getCos();
-    Value out = t.view(pointer, t.index(0), {-1, half}, {half, 1}, {domainRows});
-    Value table = cosine ? math::CosOp::create(t.builder(), t.loc(), angle).getResult()
-                         : math::SinOp::create(t.builder(), t.loc(), angle).getResult();
+    Value out =
+        t.view(pointer, t.index(0), {-1, half}, {half, 1}, {domainRows});
+    Value table =
+        cosine ? math::CosOp::create(t.builder(), t.loc(), angle).getResult()
+               : math::SinOp::create(t.builder(), t.loc(), angle).getResult();
     t.store(table, out, {rowStart, t.index(0)});
   }
 
@@ -362,14 +418,21 @@ private:
   Value combine(moe::CombineOp op, Column c, int64_t width) {
     auto type = cast<RankedTensorType>(op.getPlace().getType());
     int64_t k = type.getDimSize(1), stride = rowWidth(op.getY());
-    Value places = t.view(argumentOf(op.getPlace()), t.index(0), {-1, k}, {k, 1}, {domainRows});
-    Value gates = t.view(argumentOf(op.getGates()), t.index(0), {-1, k}, {k, 1}, {domainRows});
-    Value y = t.view(argumentOf(op.getY()), t.index(0), {-1, stride}, {stride, 1}, {t.mul(domainRows, k)});
+    Value places = t.view(argumentOf(op.getPlace()), t.index(0), {-1, k},
+                          {k, 1}, {domainRows});
+    Value gates = t.view(argumentOf(op.getGates()), t.index(0), {-1, k}, {k, 1},
+                         {domainRows});
+    Value y = t.view(argumentOf(op.getY()), t.index(0), {-1, stride},
+                     {stride, 1}, {t.mul(domainRows, k)});
     Value sum;
     for (int64_t slot = 0; slot < k; ++slot) {
       // A column of one: its only element in each row.
-      Value place = t.reduce(tile::Reduction::max, t.load(places, {rowStart, t.index(slot)}, {rows, 1}), 1);
-      Value gate = t.reduce(tile::Reduction::sum, t.load(gates, {rowStart, t.index(slot)}, {rows, 1}), 1);
+      Value place =
+          t.reduce(tile::Reduction::max,
+                   t.load(places, {rowStart, t.index(slot)}, {rows, 1}), 1);
+      Value gate =
+          t.reduce(tile::Reduction::sum,
+                   t.load(gates, {rowStart, t.index(slot)}, {rows, 1}), 1);
       Value row = t.widen(t.gather(y, place, absolute(c), width));
       Value part = t.mulF(row, t.alongColumns(gate, width));
       sum = sum ? t.addF(sum, part) : part;
@@ -387,21 +450,27 @@ private:
     Value out = t.view(pointer, t.index(0), {-1, k}, {k, 1}, {domainRows});
     bool ids = value == op.getIds();
     for (int64_t slot = 0; slot < k; ++slot)
-      t.store(t.alongColumns(ids ? routed.ids[slot] : routed.gates[slot], 1), out, {rowStart, t.index(slot)});
+      t.store(t.alongColumns(ids ? routed.ids[slot] : routed.gates[slot], 1),
+              out, {rowStart, t.index(slot)});
   }
 
-  /// The largest of each row of `scores` [rows, n]: its value and the lowest column that has it.
+  /// The largest of each row of `scores` [rows, n]: its value and the lowest
+  /// column that has it.
   std::pair<Value, Value> best(Value scores, int64_t n) {
     Value highest = t.reduce(tile::Reduction::max, scores, 1);
     Value column = t.iota({rows, n}, 1);
-    // A row of NaN has no largest: the last column stands in, which is in bounds.
-    Value last = t.splat(static_cast<double>(n - 1), TileBuilder::tile({rows, n}, t.i32()));
-    Value where = t.select(t.equalF(scores, t.alongColumns(highest, n)), column, last);
+    // A row of NaN has no largest: the last column stands in, which is in
+    // bounds.
+    Value last = t.splat(static_cast<double>(n - 1),
+                         TileBuilder::tile({rows, n}, t.i32()));
+    Value where =
+        t.select(t.equalF(scores, t.alongColumns(highest, n)), column, last);
     return {highest, t.reduce(tile::Reduction::min, where, 1)};
   }
 
   Value isColumn(Value id, int64_t n) {
-    return t.compareI(arith::CmpIPredicate::eq, t.iota({rows, n}, 1), t.alongColumns(id, n));
+    return t.compareI(arith::CmpIPredicate::eq, t.iota({rows, n}, 1),
+                      t.alongColumns(id, n));
   }
 
   const Routed &route(moe::RouteOp op) {
@@ -409,7 +478,8 @@ private:
     if (!fresh)
       return it->second;
     Routed &routed = it->second;
-    int64_t n = cast<RankedTensorType>(op.getW().getType()).getDimSize(0), k = static_cast<int64_t>(op.getTopK());
+    int64_t n = cast<RankedTensorType>(op.getW().getType()).getDimSize(0),
+            k = static_cast<int64_t>(op.getTopK());
     RankedTensorType type = f32Tile({rows, n});
     Value hidden = t.splat(-std::numeric_limits<double>::infinity(), type);
     Value logits = product(op.getX(), op.getW(), {Value(), 0}, n);
@@ -418,7 +488,8 @@ private:
     if (!op.getGiven()) {
       Value choice = scores;
       if (Value bias = op.getBias())
-        choice = t.addF(choice, t.alongRows(vectorWindow(bias, {Value(), 0}, n), rows));
+        choice = t.addF(choice,
+                        t.alongRows(vectorWindow(bias, {Value(), 0}, n), rows));
       if (op.getGroups() > 1)
         choice = limitGroups(op, choice, n);
       for (int64_t slot = 0; slot < k; ++slot) {
@@ -428,13 +499,18 @@ private:
           choice = t.select(isColumn(id, n), hidden, choice);
       }
     } else {
-      Value given = t.view(argumentOf(op.getGiven()), t.index(0), {-1, k}, {k, 1}, {domainRows});
+      Value given = t.view(argumentOf(op.getGiven()), t.index(0), {-1, k},
+                           {k, 1}, {domainRows});
       for (int64_t slot = 0; slot < k; ++slot)
-        routed.ids.push_back(t.reduce(tile::Reduction::max, t.load(given, {rowStart, t.index(slot)}, {rows, 1}), 1));
+        routed.ids.push_back(
+            t.reduce(tile::Reduction::max,
+                     t.load(given, {rowStart, t.index(slot)}, {rows, 1}), 1));
     }
-    // The score of each chosen expert; for softmax e^(logit - largest logit of the row).
+    // The score of each chosen expert; for softmax e^(logit - largest logit of
+    // the row).
     Value highest = t.reduce(tile::Reduction::max, logits, 1);
-    Value weights = sigmoid ? scores : t.exp(t.subF(logits, t.alongColumns(highest, n)));
+    Value weights =
+        sigmoid ? scores : t.exp(t.subF(logits, t.alongColumns(highest, n)));
     Value total;
     for (Value id : routed.ids) {
       Value mine = t.select(isColumn(id, n), weights, t.splat(0.0, type));
@@ -445,7 +521,8 @@ private:
     if (!sigmoid && !op.getRenormalize())
       total = t.reduce(tile::Reduction::sum, weights, 1);
     if (op.getRenormalize() && !op.getEpsilon().isZero())
-      total = t.addF(total, t.splat(op.getEpsilon().convertToDouble(), f32Tile({rows})));
+      total = t.addF(
+          total, t.splat(op.getEpsilon().convertToDouble(), f32Tile({rows})));
     for (Value &gate : routed.gates) {
       if (!sigmoid || op.getRenormalize())
         gate = t.divF(gate, total);
@@ -464,8 +541,10 @@ private:
     Value sums = t.splat(0.0, small);
     auto in = [&](int64_t g) {
       auto i32 = TileBuilder::tile({rows, n}, t.i32());
-      Value from = t.compareI(arith::CmpIPredicate::sge, column, t.splat(static_cast<double>(g * size), i32));
-      Value to = t.compareI(arith::CmpIPredicate::slt, column, t.splat(static_cast<double>((g + 1) * size), i32));
+      Value from = t.compareI(arith::CmpIPredicate::sge, column,
+                              t.splat(static_cast<double>(g * size), i32));
+      Value to = t.compareI(arith::CmpIPredicate::slt, column,
+                            t.splat(static_cast<double>((g + 1) * size), i32));
       return std::pair(from, to);
     };
     for (int64_t g = 0; g < groups; ++g) {
@@ -474,20 +553,30 @@ private:
       auto [first, id] = best(mine, n);
       Value score = first;
       if (size > 1)
-        score = t.addF(first, best(t.select(isColumn(id, n), hidden, mine), n).first);
-      Value here = t.compareI(arith::CmpIPredicate::eq, groupColumn,
-                              t.splat(static_cast<double>(g), TileBuilder::tile({rows, groups}, t.i32())));
+        score = t.addF(first,
+                       best(t.select(isColumn(id, n), hidden, mine), n).first);
+      Value here =
+          t.compareI(arith::CmpIPredicate::eq, groupColumn,
+                     t.splat(static_cast<double>(g),
+                             TileBuilder::tile({rows, groups}, t.i32())));
       sums = t.select(here, t.alongColumns(score, groups), sums);
     }
     Value kept = hidden;
     for (int64_t i = 0; i < static_cast<int64_t>(op.getTopkGroups()); ++i) {
       Value id = best(sums, groups).second;
-      sums = t.select(isColumn(id, groups), t.splat(-std::numeric_limits<double>::infinity(), small), sums);
-      Value low = arith::MulIOp::create(t.builder(), t.loc(), id,
-                                        t.splat(static_cast<double>(size), TileBuilder::tile({rows}, t.i32())));
-      Value high = t.addI(low, t.splat(static_cast<double>(size), TileBuilder::tile({rows}, t.i32())));
-      Value from = t.compareI(arith::CmpIPredicate::sge, column, t.alongColumns(low, n));
-      Value to = t.compareI(arith::CmpIPredicate::slt, column, t.alongColumns(high, n));
+      sums = t.select(isColumn(id, groups),
+                      t.splat(-std::numeric_limits<double>::infinity(), small),
+                      sums);
+      Value low =
+          arith::MulIOp::create(t.builder(), t.loc(), id,
+                                t.splat(static_cast<double>(size),
+                                        TileBuilder::tile({rows}, t.i32())));
+      Value high = t.addI(low, t.splat(static_cast<double>(size),
+                                       TileBuilder::tile({rows}, t.i32())));
+      Value from =
+          t.compareI(arith::CmpIPredicate::sge, column, t.alongColumns(low, n));
+      Value to = t.compareI(arith::CmpIPredicate::slt, column,
+                            t.alongColumns(high, n));
       kept = t.select(from, t.select(to, choice, kept), kept);
     }
     return kept;
@@ -498,7 +587,9 @@ private:
   int64_t rows;
   TileBuilder t;
   Value domainRows, tokens, rowStart, lane;
-  llvm::DenseMap<std::tuple<const void *, const void *, int64_t, int64_t>, Value> windows;
+  llvm::DenseMap<std::tuple<const void *, const void *, int64_t, int64_t>,
+                 Value>
+      windows;
   std::map<Operation *, Routed> routes;
   bool failed_ = false;
 };
@@ -518,32 +609,43 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
   auto panel = [&](Value weight, Value x) -> LogicalResult {
     auto arg = dyn_cast<BlockArgument>(weight);
     if (!arg)
-      return op->emitOpError("expected the weight of a product to be an operand of the region");
-    plan.operands[arg.getArgNumber()] = productPairs(x, weight) ? OperandLayout::panelPairs : OperandLayout::panel;
+      return op->emitOpError(
+          "expected the weight of a product to be an operand of the region");
+    plan.operands[arg.getArgNumber()] = productPairs(x, weight)
+                                            ? OperandLayout::panelPairs
+                                            : OperandLayout::panel;
     return success();
   };
   for (Operation &inner : op.getBody().front()) {
     for (Value v : inner.getResults())
-      if (auto type = dyn_cast<RankedTensorType>(v.getType()); type && type.getRank() > 1)
+      if (auto type = dyn_cast<RankedTensorType>(v.getType());
+          type && type.getRank() > 1)
         plan.widest = std::max(plan.widest, rowWidth(v));
     LogicalResult ok =
         TypeSwitch<Operation *, LogicalResult>(&inner)
             .Case([&](nn::LinearOp linear) {
               plan.product = true;
               plan.columns = tileColumns(rowWidth(linear.getResult()));
-              plan.lanes = (rowWidth(linear.getResult()) + plan.columns - 1) / plan.columns;
+              plan.lanes = (rowWidth(linear.getResult()) + plan.columns - 1) /
+                           plan.columns;
               return panel(linear.getW(), linear.getX());
             })
             .Case([&](nn::LmHeadOp head) {
               plan.product = true;
               plan.columns = tileColumns(rowWidth(head.getResult()));
-              plan.lanes = (rowWidth(head.getResult()) + plan.columns - 1) / plan.columns;
+              plan.lanes = (rowWidth(head.getResult()) + plan.columns - 1) /
+                           plan.columns;
               return panel(head.getW(), head.getX());
             })
-            .Case([&](moe::RouteOp route) { return panel(route.getW(), route.getX()); })
+            .Case([&](moe::RouteOp route) {
+              return panel(route.getW(), route.getX());
+            })
             .Case([&](nn::RmsNormOp norm) -> LogicalResult {
-              if (norm.getGroups() > 1 && cast<RankedTensorType>(norm.getX().getType()).getRank() == 3)
-                return norm.emitOpError("has ") << norm.getGroups() << " groups in each head; kernels norm a head as one";
+              if (norm.getGroups() > 1 &&
+                  cast<RankedTensorType>(norm.getX().getType()).getRank() == 3)
+                return norm.emitOpError("has ")
+                       << norm.getGroups()
+                       << " groups in each head; kernels norm a head as one";
               return success();
             })
             .Case([&](nn::SelectRowsOp) {
@@ -560,7 +662,9 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
   return plan;
 }
 
-FailureOr<func::FuncOp> hamlet::codegen::regionKernel(ModuleOp module, StringRef name, const RegionPlan &plan,
+FailureOr<func::FuncOp> hamlet::codegen::regionKernel(ModuleOp module,
+                                                      StringRef name,
+                                                      const RegionPlan &plan,
                                                       int64_t rows) {
   return RegionBuilder(module, name, plan, rows).build();
 }

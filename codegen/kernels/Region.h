@@ -1,4 +1,5 @@
-//===- Region.h - a fused region of graph ops as one kernel ------*- C++ -*-===//
+//===- Region.h - a fused region of graph ops as one kernel ------*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -41,7 +42,9 @@ mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op);
 /// Arguments: the region's operands, its results, rows (index), tokens
 /// (index: rows of a tensor that is gathered from). Grid: (ceil(rows of the
 /// domain / `rows`), plan.lanes, 1).
-mlir::FailureOr<mlir::func::FuncOp> regionKernel(mlir::ModuleOp module, llvm::StringRef name, const RegionPlan &plan,
+mlir::FailureOr<mlir::func::FuncOp> regionKernel(mlir::ModuleOp module,
+                                                 llvm::StringRef name,
+                                                 const RegionPlan &plan,
                                                  int64_t rows);
 
 } // namespace hamlet::codegen

@@ -1,4 +1,5 @@
-//===- TileBuilder.cpp ----------------------------------------------------------===//
+//===- TileBuilder.cpp
+//----------------------------------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,8 +19,7 @@ using namespace hamlet::codegen;
 TileBuilder::TileBuilder(ModuleOp module, StringRef name, ArrayRef<Type> types)
     : b(module.getContext()), location(b.getUnknownLoc()) {
   b.setInsertionPointToEnd(module.getBody());
-  func = func::FuncOp::create(b, location, name,
-                              b.getFunctionType(types, {}));
+  func = func::FuncOp::create(b, location, name, b.getFunctionType(types, {}));
   func->setAttr(tile::kKernelAttr, b.getUnitAttr());
   b.setInsertionPointToStart(func.addEntryBlock());
 }
@@ -46,7 +46,8 @@ Value TileBuilder::index(int64_t value) {
 }
 
 Value TileBuilder::add(Value x, Value y) {
-  std::optional<int64_t> cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
   if (cx && cy)
     return index(*cx + *cy);
   if (cx && *cx == 0)
@@ -61,7 +62,8 @@ Value TileBuilder::sub(Value x, Value y) {
 }
 
 Value TileBuilder::mul(Value x, Value y) {
-  std::optional<int64_t> cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  std::optional<int64_t> cx = getConstantIntValue(x),
+                         cy = getConstantIntValue(y);
   if (cx && cy)
     return index(*cx * *cy);
   if (cx && *cx == 1)
@@ -74,13 +76,17 @@ Value TileBuilder::mul(Value x, Value y) {
 }
 
 Value TileBuilder::divFloor(Value x, int64_t y) {
-  return y == 1 ? x : arith::DivUIOp::create(b, location, x, index(y)).getResult();
+  return y == 1 ? x
+                : arith::DivUIOp::create(b, location, x, index(y)).getResult();
 }
 Value TileBuilder::divCeil(Value x, int64_t y) {
-  return y == 1 ? x : arith::DivUIOp::create(b, location, add(x, y - 1), index(y)).getResult();
+  return y == 1 ? x
+                : arith::DivUIOp::create(b, location, add(x, y - 1), index(y))
+                      .getResult();
 }
 Value TileBuilder::remainder(Value x, int64_t y) {
-  return y == 1 ? index(0) : arith::RemUIOp::create(b, location, x, index(y)).getResult();
+  return y == 1 ? index(0)
+                : arith::RemUIOp::create(b, location, x, index(y)).getResult();
 }
 Value TileBuilder::minIndex(Value x, Value y) {
   return arith::MinSIOp::create(b, location, x, y);
@@ -112,9 +118,8 @@ Value TileBuilder::view(Value base, Value offset, ArrayRef<int64_t> sizes,
                         ArrayRef<int64_t> strides, ArrayRef<Value> dynamicSizes,
                         ArrayRef<Value> dynamicStrides) {
   auto dynamic = [](ArrayRef<int64_t> values) {
-    return llvm::map_to_vector(values, [](int64_t v) {
-      return v == -1 ? ShapedType::kDynamic : v;
-    });
+    return llvm::map_to_vector(
+        values, [](int64_t v) { return v == -1 ? ShapedType::kDynamic : v; });
   };
   Type element = cast<tile::PtrType>(base.getType()).getElementType();
   auto type = tile::DescType::get(b.getContext(), dynamic(sizes), element,
@@ -127,12 +132,15 @@ Value TileBuilder::panelView(Value base, Value offset, int64_t k, int64_t n,
                              bool pairs) {
   Type element = cast<tile::PtrType>(base.getType()).getElementType();
   auto type = tile::DescType::get(b.getContext(), {k, n}, element,
-                                  pairs ? tile::Layout::panel_pairs : tile::Layout::panel);
+                                  pairs ? tile::Layout::panel_pairs
+                                        : tile::Layout::panel);
   return tile::ViewOp::create(b, location, type, base, offset, ValueRange{},
-                              ValueRange{}, ArrayRef<int64_t>{k, n}, ArrayRef<int64_t>{});
+                              ValueRange{}, ArrayRef<int64_t>{k, n},
+                              ArrayRef<int64_t>{});
 }
 
-Value TileBuilder::load(Value view, ArrayRef<Value> coords, ArrayRef<int64_t> shape) {
+Value TileBuilder::load(Value view, ArrayRef<Value> coords,
+                        ArrayRef<int64_t> shape) {
   Type element = cast<tile::DescType>(view.getType()).getElementType();
   return tile::LoadOp::create(b, location, tile(shape, element), view, coords);
 }
@@ -144,7 +152,8 @@ void TileBuilder::store(Value value, Value view, ArrayRef<Value> coords) {
 Value TileBuilder::gather(Value view, Value rows, Value col, int64_t width) {
   Type element = cast<tile::DescType>(view.getType()).getElementType();
   int64_t m = tileType(rows).getDimSize(0);
-  return tile::GatherOp::create(b, location, tile({m, width}, element), view, rows, col);
+  return tile::GatherOp::create(b, location, tile({m, width}, element), view,
+                                rows, col);
 }
 
 Value TileBuilder::loadScalar(Value base, Value index) {
@@ -161,22 +170,29 @@ void TileBuilder::storeScalar(Value value, Value base, Value index) {
 //===----------------------------------------------------------------------===//
 
 Value TileBuilder::splat(double value, RankedTensorType type) {
-  Attribute element = isa<FloatType>(type.getElementType())
-                          ? Attribute(b.getFloatAttr(type.getElementType(), value))
-                          : Attribute(b.getIntegerAttr(type.getElementType(), static_cast<int64_t>(value)));
-  return arith::ConstantOp::create(b, location, DenseElementsAttr::get(type, element));
+  Attribute element =
+      isa<FloatType>(type.getElementType())
+          ? Attribute(b.getFloatAttr(type.getElementType(), value))
+          : Attribute(b.getIntegerAttr(type.getElementType(),
+                                       static_cast<int64_t>(value)));
+  return arith::ConstantOp::create(b, location,
+                                   DenseElementsAttr::get(type, element));
 }
 
 Value TileBuilder::splat(Value scalar, ArrayRef<int64_t> shape) {
-  return tensor::SplatOp::create(b, location, scalar, tile(shape, scalar.getType()));
+  return tensor::SplatOp::create(b, location, scalar,
+                                 tile(shape, scalar.getType()));
 }
 
 Value TileBuilder::iota(ArrayRef<int64_t> shape, int64_t axis) {
   return tile::IotaOp::create(b, location, tile(shape, b.getI32Type()), axis);
 }
 
-Value TileBuilder::broadcast(Value source, ArrayRef<int64_t> dims, ArrayRef<int64_t> shape) {
-  return tile::BroadcastOp::create(b, location, tile(shape, tileType(source).getElementType()), source, dims);
+Value TileBuilder::broadcast(Value source, ArrayRef<int64_t> dims,
+                             ArrayRef<int64_t> shape) {
+  return tile::BroadcastOp::create(
+      b, location, tile(shape, tileType(source).getElementType()), source,
+      dims);
 }
 
 Value TileBuilder::alongColumns(Value source, int64_t n) {
@@ -191,7 +207,8 @@ Value TileBuilder::reduce(tile::Reduction kind, Value source, int64_t axis) {
   RankedTensorType type = tileType(source);
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + axis);
-  return tile::ReduceOp::create(b, location, tile(shape, type.getElementType()), source, kind, axis);
+  return tile::ReduceOp::create(b, location, tile(shape, type.getElementType()),
+                                source, kind, axis);
 }
 
 /// The type of `x` with other elements.
@@ -219,8 +236,10 @@ Value TileBuilder::round(Value x, Type type) {
 
 Value TileBuilder::dot(Value a, Value bOperand, Value acc, bool pairs) {
   Type operands = pairs ? Type(b.getBF16Type()) : f32();
-  auto numerics = tile::NumericsAttr::get(b.getContext(), operands, f32(), pairs ? 2 : 1, 0);
-  return tile::DotOp::create(b, location, acc.getType(), a, bOperand, acc, numerics);
+  auto numerics = tile::NumericsAttr::get(b.getContext(), operands, f32(),
+                                          pairs ? 2 : 1, 0);
+  return tile::DotOp::create(b, location, acc.getType(), a, bOperand, acc,
+                             numerics);
 }
 
 std::pair<Value, Value> TileBuilder::matched(Value x, Value y) {
@@ -250,9 +269,13 @@ Value TileBuilder::fma(Value x, Value y, Value z) {
   auto [l, r] = matched(x, y);
   return math::FmaOp::create(b, location, l, r, z);
 }
-Value TileBuilder::negF(Value x) { return arith::NegFOp::create(b, location, x); }
+Value TileBuilder::negF(Value x) {
+  return arith::NegFOp::create(b, location, x);
+}
 Value TileBuilder::exp(Value x) { return math::ExpOp::create(b, location, x); }
-Value TileBuilder::sqrt(Value x) { return math::SqrtOp::create(b, location, x); }
+Value TileBuilder::sqrt(Value x) {
+  return math::SqrtOp::create(b, location, x);
+}
 
 Value TileBuilder::sigmoid(Value x) {
   Value one = splat(1.0, tileType(x));
@@ -285,9 +308,10 @@ Value TileBuilder::select(Value condition, Value x, Value y) {
 // Control
 //===----------------------------------------------------------------------===//
 
-SmallVector<Value> TileBuilder::forLoop(
-    Value from, Value to, int64_t step, ArrayRef<Value> carried,
-    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+SmallVector<Value>
+TileBuilder::forLoop(Value from, Value to, int64_t step,
+                     ArrayRef<Value> carried,
+                     function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(
       b, location, from, to, index(step), carried,
       [&](OpBuilder &inner, Location at, Value i, ValueRange args) {

@@ -1,4 +1,5 @@
-//===- TileBuilder.h - writes one kernel in the tile dialect -----*- C++ -*-===//
+//===- TileBuilder.h - writes one kernel in the tile dialect -----*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -60,7 +61,8 @@ public:
   Value programId(int axis);
 
   // Memory.
-  /// Extents and strides: -1 takes the next of `dynamic` (sizes first, then strides).
+  /// Extents and strides: -1 takes the next of `dynamic` (sizes first, then
+  /// strides).
   Value view(Value base, Value offset, llvm::ArrayRef<int64_t> sizes,
              llvm::ArrayRef<int64_t> strides,
              llvm::ArrayRef<Value> dynamicSizes = {},
@@ -115,7 +117,8 @@ public:
   Value select(Value condition, Value x, Value y);
 
   // Control.
-  /// for (i = from; i < to; i += step) with tiles carried; `body` returns the next ones.
+  /// for (i = from; i < to; i += step) with tiles carried; `body` returns the
+  /// next ones.
   llvm::SmallVector<Value>
   forLoop(Value from, Value to, int64_t step, llvm::ArrayRef<Value> carried,
           llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>

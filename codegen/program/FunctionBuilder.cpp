@@ -1,4 +1,5 @@
-//===- FunctionBuilder.cpp ------------------------------------------------------===//
+//===- FunctionBuilder.cpp
+//------------------------------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -19,17 +20,24 @@ using namespace hamlet::codegen;
 
 namespace hamlet::codegen {
 
-Place stepInput(hmlt::StepInput input) { return {hmlt::ArgKind::step_input, static_cast<int32_t>(input)}; }
+Place stepInput(hmlt::StepInput input) {
+  return {hmlt::ArgKind::step_input, static_cast<int32_t>(input)};
+}
 
-hmlt::Expr constant(int64_t value) { return {hmlt::Symbol::one, false, 0, value, 1, 0}; }
+hmlt::Expr constant(int64_t value) {
+  return {hmlt::Symbol::one, false, 0, value, 1, 0};
+}
 hmlt::Expr symbol(hmlt::Symbol symbol) { return {symbol, false, 0, 1, 1, 0}; }
 
 hmlt::Expr times(const hmlt::Expr &rows, int64_t factor) {
   assert(!rows.by_rows() && "no factor after a division by rows");
   if (rows.div() == 1)
-    return {rows.symbol(), false, rows.index(), rows.mul() * factor, 1, rows.add() * factor};
-  // ceil(x / d) * f <= ceil(x f / d) + f - f / d: what is planned may be a little more than needed.
-  return {rows.symbol(), false, rows.index(), rows.mul() * factor, rows.div(), (rows.add() + 1) * factor};
+    return {rows.symbol(),       false, rows.index(),
+            rows.mul() * factor, 1,     rows.add() * factor};
+  // ceil(x / d) * f <= ceil(x f / d) + f - f / d: what is planned may be a
+  // little more than needed.
+  return {rows.symbol(),       false,      rows.index(),
+          rows.mul() * factor, rows.div(), (rows.add() + 1) * factor};
 }
 
 hmlt::Expr ceilDiv(const hmlt::Expr &rows, int64_t divisor) {
@@ -59,8 +67,10 @@ hmlt::DType dtypeOf(Type element) {
 
 } // namespace hamlet::codegen
 
-FunctionBuilder::FunctionBuilder(func::FuncOp func, KernelTable &kernels, hmlt::ContainerT &container)
-    : func(func), kernels(kernels), container(container), out(std::make_unique<hmlt::FunctionT>()) {
+FunctionBuilder::FunctionBuilder(func::FuncOp func, KernelTable &kernels,
+                                 hmlt::ContainerT &container)
+    : func(func), kernels(kernels), container(container),
+      out(std::make_unique<hmlt::FunctionT>()) {
   out->name = func.getName().str();
   for (unsigned i = 0; i < func.getNumArguments(); ++i)
     step |= static_cast<bool>(func.getArgAttr(i, "hamlet.input"));
@@ -77,33 +87,44 @@ std::string FunctionBuilder::familyKey(ArrayRef<int64_t> family) const {
 // Arguments, weights, constants, results
 //===----------------------------------------------------------------------===//
 
-static std::optional<std::pair<hmlt::StepInput, hmlt::Expr>> stepInputNamed(StringRef name) {
+static std::optional<std::pair<hmlt::StepInput, hmlt::Expr>>
+stepInputNamed(StringRef name) {
   using hmlt::StepInput;
   using hmlt::Symbol;
   hmlt::Expr bounds = symbol(Symbol::sequences);
   bounds.mutate_add(1);
-  return llvm::StringSwitch<std::optional<std::pair<StepInput, hmlt::Expr>>>(name)
-      .Case("token_ids", std::pair(StepInput::token_ids, symbol(Symbol::tokens)))
-      .Case("positions", std::pair(StepInput::positions, symbol(Symbol::tokens)))
+  return llvm::StringSwitch<std::optional<std::pair<StepInput, hmlt::Expr>>>(
+             name)
+      .Case("token_ids",
+            std::pair(StepInput::token_ids, symbol(Symbol::tokens)))
+      .Case("positions",
+            std::pair(StepInput::positions, symbol(Symbol::tokens)))
       .Case("starts", std::pair(StepInput::sequence_starts, bounds))
-      .Case("first", std::pair(StepInput::first_positions, symbol(Symbol::sequences)))
+      .Case("first",
+            std::pair(StepInput::first_positions, symbol(Symbol::sequences)))
       .Case("slots", std::pair(StepInput::slots, symbol(Symbol::sequences)))
-      .Case("pages", std::pair(StepInput::page_table, symbol(Symbol::sequences)))
-      .Case("rows", std::pair(StepInput::output_row_list, symbol(Symbol::output_rows)))
+      .Case("pages",
+            std::pair(StepInput::page_table, symbol(Symbol::sequences)))
+      .Case("rows",
+            std::pair(StepInput::output_row_list, symbol(Symbol::output_rows)))
       .Default(std::nullopt);
 }
 
 LogicalResult FunctionBuilder::bindArguments() {
   if (step) {
     for (BlockArgument arg : func.getArguments()) {
-      auto name = func.getArgAttrOfType<StringAttr>(arg.getArgNumber(), "hamlet.input");
+      auto name =
+          func.getArgAttrOfType<StringAttr>(arg.getArgNumber(), "hamlet.input");
       if (!name)
-        return func.emitOpError("argument ") << arg.getArgNumber() << " has no 'hamlet.input', which others have";
+        return func.emitOpError("argument ")
+               << arg.getArgNumber()
+               << " has no 'hamlet.input', which others have";
       if (name.getValue() == "cache")
         continue;
       auto input = stepInputNamed(name.getValue());
       if (!input)
-        return func.emitOpError("argument ") << arg.getArgNumber() << ": unknown 'hamlet.input' " << name;
+        return func.emitOpError("argument ")
+               << arg.getArgNumber() << ": unknown 'hamlet.input' " << name;
       places[arg] = stepInput(input->first);
       rows.insert({arg, input->second});
     }
@@ -112,14 +133,17 @@ LogicalResult FunctionBuilder::bindArguments() {
   for (BlockArgument arg : func.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(arg.getType());
     if (!type)
-      return func.emitOpError("argument ") << arg.getArgNumber() << ": expected a tensor in a function for a plain call, got "
-                                           << arg.getType();
+      return func.emitOpError("argument ")
+             << arg.getArgNumber()
+             << ": expected a tensor in a function for a plain call, got "
+             << arg.getType();
     SmallVector<int32_t> dims;
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
       dims.push_back(-1);
       if (type.isDynamicDim(dim)) {
         dims.back() = static_cast<int32_t>(out->extents.size());
-        out->extents.push_back("arg" + std::to_string(arg.getArgNumber()) + ".dim" + std::to_string(dim));
+        out->extents.push_back("arg" + std::to_string(arg.getArgNumber()) +
+                               ".dim" + std::to_string(dim));
       }
     }
     extents[arg] = dims;
@@ -131,13 +155,17 @@ LogicalResult FunctionBuilder::bindArguments() {
     operand->name = "arg" + std::to_string(arg.getArgNumber());
     operand->dtype = dtypeOf(type.getElementType());
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-      operand->shape.push_back(type.isDynamicDim(dim) ? -1 : type.getDimSize(dim));
+      operand->shape.push_back(type.isDynamicDim(dim) ? -1
+                                                      : type.getDimSize(dim));
       operand->extents.push_back(extents[arg][dim]);
     }
-    places[arg] = {hmlt::ArgKind::operand, static_cast<int32_t>(out->operands.size())};
+    places[arg] = {hmlt::ArgKind::operand,
+                   static_cast<int32_t>(out->operands.size())};
     if (type.getRank() > 0)
-      rows.insert({arg, extents[arg][0] < 0 ? constant(type.getDimSize(0))
-                                            : hmlt::Expr(hmlt::Symbol::extent, false, extents[arg][0], 1, 1, 0)});
+      rows.insert({arg, extents[arg][0] < 0
+                            ? constant(type.getDimSize(0))
+                            : hmlt::Expr(hmlt::Symbol::extent, false,
+                                         extents[arg][0], 1, 1, 0)});
     out->operands.push_back(std::move(operand));
   }
   return success();
@@ -151,7 +179,8 @@ void FunctionBuilder::unifyExtents() {
       SmallVector<Value> together;
       if (auto a = dyn_cast<lightning::AttentionOp>(op)) {
         together = {a.getQ(), a.getK(), a.getV()};
-        if (a.getDecay() && cast<RankedTensorType>(a.getDecay().getType()).getRank() > 1)
+        if (a.getDecay() &&
+            cast<RankedTensorType>(a.getDecay().getType()).getRank() > 1)
           together.push_back(a.getDecay());
       } else if (auto s = dyn_cast<attention::SoftmaxOp>(op)) {
         together = {s.getQ(), s.getK(), s.getV()};
@@ -163,7 +192,9 @@ void FunctionBuilder::unifyExtents() {
       int32_t common = -1;
       for (Value v : together) {
         auto inner = dyn_cast<BlockArgument>(v);
-        auto outer = inner ? dyn_cast<BlockArgument>(fused.getInputs()[inner.getArgNumber()]) : BlockArgument();
+        auto outer = inner ? dyn_cast<BlockArgument>(
+                                 fused.getInputs()[inner.getArgNumber()])
+                           : BlockArgument();
         if (!outer || extents[outer].empty() || extents[outer][0] < 0)
           continue;
         if (common < 0) {
@@ -184,8 +215,11 @@ LogicalResult FunctionBuilder::bindResults(func::ReturnOp returned) {
   if (step)
     return success();
   for (auto [i, v] : llvm::enumerate(returned.getOperands())) {
-    if (!v.getDefiningOp<nn::FusedOp>() || !results.try_emplace(v, static_cast<int32_t>(i)).second)
-      return returned.emitOpError("result ") << i << ": expected a value that the function computes, returned once";
+    if (!v.getDefiningOp<nn::FusedOp>() ||
+        !results.try_emplace(v, static_cast<int32_t>(i)).second)
+      return returned.emitOpError("result ")
+             << i
+             << ": expected a value that the function computes, returned once";
   }
   out->results.resize(returned.getNumOperands());
   return success();
@@ -205,7 +239,8 @@ static hmlt::Layout layoutOf(OperandLayout layout) {
 
 LogicalResult FunctionBuilder::addWeight(nn::WeightOp op) {
   if (!op.getRecipe())
-    return op.emitOpError("has no 'recipe': expected where its elements come from");
+    return op.emitOpError(
+        "has no 'recipe': expected where its elements come from");
   return success();
 }
 
@@ -221,11 +256,13 @@ LogicalResult FunctionBuilder::addConstant(arith::ConstantOp op) {
   constant->bytes.resize(type.getNumElements() * width);
   ArrayRef<char> raw = dense.getRawData();
   for (int64_t i = 0; i < type.getNumElements(); ++i)
-    std::copy_n(raw.data() + (dense.isSplat() ? 0 : i * width), width, constant->bytes.data() + i * width);
+    std::copy_n(raw.data() + (dense.isSplat() ? 0 : i * width), width,
+                constant->bytes.data() + i * width);
   // Equal constants are stored once.
   int32_t index = -1;
   for (auto [i, known] : llvm::enumerate(container.constants))
-    if (known->dtype == constant->dtype && known->shape == constant->shape && known->bytes == constant->bytes)
+    if (known->dtype == constant->dtype && known->shape == constant->shape &&
+        known->bytes == constant->bytes)
       index = static_cast<int32_t>(i);
   if (index < 0) {
     index = static_cast<int32_t>(container.constants.size());
@@ -233,7 +270,8 @@ LogicalResult FunctionBuilder::addConstant(arith::ConstantOp op) {
     container.constants.push_back(std::move(constant));
   }
   places[op.getResult()] = {hmlt::ArgKind::constant, index};
-  rows.insert({op.getResult(), codegen::constant(type.getRank() ? type.getDimSize(0) : 1)});
+  rows.insert({op.getResult(),
+               codegen::constant(type.getRank() ? type.getDimSize(0) : 1)});
   return success();
 }
 
@@ -253,7 +291,8 @@ void FunctionBuilder::beginRegion(nn::FusedOp op) {
 }
 
 /// The manifest's entry for a weight op.
-static FailureOr<std::unique_ptr<hmlt::WeightT>> weightEntry(nn::WeightOp op, OperandLayout layout) {
+static FailureOr<std::unique_ptr<hmlt::WeightT>>
+weightEntry(nn::WeightOp op, OperandLayout layout) {
   auto type = cast<RankedTensorType>(op.getType());
   DictionaryAttr recipe = *op.getRecipe();
   auto weight = std::make_unique<hmlt::WeightT>();
@@ -265,26 +304,30 @@ static FailureOr<std::unique_ptr<hmlt::WeightT>> weightEntry(nn::WeightOp op, Op
   auto sources = recipe.getAs<ArrayAttr>("sources");
   auto shapes = recipe.getAs<ArrayAttr>("shapes");
   if (!sources || !shapes || sources.size() != shapes.size())
-    return op.emitOpError("expected 'recipe' to have 'sources' and as many 'shapes'");
+    return op.emitOpError(
+        "expected 'recipe' to have 'sources' and as many 'shapes'");
   for (auto [name, shape] : llvm::zip_equal(sources, shapes)) {
     auto source = std::make_unique<hmlt::SourceT>();
     auto text = dyn_cast<StringAttr>(name);
     auto dims = dyn_cast<DenseI64ArrayAttr>(shape);
     if (!text || !dims)
-      return op.emitOpError("expected 'sources' to be strings and 'shapes' to be array<i64>");
+      return op.emitOpError(
+          "expected 'sources' to be strings and 'shapes' to be array<i64>");
     source->tensor = text.str();
     source->shape.assign(dims.asArrayRef().begin(), dims.asArrayRef().end());
     weight->sources.push_back(std::move(source));
   }
   if (auto permute = recipe.getAs<DenseI64ArrayAttr>("permute")) {
     if (permute.size() != 3)
-      return op.emitOpError("expected 'permute' to have 3 entries, got ") << permute.size();
+      return op.emitOpError("expected 'permute' to have 3 entries, got ")
+             << permute.size();
     weight->permute_a = static_cast<int32_t>(permute[0]);
     weight->permute_b = static_cast<int32_t>(permute[1]);
     weight->permute_c = static_cast<int32_t>(permute[2]);
   }
   if (recipe.contains("add_one"))
-    return op.emitOpError("has 'add_one', which the norm's 'unit_offset' expresses");
+    return op.emitOpError(
+        "has 'add_one', which the norm's 'unit_offset' expresses");
   return weight;
 }
 
@@ -298,7 +341,8 @@ FailureOr<Place> FunctionBuilder::placeOf(Value v, OperandLayout layout) {
     if (failed(weight))
       return failure();
     container.weights.push_back(std::move(*weight));
-    return Place{hmlt::ArgKind::weight, static_cast<int32_t>(container.weights.size() - 1)};
+    return Place{hmlt::ArgKind::weight,
+                 static_cast<int32_t>(container.weights.size() - 1)};
   }
   if (layout != OperandLayout::plain)
     return packed(v, layout);
@@ -316,23 +360,29 @@ FailureOr<Place> FunctionBuilder::packed(Value v, OperandLayout layout) {
   auto type = cast<RankedTensorType>(v.getType());
   if (failed(plain) || !type.hasStaticShape())
     return failure();
-  int64_t rank = type.getRank(), n = type.getDimSize(rank - 2), k = type.getDimSize(rank - 1);
+  int64_t rank = type.getRank(), n = type.getDimSize(rank - 2),
+          k = type.getDimSize(rank - 1);
   int64_t count = rank == 3 ? type.getDimSize(0) : 1;
   bool pairs = layout == OperandLayout::panelPairs;
-  Place place = temporary("packed", type.getElementType(), codegen::constant(count * panelElements(k, n, pairs)), true);
+  Place place =
+      temporary("packed", type.getElementType(),
+                codegen::constant(count * panelElements(k, n, pairs)), true);
   KernelInfo info;
   info.kind = "pack";
   info.rows = {1};
   std::string text;
   llvm::raw_string_ostream(text) << "pack " << type << pairs;
-  FailureOr<int32_t> kernel = kernels.get(text, info, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
-    return packKernel(kernels.module(), name, type.getElementType(), n, k, pairs);
-  });
+  FailureOr<int32_t> kernel = kernels.get(
+      text, info, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+        return packKernel(kernels.module(), name, type.getElementType(), n, k,
+                          pairs);
+      });
   LaunchArgs args;
   args.push_back(arg(*plain));
   args.push_back(arg(place));
   launch(*kernel, hmlt::RowMetric::one,
-         {codegen::constant((n + tile::kPanel - 1) / tile::kPanel), codegen::constant(count), codegen::constant(1)},
+         {codegen::constant((n + tile::kPanel - 1) / tile::kPanel),
+          codegen::constant(count), codegen::constant(1)},
          std::move(args));
   packedPlaces[key] = place;
   return place;
@@ -350,7 +400,8 @@ hmlt::Expr FunctionBuilder::rowsOf(Value v) const {
 
 Place FunctionBuilder::define(Value v, const hmlt::Expr &count) {
   if (!v)
-    return temporary("unused", IntegerType::get(func.getContext(), 32), times(count, 64), false);
+    return temporary("unused", IntegerType::get(func.getContext(), 32),
+                     times(count, 64), false);
   auto type = cast<RankedTensorType>(v.getType());
   int64_t width = 1;
   for (int64_t dim : type.getShape().drop_front())
@@ -365,21 +416,26 @@ Place FunctionBuilder::define(Value v, const hmlt::Expr &count) {
       result->extents.push_back(-1);
     }
     if (type.isDynamicDim(0)) {
-      bool plain = count.symbol() == hmlt::Symbol::extent && count.mul() == 1 && count.add() == 0;
-      result->extents[0] = (plain ? count : derived(result->name, {count}, false)).index();
+      bool plain = count.symbol() == hmlt::Symbol::extent && count.mul() == 1 &&
+                   count.add() == 0;
+      result->extents[0] =
+          (plain ? count : derived(result->name, {count}, false)).index();
     }
     out->results[it->second] = std::move(result);
     return places[v] = {hmlt::ArgKind::result, it->second};
   }
-  return places[v] = temporary("", type.getElementType(), times(count, width), false);
+  return places[v] =
+             temporary("", type.getElementType(), times(count, width), false);
 }
 
-Place FunctionBuilder::temporary(StringRef name, Type element, const hmlt::Expr &elements, bool zero) {
+Place FunctionBuilder::temporary(StringRef name, Type element,
+                                 const hmlt::Expr &elements, bool zero) {
   auto buffer = std::make_unique<hmlt::BufferT>();
   int32_t index = static_cast<int32_t>(out->buffers.size());
   buffer->name = name.empty() ? "t" + std::to_string(index) : name.str();
   buffer->dtype = dtypeOf(element);
-  buffer->bytes = std::make_unique<hmlt::Expr>(times(elements, bytesOf(element)));
+  buffer->bytes =
+      std::make_unique<hmlt::Expr>(times(elements, bytesOf(element)));
   buffer->first = -1;
   buffer->last = -1;
   buffer->zero_first = zero;
@@ -392,7 +448,9 @@ void FunctionBuilder::alias(Value updated, Value cache) {
     aliases[updated] = cache;
 }
 
-std::vector<Place> FunctionBuilder::cachePools(Value cache, StringRef kind, hmlt::CachePer per, ArrayRef<Pool> wanted) {
+std::vector<Place> FunctionBuilder::cachePools(Value cache, StringRef kind,
+                                               hmlt::CachePer per,
+                                               ArrayRef<Pool> wanted) {
   while (aliases.contains(cache))
     cache = aliases[cache];
   auto [it, fresh] = pools.try_emplace(cache);
@@ -403,11 +461,13 @@ std::vector<Place> FunctionBuilder::cachePools(Value cache, StringRef kind, hmlt
     if (pool.bytes > 0) {
       auto entry = std::make_unique<hmlt::CacheT>();
       entry->layer = static_cast<int32_t>(pools.size()) - 1;
-      entry->name = kind.str() + "." + std::to_string(entry->layer) + "." + pool.name;
+      entry->name =
+          kind.str() + "." + std::to_string(entry->layer) + "." + pool.name;
       entry->kind = kind.str();
       entry->per = per;
       entry->bytes = pool.bytes;
-      place = {hmlt::ArgKind::cache, static_cast<int32_t>(container.caches.size())};
+      place = {hmlt::ArgKind::cache,
+               static_cast<int32_t>(container.caches.size())};
       container.caches.push_back(std::move(entry));
     }
     it->second.push_back(place);
@@ -415,7 +475,8 @@ std::vector<Place> FunctionBuilder::cachePools(Value cache, StringRef kind, hmlt
   return it->second;
 }
 
-hmlt::Expr FunctionBuilder::derived(StringRef name, ArrayRef<hmlt::Expr> terms, bool product) {
+hmlt::Expr FunctionBuilder::derived(StringRef name, ArrayRef<hmlt::Expr> terms,
+                                    bool product) {
   auto extent = std::make_unique<hmlt::DerivedExtentT>();
   extent->name = name.str();
   extent->terms.assign(terms.begin(), terms.end());
@@ -425,9 +486,12 @@ hmlt::Expr FunctionBuilder::derived(StringRef name, ArrayRef<hmlt::Expr> terms, 
   return {hmlt::Symbol::extent, false, index, 1, 1, 0};
 }
 
-hmlt::Expr FunctionBuilder::sum(StringRef name, ArrayRef<hmlt::Expr> terms) { return derived(name, terms, false); }
+hmlt::Expr FunctionBuilder::sum(StringRef name, ArrayRef<hmlt::Expr> terms) {
+  return derived(name, terms, false);
+}
 
-hmlt::Expr FunctionBuilder::product(StringRef name, const hmlt::Expr &x, const hmlt::Expr &y) {
+hmlt::Expr FunctionBuilder::product(StringRef name, const hmlt::Expr &x,
+                                    const hmlt::Expr &y) {
   return derived(name, {x, y}, true);
 }
 
@@ -445,7 +509,8 @@ std::unique_ptr<hmlt::ArgT> FunctionBuilder::scalar(const hmlt::Expr &value) {
   return arg;
 }
 
-void FunctionBuilder::launch(int32_t kernel, hmlt::RowMetric metric, std::array<hmlt::Expr, 3> grid, LaunchArgs args,
+void FunctionBuilder::launch(int32_t kernel, hmlt::RowMetric metric,
+                             std::array<hmlt::Expr, 3> grid, LaunchArgs args,
                              int64_t rowMul, int64_t rowDiv) {
   auto launch = std::make_unique<hmlt::LaunchT>();
   launch->kernel = kernel;
@@ -484,7 +549,8 @@ void FunctionBuilder::planArena() {
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = static_cast<int32_t>(i);
   llvm::sort(order, [&](int32_t x, int32_t y) {
-    return std::pair(out->buffers[x]->first, x) < std::pair(out->buffers[y]->first, y);
+    return std::pair(out->buffers[x]->first, x) <
+           std::pair(out->buffers[y]->first, y);
   });
   for (int32_t i : order) {
     hmlt::BufferT &buffer = *out->buffers[i];
@@ -514,12 +580,15 @@ void FunctionBuilder::planArena() {
 
 LogicalResult FunctionBuilder::finish(func::ReturnOp returned) {
   if (step) {
-    auto it = returned.getNumOperands() ? places.find(returned.getOperand(0)) : places.end();
+    auto it = returned.getNumOperands() ? places.find(returned.getOperand(0))
+                                        : places.end();
     if (it == places.end() || it->second.kind != hmlt::ArgKind::buffer)
-      return returned.emitOpError("expected the logits as the step's first result");
+      return returned.emitOpError(
+          "expected the logits as the step's first result");
     out->logits_buffer = it->second.index;
     // They are read after the last launch.
-    out->buffers[out->logits_buffer]->last = static_cast<int32_t>(out->launches.size()) - 1;
+    out->buffers[out->logits_buffer]->last =
+        static_cast<int32_t>(out->launches.size()) - 1;
   }
   planArena();
   container.functions.push_back(std::move(out));

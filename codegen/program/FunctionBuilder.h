@@ -1,4 +1,5 @@
-//===- FunctionBuilder.h - one function of the container ---------*- C++ -*-===//
+//===- FunctionBuilder.h - one function of the container ---------*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -41,7 +42,8 @@ class FunctionBuilder {
 public:
   using LaunchArgs = std::vector<std::unique_ptr<hmlt::ArgT>>;
 
-  FunctionBuilder(mlir::func::FuncOp func, KernelTable &kernels, hmlt::ContainerT &container);
+  FunctionBuilder(mlir::func::FuncOp func, KernelTable &kernels,
+                  hmlt::ContainerT &container);
 
   /// A model's step, told by `hamlet.input` attributes; else a plain call.
   bool isStep() const { return step; }
@@ -54,32 +56,38 @@ public:
 
   /// Rows (extent of dimension 0) of a value.
   hmlt::Expr rowsOf(mlir::Value v) const;
-  /// The place of `v`; a weight in that layout is loaded so, another matrix is packed by a launch.
+  /// The place of `v`; a weight in that layout is loaded so, another matrix is
+  /// packed by a launch.
   mlir::FailureOr<Place> placeOf(mlir::Value v, OperandLayout layout);
-  /// A buffer, or the function's result, for a value of `rows` rows. Null: a buffer that nothing reads.
+  /// A buffer, or the function's result, for a value of `rows` rows. Null: a
+  /// buffer that nothing reads.
   Place define(mlir::Value v, const hmlt::Expr &rows);
-  Place temporary(llvm::StringRef name, mlir::Type element, const hmlt::Expr &elements, bool zero);
+  Place temporary(llvm::StringRef name, mlir::Type element,
+                  const hmlt::Expr &elements, bool zero);
   /// The updated cache is the cache.
   void alias(mlir::Value updated, mlir::Value cache);
   struct Pool {
     const char *name;
     int64_t bytes; ///< 0: there is none
   };
-  std::vector<Place> cachePools(mlir::Value cache, llvm::StringRef kind, hmlt::CachePer per,
-                                llvm::ArrayRef<Pool> pools);
+  std::vector<Place> cachePools(mlir::Value cache, llvm::StringRef kind,
+                                hmlt::CachePer per, llvm::ArrayRef<Pool> pools);
   hmlt::Expr sum(llvm::StringRef name, llvm::ArrayRef<hmlt::Expr> terms);
-  hmlt::Expr product(llvm::StringRef name, const hmlt::Expr &x, const hmlt::Expr &y);
+  hmlt::Expr product(llvm::StringRef name, const hmlt::Expr &x,
+                     const hmlt::Expr &y);
 
   std::unique_ptr<hmlt::ArgT> arg(const Place &place);
   std::unique_ptr<hmlt::ArgT> scalar(const hmlt::Expr &value);
-  void launch(int32_t kernel, hmlt::RowMetric metric, std::array<hmlt::Expr, 3> grid, LaunchArgs args,
+  void launch(int32_t kernel, hmlt::RowMetric metric,
+              std::array<hmlt::Expr, 3> grid, LaunchArgs args,
               int64_t rowMul = 1, int64_t rowDiv = 1);
   std::string familyKey(llvm::ArrayRef<int64_t> rows) const;
 
 private:
   void unifyExtents();
   mlir::FailureOr<Place> packed(mlir::Value v, OperandLayout layout);
-  hmlt::Expr derived(llvm::StringRef name, llvm::ArrayRef<hmlt::Expr> terms, bool product);
+  hmlt::Expr derived(llvm::StringRef name, llvm::ArrayRef<hmlt::Expr> terms,
+                     bool product);
   void planArena();
 
   mlir::func::FuncOp func;
@@ -93,7 +101,8 @@ private:
   llvm::DenseMap<mlir::Value, int32_t> results;
   llvm::DenseMap<mlir::Value, std::vector<Place>> pools;
   llvm::DenseMap<mlir::Value, mlir::Value> aliases;
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<int32_t>> extents; ///< of operands, by dimension; -1: static
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int32_t>>
+      extents; ///< of operands, by dimension; -1: static
   std::map<std::pair<void *, int>, Place> packedPlaces;
 };
 

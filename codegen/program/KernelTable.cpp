@@ -1,4 +1,5 @@
-//===- KernelTable.cpp ----------------------------------------------------------===//
+//===- KernelTable.cpp
+//----------------------------------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,9 +12,11 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-KernelTable::KernelTable(MLIRContext *context) : kernels(ModuleOp::create(UnknownLoc::get(context))) {}
+KernelTable::KernelTable(MLIRContext *context)
+    : kernels(ModuleOp::create(UnknownLoc::get(context))) {}
 
-FailureOr<int32_t> KernelTable::get(StringRef key, const KernelInfo &info, Write write) {
+FailureOr<int32_t> KernelTable::get(StringRef key, const KernelInfo &info,
+                                    Write write) {
   auto [it, fresh] = known.try_emplace(key, static_cast<int32_t>(table.size()));
   if (!fresh)
     return it->second;

@@ -1,4 +1,5 @@
-//===- KernelTable.h - kernels of a program, each once -----------*- C++ -*-===//
+//===- KernelTable.h - kernels of a program, each once -----------*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -27,9 +28,12 @@ class KernelTable {
 public:
   KernelTable(mlir::MLIRContext *context);
 
-  using Write = llvm::function_ref<mlir::FailureOr<mlir::func::FuncOp>(llvm::StringRef name, int64_t rows)>;
-  /// The kernel with this key, written by `write` once for each number of rows if it is new.
-  mlir::FailureOr<int32_t> get(llvm::StringRef key, const KernelInfo &info, Write write);
+  using Write = llvm::function_ref<mlir::FailureOr<mlir::func::FuncOp>(
+      llvm::StringRef name, int64_t rows)>;
+  /// The kernel with this key, written by `write` once for each number of rows
+  /// if it is new.
+  mlir::FailureOr<int32_t> get(llvm::StringRef key, const KernelInfo &info,
+                               Write write);
 
   mlir::ModuleOp module() { return *kernels; }
   void finish(LoweredProgram &program);

@@ -1,4 +1,5 @@
-//===- Lower.cpp - a graph of fused regions becomes a program -------------------===//
+//===- Lower.cpp - a graph of fused regions becomes a program
+//-------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -79,7 +80,9 @@ HeadsIn headsIn(Value v, Value &source) {
   return {type.getDimSize(1) * type.getDimSize(2), 0};
 }
 
-Type elementOf(Value v) { return cast<RankedTensorType>(v.getType()).getElementType(); }
+Type elementOf(Value v) {
+  return cast<RankedTensorType>(v.getType()).getElementType();
+}
 
 class Lowering {
 public:
@@ -89,18 +92,23 @@ public:
   LogicalResult run() {
     if (failed(f.bindArguments()))
       return failure();
-    auto returned = cast<func::ReturnOp>(func.getBody().front().getTerminator());
+    auto returned =
+        cast<func::ReturnOp>(func.getBody().front().getTerminator());
     if (failed(f.bindResults(returned)))
       return failure();
     for (Operation &op : func.getBody().front()) {
-      LogicalResult ok = TypeSwitch<Operation *, LogicalResult>(&op)
-                             .Case([&](nn::WeightOp weight) { return f.addWeight(weight); })
-                             .Case([&](arith::ConstantOp constant) { return f.addConstant(constant); })
-                             .Case([&](nn::FusedOp fused) { return lower(fused); })
-                             .Case([&](func::ReturnOp) { return success(); })
-                             .Default([&](Operation *other) {
-                               return other->emitOpError("stands outside a fused region; run nn-fuse before lowering");
-                             });
+      LogicalResult ok =
+          TypeSwitch<Operation *, LogicalResult>(&op)
+              .Case([&](nn::WeightOp weight) { return f.addWeight(weight); })
+              .Case([&](arith::ConstantOp constant) {
+                return f.addConstant(constant);
+              })
+              .Case([&](nn::FusedOp fused) { return lower(fused); })
+              .Case([&](func::ReturnOp) { return success(); })
+              .Default([&](Operation *other) {
+                return other->emitOpError("stands outside a fused region; run "
+                                          "nn-fuse before lowering");
+              });
       if (failed(ok))
         return failure();
     }
@@ -125,7 +133,8 @@ private:
     return lowerRegion(op);
   }
 
-  KernelInfo info(nn::FusedOp op, StringRef kind, std::vector<int64_t> rows, bool product) {
+  KernelInfo info(nn::FusedOp op, StringRef kind, std::vector<int64_t> rows,
+                  bool product) {
     KernelInfo info;
     info.kind = kind.str();
     info.product = product;
@@ -143,9 +152,11 @@ private:
     return op.getInputs()[cast<BlockArgument>(v).getArgNumber()];
   }
 
-  /// The result of the region that yields `v`, or a view of it; null if none does.
+  /// The result of the region that yields `v`, or a view of it; null if none
+  /// does.
   static Value yielded(nn::FusedOp op, Value v) {
-    for (auto [i, value] : llvm::enumerate(op.getBody().front().getTerminator()->getOperands())) {
+    for (auto [i, value] :
+         llvm::enumerate(op.getBody().front().getTerminator()->getOperands())) {
       Value from = value;
       while (auto merge = from.getDefiningOp<nn::MergeHeadsOp>())
         from = merge.getX();
@@ -179,17 +190,22 @@ private:
         if (isa<BlockArgument>(select.getX()))
           tokens = f.rowsOf(outside(op, select.getX()));
 
-    std::vector<int64_t> family = variants(plan->product ? kProductRows : kRowRows);
+    std::vector<int64_t> family =
+        variants(plan->product ? kProductRows : kRowRows);
     // Whole rows in scratch: at most about a quarter of an L2 cache.
     if (!plan->product)
-      while (family.size() > 1 && family.back() * plan->widest * 4 > (256 << 10))
+      while (family.size() > 1 &&
+             family.back() * plan->widest * 4 > (256 << 10))
         family.pop_back();
     KernelInfo about = info(op, op.getKind(), family, plan->product);
-    about.schedule = plan->product ? "tiles of " + std::to_string(plan->columns) + " columns" : "whole rows";
-    FailureOr<int32_t> kernel = kernels.get(structuralKey(op, about.kind + f.familyKey(family)), about,
-                                            [&](StringRef name, int64_t r) {
-                                              return regionKernel(kernels.module(), name, *plan, r);
-                                            });
+    about.schedule =
+        plan->product ? "tiles of " + std::to_string(plan->columns) + " columns"
+                      : "whole rows";
+    FailureOr<int32_t> kernel =
+        kernels.get(structuralKey(op, about.kind + f.familyKey(family)), about,
+                    [&](StringRef name, int64_t r) {
+                      return regionKernel(kernels.module(), name, *plan, r);
+                    });
     if (failed(kernel))
       return failure();
     FunctionBuilder::LaunchArgs args;
@@ -203,8 +219,11 @@ private:
       args.push_back(f.arg(f.define(result, rows)));
     args.push_back(f.scalar(rows));
     args.push_back(f.scalar(tokens));
-    f.launch(*kernel, plan->selectsRows ? hmlt::RowMetric::output_rows : hmlt::RowMetric::tokens,
-             {byRows(rows), constant(plan->lanes), constant(1)}, std::move(args));
+    f.launch(*kernel,
+             plan->selectsRows ? hmlt::RowMetric::output_rows
+                               : hmlt::RowMetric::tokens,
+             {byRows(rows), constant(plan->lanes), constant(1)},
+             std::move(args));
     return success();
   }
 
@@ -212,9 +231,12 @@ private:
   // Lightning attention
   //===--------------------------------------------------------------------===//
 
-  LogicalResult lowerLightning(nn::FusedOp op, lightning::AttentionOp attention) {
+  LogicalResult lowerLightning(nn::FusedOp op,
+                               lightning::AttentionOp attention) {
     LightningShape s;
-    auto dims = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
+    auto dims = [](Value v) {
+      return cast<RankedTensorType>(v.getType()).getShape();
+    };
     s.queryHeads = dims(attention.getQ())[1];
     s.keyHeads = dims(attention.getK())[1];
     s.valueHeads = dims(attention.getV())[1];
@@ -225,59 +247,75 @@ private:
     s.element = elementOf(attention.getQ());
     s.result = elementOf(attention.getResult());
     s.finalState = static_cast<bool>(attention.getFinalState());
-    if (attention.getUpdate() != lightning::Update::gated || !attention.getDecay())
-      return attention.emitOpError("expected update 'gated' with a decay, which is what kernels exist for, got '")
+    if (attention.getUpdate() != lightning::Update::gated ||
+        !attention.getDecay())
+      return attention.emitOpError("expected update 'gated' with a decay, "
+                                   "which is what kernels exist for, got '")
              << lightning::stringifyUpdate(attention.getUpdate()) << "'";
     Value decay = attention.getDecay();
     int64_t decayRank = cast<RankedTensorType>(decay.getType()).getRank();
     if (decayRank > 2)
-      return attention.emitOpError("expected a decay per head or per token and head, which is what kernels exist for, "
+      return attention.emitOpError("expected a decay per head or per token and "
+                                   "head, which is what kernels exist for, "
                                    "got one per channel");
     s.perToken = decayRank == 2;
     if (s.perToken && s.blocks() > 1)
-      return attention.emitOpError("expected a chunk of at most 64 with a decay per token, got ") << s.chunk;
+      return attention.emitOpError(
+                 "expected a chunk of at most 64 with a decay per token, got ")
+             << s.chunk;
     Value qIn, kIn, vIn;
     s.q = headsIn(attention.getQ(), qIn);
     s.k = headsIn(attention.getK(), kIn);
     s.v = headsIn(attention.getV(), vIn);
     for (Value v : {qIn, kIn, vIn, decay})
       if (!isa<BlockArgument>(v))
-        return attention.emitOpError("expected operands that are views of the region's inputs");
+        return attention.emitOpError(
+            "expected operands that are views of the region's inputs");
 
     hmlt::Expr tokens = f.rowsOf(outside(op, qIn));
     Value result = yielded(op, attention.getResult());
     if (!result)
-      return attention.emitOpError("expected its result to leave the region as it is");
+      return attention.emitOpError(
+          "expected its result to leave the region as it is");
     Place out = f.define(result, tokens);
 
-    // Pools and lists: the model's caches and the step's lists, or the call's own.
+    // Pools and lists: the model's caches and the step's lists, or the call's
+    // own.
     int64_t hs = s.stateHeads();
     hmlt::Expr sequences;
-    Place starts = *f.placeOf(outside(op, attention.getStarts()), OperandLayout::plain);
+    Place starts =
+        *f.placeOf(outside(op, attention.getStarts()), OperandLayout::plain);
     Place state, tailKeys, tailValues, tailDecays, first, slots, list;
     if (attention.getCache()) {
       Value cache = outside(op, attention.getCache());
-      std::vector<Place> pools = f.cachePools(cache, "lightning", hmlt::CachePer::slot,
-                                              {{"state", hs * s.stateElements() * 4},
-                                               {"tail_keys", hs * s.tailKeyElements() * bytesOf(s.element)},
-                                               {"tail_values", hs * s.tailValueElements() * bytesOf(s.element)},
-                                               {"tail_decays", s.perToken ? hs * s.chunk * 4 : 0}});
-      state = pools[0], tailKeys = pools[1], tailValues = pools[2], tailDecays = pools[3];
-      first = *f.placeOf(outside(op, attention.getFirst()), OperandLayout::plain);
-      slots = *f.placeOf(outside(op, attention.getSlots()), OperandLayout::plain);
+      std::vector<Place> pools = f.cachePools(
+          cache, "lightning", hmlt::CachePer::slot,
+          {{"state", hs * s.stateElements() * 4},
+           {"tail_keys", hs * s.tailKeyElements() * bytesOf(s.element)},
+           {"tail_values", hs * s.tailValueElements() * bytesOf(s.element)},
+           {"tail_decays", s.perToken ? hs * s.chunk * 4 : 0}});
+      state = pools[0], tailKeys = pools[1], tailValues = pools[2],
+      tailDecays = pools[3];
+      first =
+          *f.placeOf(outside(op, attention.getFirst()), OperandLayout::plain);
+      slots =
+          *f.placeOf(outside(op, attention.getSlots()), OperandLayout::plain);
       f.alias(yielded(op, attention.getUpdated()), cache);
     } else {
       sequences = f.rowsOf(outside(op, attention.getStarts()));
       sequences.mutate_add(sequences.add() - 1);
       hmlt::Expr perSequence = sequences;
       auto pool = [&](const char *name, Type type, int64_t elements) {
-        return f.temporary(name, type, times(perSequence, elements), /*zero=*/true);
+        return f.temporary(name, type, times(perSequence, elements),
+                           /*zero=*/true);
       };
-      state = pool("state", Float32Type::get(op.getContext()), hs * s.stateElements());
+      state = pool("state", Float32Type::get(op.getContext()),
+                   hs * s.stateElements());
       tailKeys = pool("tail_keys", s.element, hs * s.tailKeyElements());
       tailValues = pool("tail_values", s.element, hs * s.tailValueElements());
       if (s.perToken)
-        tailDecays = pool("tail_decays", Float32Type::get(op.getContext()), hs * s.chunk);
+        tailDecays = pool("tail_decays", Float32Type::get(op.getContext()),
+                          hs * s.chunk);
       Type i32 = IntegerType::get(op.getContext(), 32);
       first = f.temporary("first", i32, perSequence, /*zero=*/true);
       slots = list = f.temporary("sequences", i32, perSequence, /*zero=*/false);
@@ -285,27 +323,33 @@ private:
         return failure();
       if (attention.getInitial()) {
         KernelInfo about = info(op, "initial_state", {1}, false);
-        FailureOr<int32_t> kernel =
-            kernels.get("panel " + std::to_string(s.dk) + "x" + std::to_string(s.dv), about,
-                        [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
-                          return panelKernel(kernels.module(), name, s.dk, s.dv);
-                        });
+        FailureOr<int32_t> kernel = kernels.get(
+            "panel " + std::to_string(s.dk) + "x" + std::to_string(s.dv), about,
+            [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+              return panelKernel(kernels.module(), name, s.dk, s.dv);
+            });
         FunctionBuilder::LaunchArgs args;
-        args.push_back(f.arg(*f.placeOf(outside(op, attention.getInitial()), OperandLayout::plain)));
+        args.push_back(f.arg(*f.placeOf(outside(op, attention.getInitial()),
+                                        OperandLayout::plain)));
         args.push_back(f.arg(state));
-        f.launch(*kernel, hmlt::RowMetric::one, {constant(1), times(sequences, hs), constant(1)}, std::move(args));
+        f.launch(*kernel, hmlt::RowMetric::one,
+                 {constant(1), times(sequences, hs), constant(1)},
+                 std::move(args));
       }
     }
     Place finalState;
     if (s.finalState)
       finalState = f.define(yielded(op, attention.getFinalState()), sequences);
 
-    auto launchOver = [&](StringRef kind, int64_t rows, Place sequencesList, hmlt::Expr count) -> LogicalResult {
+    auto launchOver = [&](StringRef kind, int64_t rows, Place sequencesList,
+                          hmlt::Expr count) -> LogicalResult {
       KernelInfo about = info(op, kind, {rows}, false);
-      about.schedule = "one sequence and head an instance, chunks of " + std::to_string(s.chunk) + ", blocks of " +
+      about.schedule = "one sequence and head an instance, chunks of " +
+                       std::to_string(s.chunk) + ", blocks of " +
                        std::to_string(rows) + " rows";
-      FailureOr<int32_t> kernel =
-          kernels.get(structuralKey(op, about.kind), about, [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+      FailureOr<int32_t> kernel = kernels.get(
+          structuralKey(op, about.kind), about,
+          [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
             return lightningKernel(kernels.module(), name, s, r);
           });
       FunctionBuilder::LaunchArgs args;
@@ -319,15 +363,18 @@ private:
         args.push_back(f.arg(place));
       if (s.finalState)
         args.push_back(f.arg(finalState));
-      f.launch(*kernel, hmlt::RowMetric::one, {constant(hs), count, constant(1)}, std::move(args));
+      f.launch(*kernel, hmlt::RowMetric::one,
+               {constant(hs), count, constant(1)}, std::move(args));
       return success();
     };
     if (!attention.getCache())
       return launchOver("lightning_prefill", s.block(), list, sequences);
-    if (failed(launchOver("lightning_decode", 1, stepInput(hmlt::StepInput::decode_list),
+    if (failed(launchOver("lightning_decode", 1,
+                          stepInput(hmlt::StepInput::decode_list),
                           symbol(hmlt::Symbol::decode_sequences))))
       return failure();
-    return launchOver("lightning_prefill", s.block(), stepInput(hmlt::StepInput::prefill_list),
+    return launchOver("lightning_prefill", s.block(),
+                      stepInput(hmlt::StepInput::prefill_list),
                       symbol(hmlt::Symbol::prefill_sequences));
   }
 
@@ -335,14 +382,15 @@ private:
     KernelInfo about;
     about.kind = "iota";
     about.rows = {1};
-    FailureOr<int32_t> kernel =
-        kernels.get("iota", about, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+    FailureOr<int32_t> kernel = kernels.get(
+        "iota", about, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
           return iotaKernel(kernels.module(), name);
         });
     FunctionBuilder::LaunchArgs args;
     args.push_back(f.arg(out));
     args.push_back(f.scalar(count));
-    f.launch(*kernel, hmlt::RowMetric::one, {constant(1), constant(1), constant(1)}, std::move(args));
+    f.launch(*kernel, hmlt::RowMetric::one,
+             {constant(1), constant(1), constant(1)}, std::move(args));
     return success();
   }
 
@@ -352,7 +400,9 @@ private:
 
   LogicalResult lowerSoftmax(nn::FusedOp op, attention::SoftmaxOp attention) {
     AttentionShape s;
-    auto dims = [](Value v) { return cast<RankedTensorType>(v.getType()).getShape(); };
+    auto dims = [](Value v) {
+      return cast<RankedTensorType>(v.getType()).getShape();
+    };
     s.queryHeads = dims(attention.getQ())[1];
     s.keyHeads = dims(attention.getK())[1];
     s.dk = dims(attention.getK())[2];
@@ -367,27 +417,34 @@ private:
     s.v = headsIn(attention.getV(), vIn);
     for (Value v : {qIn, kIn, vIn})
       if (!isa<BlockArgument>(v))
-        return attention.emitOpError("expected operands that are views of the region's inputs");
+        return attention.emitOpError(
+            "expected operands that are views of the region's inputs");
     hmlt::Expr tokens = f.rowsOf(outside(op, qIn));
     Value result = yielded(op, attention.getResult());
     if (!result)
-      return attention.emitOpError("expected its result to leave the region as it is");
+      return attention.emitOpError(
+          "expected its result to leave the region as it is");
     Place q = *f.placeOf(outside(op, qIn), OperandLayout::plain);
     Place k = *f.placeOf(outside(op, kIn), OperandLayout::plain);
     Place v = *f.placeOf(outside(op, vIn), OperandLayout::plain);
-    Place starts = *f.placeOf(outside(op, attention.getStarts()), OperandLayout::plain);
+    Place starts =
+        *f.placeOf(outside(op, attention.getStarts()), OperandLayout::plain);
 
     Place keyPages, valuePages, first, table, tokenPages, tokenOffsets, blocks;
-    hmlt::Expr maxPages = symbol(hmlt::Symbol::max_pages), blockCount = symbol(hmlt::Symbol::query_blocks);
+    hmlt::Expr maxPages = symbol(hmlt::Symbol::max_pages),
+               blockCount = symbol(hmlt::Symbol::query_blocks);
     std::vector<int64_t> rows{8, 64};
     if (attention.getCache()) {
       Value cache = outside(op, attention.getCache());
-      std::vector<Place> pools = f.cachePools(cache, "attention", hmlt::CachePer::page,
-                                              {{"keys", s.keyPageElements() * bytesOf(s.element)},
-                                               {"values", s.valuePageElements() * bytesOf(s.element)}});
+      std::vector<Place> pools = f.cachePools(
+          cache, "attention", hmlt::CachePer::page,
+          {{"keys", s.keyPageElements() * bytesOf(s.element)},
+           {"values", s.valuePageElements() * bytesOf(s.element)}});
       keyPages = pools[0], valuePages = pools[1];
-      first = *f.placeOf(outside(op, attention.getFirst()), OperandLayout::plain);
-      table = *f.placeOf(outside(op, attention.getPages()), OperandLayout::plain);
+      first =
+          *f.placeOf(outside(op, attention.getFirst()), OperandLayout::plain);
+      table =
+          *f.placeOf(outside(op, attention.getPages()), OperandLayout::plain);
       tokenPages = stepInput(hmlt::StepInput::token_pages);
       tokenOffsets = stepInput(hmlt::StepInput::token_offsets);
       blocks = stepInput(hmlt::StepInput::query_block_list);
@@ -398,65 +455,87 @@ private:
       sequences.mutate_add(sequences.add() - 1);
       maxPages = ceilDiv(tokens, kPageTokens);
       // Every sequence ends one page, and one block, early at most.
-      hmlt::Expr pages = f.sum("pages", {ceilDiv(tokens, kPageTokens), sequences, constant(1)});
+      hmlt::Expr pages = f.sum(
+          "pages", {ceilDiv(tokens, kPageTokens), sequences, constant(1)});
       blockCount = f.sum("query blocks", {ceilDiv(tokens, rows[0]), sequences});
       Type i32 = IntegerType::get(op.getContext(), 32);
-      keyPages = f.temporary("key_pages", s.element, times(pages, s.keyPageElements()), true);
-      valuePages = f.temporary("value_pages", s.element, times(pages, s.valuePageElements()), true);
+      keyPages = f.temporary("key_pages", s.element,
+                             times(pages, s.keyPageElements()), true);
+      valuePages = f.temporary("value_pages", s.element,
+                               times(pages, s.valuePageElements()), true);
       first = f.temporary("first", i32, sequences, true);
       tokenPages = f.temporary("token_pages", i32, tokens, false);
       tokenOffsets = f.temporary("token_offsets", i32, tokens, false);
-      // A row of the page table for each sequence, at most as many as there are pages in all.
+      // A row of the page table for each sequence, at most as many as there are
+      // pages in all.
       hmlt::Expr tableSize = f.product("page table", sequences, maxPages);
       table = f.temporary("page_table", i32, tableSize, true);
       blocks = f.temporary("query_blocks", i32, times(blockCount, 2), false);
       KernelInfo about = info(op, "page_plan", {1}, false);
-      FailureOr<int32_t> plan = kernels.get("page_plan", about, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
-        return pagePlanKernel(kernels.module(), name, rows[0]);
-      });
+      FailureOr<int32_t> plan =
+          kernels.get("page_plan", about,
+                      [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+                        return pagePlanKernel(kernels.module(), name, rows[0]);
+                      });
       FunctionBuilder::LaunchArgs args;
-      for (const Place &place : {starts, tokenPages, tokenOffsets, table, blocks})
+      for (const Place &place :
+           {starts, tokenPages, tokenOffsets, table, blocks})
         args.push_back(f.arg(place));
       for (const hmlt::Expr &count : {sequences, maxPages, blockCount})
         args.push_back(f.scalar(count));
-      f.launch(*plan, hmlt::RowMetric::one, {constant(1), constant(1), constant(1)}, std::move(args));
+      f.launch(*plan, hmlt::RowMetric::one,
+               {constant(1), constant(1), constant(1)}, std::move(args));
     }
     Place out = f.define(result, tokens);
 
     std::string key = structuralKey(op, "");
-    auto kernel = [&](StringRef kind, std::vector<int64_t> family, KernelTable::Write write) {
+    auto kernel = [&](StringRef kind, std::vector<int64_t> family,
+                      KernelTable::Write write) {
       KernelInfo about = info(op, kind, std::move(family), false);
       about.schedule = "pages of 64 keys";
       return kernels.get(key + kind.str(), about, write);
     };
-    FailureOr<int32_t> append = kernel("attention_append", {1}, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
-      return appendKernel(kernels.module(), name, s);
-    });
+    FailureOr<int32_t> append =
+        kernel("attention_append", {1},
+               [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+                 return appendKernel(kernels.module(), name, s);
+               });
     FunctionBuilder::LaunchArgs appendArgs;
-    for (const Place &place : {k, v, keyPages, valuePages, tokenPages, tokenOffsets})
+    for (const Place &place :
+         {k, v, keyPages, valuePages, tokenPages, tokenOffsets})
       appendArgs.push_back(f.arg(place));
     appendArgs.push_back(f.scalar(tokens));
-    f.launch(*append, hmlt::RowMetric::one, {constant(s.keyHeads), tokens, constant(1)}, std::move(appendArgs));
+    f.launch(*append, hmlt::RowMetric::one,
+             {constant(s.keyHeads), tokens, constant(1)},
+             std::move(appendArgs));
 
-    auto attend = [&](int32_t which, hmlt::RowMetric metric, const Place &list, int64_t heads, const hmlt::Expr &count) {
+    auto attend = [&](int32_t which, hmlt::RowMetric metric, const Place &list,
+                      int64_t heads, const hmlt::Expr &count) {
       FunctionBuilder::LaunchArgs args;
-      for (const Place &place : {q, out, keyPages, valuePages, list, starts, first, table})
+      for (const Place &place :
+           {q, out, keyPages, valuePages, list, starts, first, table})
         args.push_back(f.arg(place));
       args.push_back(f.scalar(maxPages));
-      f.launch(which, metric, {constant(heads), count, constant(1)}, std::move(args));
+      f.launch(which, metric, {constant(heads), count, constant(1)},
+               std::move(args));
     };
     if (attention.getCache()) {
       FailureOr<int32_t> decode =
-          kernel("attention_decode", {1}, [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
-            return attentionDecodeKernel(kernels.module(), name, s);
-          });
-      attend(*decode, hmlt::RowMetric::one, stepInput(hmlt::StepInput::decode_list), s.keyHeads,
+          kernel("attention_decode", {1},
+                 [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
+                   return attentionDecodeKernel(kernels.module(), name, s);
+                 });
+      attend(*decode, hmlt::RowMetric::one,
+             stepInput(hmlt::StepInput::decode_list), s.keyHeads,
              symbol(hmlt::Symbol::decode_sequences));
     }
-    FailureOr<int32_t> prefill = kernel("attention_prefill", rows, [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
-      return attentionPrefillKernel(kernels.module(), name, s, r);
-    });
-    attend(*prefill, hmlt::RowMetric::longest_prefill, blocks, s.queryHeads, blockCount);
+    FailureOr<int32_t> prefill =
+        kernel("attention_prefill", rows,
+               [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+                 return attentionPrefillKernel(kernels.module(), name, s, r);
+               });
+    attend(*prefill, hmlt::RowMetric::longest_prefill, blocks, s.queryHeads,
+           blockCount);
     return success();
   }
 
@@ -464,13 +543,15 @@ private:
   // Mixture of experts
   //===--------------------------------------------------------------------===//
 
-  /// Where the blocks of rows of `offsets` are listed, and how many there may be.
+  /// Where the blocks of rows of `offsets` are listed, and how many there may
+  /// be.
   struct Blocks {
     Place list;
     hmlt::Expr count;
   };
 
-  /// Blocks of each variant's rows: one for every full block, one more for each expert.
+  /// Blocks of each variant's rows: one for every full block, one more for each
+  /// expert.
   static hmlt::Expr blockCount(const hmlt::Expr &pairs, int64_t experts) {
     hmlt::Expr count = byRows(pairs);
     count.mutate_add(count.add() + experts);
@@ -480,27 +561,33 @@ private:
   Place blockList(const hmlt::Expr &pairs, int64_t experts) {
     hmlt::Expr count = f.isStep() ? pairs : ceilDiv(pairs, 8);
     count.mutate_add(count.add() + experts);
-    return f.temporary("expert_blocks", IntegerType::get(func.getContext(), 32), times(count, 3), false);
+    return f.temporary("expert_blocks", IntegerType::get(func.getContext(), 32),
+                       times(count, 3), false);
   }
 
-  void launchRouted(int32_t kernel, int64_t experts, const hmlt::Expr &pairs, std::array<hmlt::Expr, 3> grid,
+  void launchRouted(int32_t kernel, int64_t experts, const hmlt::Expr &pairs,
+                    std::array<hmlt::Expr, 3> grid,
                     FunctionBuilder::LaunchArgs args) {
-    f.launch(kernel, hmlt::RowMetric::routed_rows, grid, std::move(args), pairs.mul(), experts);
+    f.launch(kernel, hmlt::RowMetric::routed_rows, grid, std::move(args),
+             pairs.mul(), experts);
   }
 
   LogicalResult lowerDispatch(nn::FusedOp op, moe::DispatchOp dispatch) {
     auto type = cast<RankedTensorType>(dispatch.getIds().getType());
-    int64_t experts = static_cast<int64_t>(dispatch.getExperts()), k = type.getDimSize(1);
+    int64_t experts = static_cast<int64_t>(dispatch.getExperts()),
+            k = type.getDimSize(1);
     Value ids = outside(op, dispatch.getIds());
     hmlt::Expr tokens = f.rowsOf(ids), pairs = times(tokens, k);
     std::vector<int64_t> family = variants(kProductRows);
     KernelInfo about = info(op, "dispatch", family, false);
     FailureOr<int32_t> kernel =
-        kernels.get(structuralKey(op, f.familyKey(family)), about, [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
-          return dispatchKernel(kernels.module(), name, experts, r);
-        });
+        kernels.get(structuralKey(op, f.familyKey(family)), about,
+                    [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+                      return dispatchKernel(kernels.module(), name, experts, r);
+                    });
     Place idsPlace = *f.placeOf(ids, OperandLayout::plain);
-    Place offsets = f.define(yielded(op, dispatch.getOffsets()), constant(experts + 1));
+    Place offsets =
+        f.define(yielded(op, dispatch.getOffsets()), constant(experts + 1));
     Place order = f.define(yielded(op, dispatch.getOrder()), pairs);
     Place place = f.define(yielded(op, dispatch.getPlace()), tokens);
     Place list = blockList(pairs, experts);
@@ -510,27 +597,32 @@ private:
       args.push_back(f.arg(p));
     args.push_back(f.scalar(pairs));
     args.push_back(f.scalar(blockCount(pairs, experts)));
-    launchRouted(*kernel, experts, pairs, {constant(1), constant(1), constant(1)}, std::move(args));
+    launchRouted(*kernel, experts, pairs,
+                 {constant(1), constant(1), constant(1)}, std::move(args));
     return success();
   }
 
-  /// The blocks of `offsets`, planned by its dispatch, or here for offsets that are given.
-  Place blocks(nn::FusedOp op, Value offsets, int64_t experts, const hmlt::Expr &pairs) {
+  /// The blocks of `offsets`, planned by its dispatch, or here for offsets that
+  /// are given.
+  Place blocks(nn::FusedOp op, Value offsets, int64_t experts,
+               const hmlt::Expr &pairs) {
     auto it = blocksOf.find(offsets);
     if (it != blocksOf.end())
       return it->second;
     std::vector<int64_t> family = variants(kProductRows);
     KernelInfo about = info(op, "block_plan", family, false);
-    FailureOr<int32_t> kernel = kernels.get("block_plan " + std::to_string(experts) + f.familyKey(family), about,
-                                            [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
-                                              return blockPlanKernel(kernels.module(), name, experts, r);
-                                            });
+    FailureOr<int32_t> kernel = kernels.get(
+        "block_plan " + std::to_string(experts) + f.familyKey(family), about,
+        [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+          return blockPlanKernel(kernels.module(), name, experts, r);
+        });
     Place list = blockList(pairs, experts);
     FunctionBuilder::LaunchArgs args;
     args.push_back(f.arg(*f.placeOf(offsets, OperandLayout::plain)));
     args.push_back(f.arg(list));
     args.push_back(f.scalar(blockCount(pairs, experts)));
-    launchRouted(*kernel, experts, pairs, {constant(1), constant(1), constant(1)}, std::move(args));
+    launchRouted(*kernel, experts, pairs,
+                 {constant(1), constant(1), constant(1)}, std::move(args));
     blocksOf[offsets] = list;
     return list;
   }
@@ -544,7 +636,8 @@ private:
     s.element = elementOf(x);
     s.weight = elementOf(weight);
     s.result = elementOf(result);
-    s.columns = std::min<int64_t>((s.out + tile::kPanel - 1) / tile::kPanel * tile::kPanel, 64);
+    s.columns = std::min<int64_t>(
+        (s.out + tile::kPanel - 1) / tile::kPanel * tile::kPanel, 64);
     return s;
   }
 
@@ -557,12 +650,15 @@ private:
     Place list = blocks(op, outside(op, up.getOffsets()), s.experts, pairs);
     std::vector<int64_t> family = variants(kProductRows);
     KernelInfo about = info(op, "expert_up", family, true);
-    about.schedule = "tiles of " + std::to_string(s.columns) + " columns, one expert's rows a block";
+    about.schedule = "tiles of " + std::to_string(s.columns) +
+                     " columns, one expert's rows a block";
     FailureOr<int32_t> kernel =
-        kernels.get(structuralKey(op, f.familyKey(family)), about, [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
-          return expertUpKernel(kernels.module(), name, s, r);
-        });
-    OperandLayout layout = s.pairs() ? OperandLayout::panelPairs : OperandLayout::panel;
+        kernels.get(structuralKey(op, f.familyKey(family)), about,
+                    [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+                      return expertUpKernel(kernels.module(), name, s, r);
+                    });
+    OperandLayout layout =
+        s.pairs() ? OperandLayout::panelPairs : OperandLayout::panel;
     Place result = f.define(yielded(op, up.getResult()), pairs);
     FunctionBuilder::LaunchArgs args;
     args.push_back(f.arg(*f.placeOf(x, OperandLayout::plain)));
@@ -578,7 +674,9 @@ private:
     args.push_back(f.scalar(tokens));
     args.push_back(f.scalar(pairs));
     int64_t lanes = (s.out + s.columns - 1) / s.columns;
-    launchRouted(*kernel, s.experts, pairs, {blockCount(pairs, s.experts), constant(lanes), constant(1)}, std::move(args));
+    launchRouted(*kernel, s.experts, pairs,
+                 {blockCount(pairs, s.experts), constant(lanes), constant(1)},
+                 std::move(args));
     return success();
   }
 
@@ -589,12 +687,16 @@ private:
     Place list = blocks(op, outside(op, down.getOffsets()), s.experts, pairs);
     std::vector<int64_t> family = variants(kProductRows);
     KernelInfo about = info(op, "expert_down", family, true);
-    about.schedule = "tiles of " + std::to_string(s.columns) + " columns, one expert's rows a block";
+    about.schedule = "tiles of " + std::to_string(s.columns) +
+                     " columns, one expert's rows a block";
     FailureOr<int32_t> kernel =
-        kernels.get(structuralKey(op, f.familyKey(family)), about, [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
-          return expertDownKernel(kernels.module(), name, s, r);
-        });
-    FailureOr<Place> weight = f.placeOf(outside(op, down.getW()), s.pairs() ? OperandLayout::panelPairs : OperandLayout::panel);
+        kernels.get(structuralKey(op, f.familyKey(family)), about,
+                    [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
+                      return expertDownKernel(kernels.module(), name, s, r);
+                    });
+    FailureOr<Place> weight =
+        f.placeOf(outside(op, down.getW()),
+                  s.pairs() ? OperandLayout::panelPairs : OperandLayout::panel);
     if (failed(weight))
       return down.emitOpError("expected weights with a place in memory");
     Place in = *f.placeOf(h, OperandLayout::plain);
@@ -604,7 +706,9 @@ private:
       args.push_back(f.arg(place));
     args.push_back(f.scalar(pairs));
     int64_t lanes = (s.out + s.columns - 1) / s.columns;
-    launchRouted(*kernel, s.experts, pairs, {blockCount(pairs, s.experts), constant(lanes), constant(1)}, std::move(args));
+    launchRouted(*kernel, s.experts, pairs,
+                 {blockCount(pairs, s.experts), constant(lanes), constant(1)},
+                 std::move(args));
     return success();
   }
 

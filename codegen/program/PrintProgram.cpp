@@ -1,4 +1,5 @@
-//===- PrintProgram.cpp ---------------------------------------------------------===//
+//===- PrintProgram.cpp
+//---------------------------------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,7 +14,8 @@ using namespace hamlet;
 
 namespace {
 
-void print(const hmlt::Expr &e, const hmlt::FunctionT &f, llvm::raw_ostream &out) {
+void print(const hmlt::Expr &e, const hmlt::FunctionT &f,
+           llvm::raw_ostream &out) {
   bool divides = e.by_rows() || e.div() != 1;
   if (divides)
     out << "ceil(";
@@ -41,13 +43,15 @@ void print(const hmlt::Expr &e, const hmlt::FunctionT &f, llvm::raw_ostream &out
     out << " + " << e.add();
 }
 
-void print(const hmlt::ArgT &arg, const hmlt::FunctionT &f, const hmlt::ContainerT &c, llvm::raw_ostream &out) {
+void print(const hmlt::ArgT &arg, const hmlt::FunctionT &f,
+           const hmlt::ContainerT &c, llvm::raw_ostream &out) {
   switch (arg.kind) {
   case hmlt::ArgKind::buffer:
     out << "%" << f.buffers[arg.index]->name << "#" << arg.index;
     return;
   case hmlt::ArgKind::step_input:
-    out << "step." << hmlt::EnumNameStepInput(static_cast<hmlt::StepInput>(arg.index));
+    out << "step."
+        << hmlt::EnumNameStepInput(static_cast<hmlt::StepInput>(arg.index));
     return;
   case hmlt::ArgKind::weight:
     out << "@" << c.weights[arg.index]->name;
@@ -79,16 +83,21 @@ void hamlet::printProgram(const hmlt::ContainerT &c, llvm::raw_ostream &out) {
   for (const auto &f : c.functions) {
     out << "program @" << f->name << " {\n";
     for (auto [i, buffer] : llvm::enumerate(f->buffers)) {
-      out << "  buffer %" << buffer->name << "#" << i << " : " << hmlt::EnumNameDType(buffer->dtype) << ", bytes ";
+      out << "  buffer %" << buffer->name << "#" << i << " : "
+          << hmlt::EnumNameDType(buffer->dtype) << ", bytes ";
       print(*buffer->bytes, *f, out);
-      out << ", arena slot " << buffer->arena_slot << ", launches " << buffer->first << ".." << buffer->last
+      out << ", arena slot " << buffer->arena_slot << ", launches "
+          << buffer->first << ".." << buffer->last
           << (buffer->zero_first ? ", zeroed" : "") << "\n";
     }
     for (auto [i, launch] : llvm::enumerate(f->launches)) {
-      out << "  launch " << i << " @" << c.kernels[launch->kernel]->name << " grid(";
-      llvm::interleaveComma(launch->grid, out, [&](const hmlt::Expr &e) { print(e, *f, out); });
+      out << "  launch " << i << " @" << c.kernels[launch->kernel]->name
+          << " grid(";
+      llvm::interleaveComma(launch->grid, out,
+                            [&](const hmlt::Expr &e) { print(e, *f, out); });
       out << ") args(";
-      llvm::interleaveComma(launch->args, out, [&](const auto &arg) { print(*arg, *f, c, out); });
+      llvm::interleaveComma(launch->args, out,
+                            [&](const auto &arg) { print(*arg, *f, c, out); });
       out << ")";
       if (launch->layer >= 0)
         out << " layer " << launch->layer;

@@ -1,4 +1,5 @@
-//===- PrintProgram.h - a program as text ------------------------*- C++ -*-===//
+//===- PrintProgram.h - a program as text ------------------------*- C++
+//-*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

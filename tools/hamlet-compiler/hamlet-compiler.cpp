@@ -1,4 +1,5 @@
-//===- hamlet-compiler.cpp - `hamlet compile` and `hamlet plan` -----------------===//
+//===- hamlet-compiler.cpp - `hamlet compile` and `hamlet plan`
+//-----------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,6 +11,7 @@
 
 #include "codegen/driver/Compile.h"
 #include "container/Container.h"
+#include "dialects/RegisterDialects.h"
 #include "frontend/BuildGraph.h"
 #include "frontend/Import.h"
 #include "frontend/Plan.h"
@@ -34,28 +36,50 @@ namespace {
 
 constexpr int kDone = 0, kFailed = 1, kWrongUsage = 2;
 
-cl::SubCommand compileCommand("compile", "compile a checkpoint folder, a config.json or a .mlir file");
-cl::SubCommand planCommand("plan", "memory and work per rank of a configuration");
+cl::SubCommand compileCommand(
+    "compile", "compile a checkpoint folder, a config.json or a .mlir file");
+cl::SubCommand planCommand("plan",
+                           "memory and work per rank of a configuration");
 
-cl::opt<std::string> source(cl::Positional, cl::Required, cl::desc("SRC"), cl::sub(compileCommand));
-cl::opt<std::string> output("o", cl::desc("the container to write"), cl::value_desc("FILE.hmlt"), cl::sub(compileCommand));
-cl::list<std::string> targets("target", cl::CommaSeparated, cl::desc("cpu, sm_80 (default cpu)"), cl::sub(compileCommand));
-cl::list<std::string> modelFolders("models", cl::desc("a folder with more family descriptions"), cl::value_desc("DIR"),
-                                   cl::sub(compileCommand), cl::sub(planCommand));
-cl::opt<int64_t> chunk("lightning-chunk", cl::init(64), cl::desc("tokens between anchors of lightning states (64)"),
-                       cl::sub(compileCommand));
-cl::opt<std::string> compileTo("compile-to", cl::desc("print this stage instead: graph|fused|tile|llvm|ptx|program"),
-                               cl::sub(compileCommand));
-cl::opt<std::string> dtype("dtype", cl::init("as-stored"), cl::desc("as-stored|f32|bf16"), cl::sub(compileCommand));
-cl::opt<std::string> dumpFolder("dump-dir", cl::desc("write the text of every stage here"), cl::value_desc("D"),
-                                cl::sub(compileCommand));
-cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"), cl::sub(compileCommand));
-cl::opt<std::string> remarks("remarks", cl::desc("write every decision, as YAML"), cl::value_desc("F"),
-                             cl::sub(compileCommand));
-cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors"), cl::sub(compileCommand));
+cl::opt<std::string> source(cl::Positional, cl::Required, cl::desc("SRC"),
+                            cl::sub(compileCommand));
+cl::opt<std::string> output("o", cl::desc("the container to write"),
+                            cl::value_desc("FILE.hmlt"),
+                            cl::sub(compileCommand));
+cl::list<std::string> targets("target", cl::CommaSeparated,
+                              cl::desc("cpu, sm_80 (default cpu)"),
+                              cl::sub(compileCommand));
+cl::list<std::string>
+    modelFolders("models", cl::desc("a folder with more family descriptions"),
+                 cl::value_desc("DIR"), cl::sub(compileCommand),
+                 cl::sub(planCommand));
+cl::opt<int64_t>
+    chunk("lightning-chunk", cl::init(64),
+          cl::desc("tokens between anchors of lightning states (64)"),
+          cl::sub(compileCommand));
+cl::opt<std::string> compileTo(
+    "compile-to",
+    cl::desc("print this stage instead: graph|fused|tile|llvm|ptx|program"),
+    cl::sub(compileCommand));
+cl::opt<std::string> dtype("dtype", cl::init("as-stored"),
+                           cl::desc("as-stored|f32|bf16"),
+                           cl::sub(compileCommand));
+cl::opt<std::string> dumpFolder("dump-dir",
+                                cl::desc("write the text of every stage here"),
+                                cl::value_desc("D"), cl::sub(compileCommand));
+cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"),
+                         cl::sub(compileCommand));
+cl::opt<std::string> remarks("remarks",
+                             cl::desc("write every decision, as YAML"),
+                             cl::value_desc("F"), cl::sub(compileCommand));
+cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors"),
+                    cl::sub(compileCommand));
 
-cl::opt<std::string> planSource(cl::Positional, cl::Required, cl::desc("CONFIG"), cl::sub(planCommand));
-cl::opt<int64_t> tensorParallel("tp", cl::init(1), cl::desc("ranks of a tensor-parallel group"), cl::sub(planCommand));
+cl::opt<std::string> planSource(cl::Positional, cl::Required,
+                                cl::desc("CONFIG"), cl::sub(planCommand));
+cl::opt<int64_t> tensorParallel("tp", cl::init(1),
+                                cl::desc("ranks of a tensor-parallel group"),
+                                cl::sub(planCommand));
 cl::opt<bool> planJsonFlag("json", cl::desc("as JSON"), cl::sub(planCommand));
 
 int fail(const llvm::Twine &message) {
@@ -68,12 +92,15 @@ int misuse(const llvm::Twine &message) {
 }
 
 /// A checkpoint, a lone configuration or MLIR text, as a graph module.
-llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context, CompileSummary &summary,
+llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
+                                                CompileSummary &summary,
                                                 std::string &imported) {
   if (StringRef(source).ends_with(".mlir")) {
-    OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(source.getValue(), ParserConfig(&context));
+    OwningOpRef<ModuleOp> module =
+        parseSourceFile<ModuleOp>(source.getValue(), ParserConfig(&context));
     if (!module)
-      return llvm::createStringError("'%s' is not a valid module; see above", source.c_str());
+      return llvm::createStringError("'%s' is not a valid module; see above",
+                                     source.c_str());
     imported = "graph module";
     return module;
   }
@@ -84,7 +111,8 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context, CompileSum
     options.dtype = frontend::FloatType::F32;
   else if (dtype == "bf16")
     options.dtype = frontend::FloatType::BF16;
-  llvm::Expected<frontend::ImportedModel> model = frontend::importModel(source, options);
+  llvm::Expected<frontend::ImportedModel> model =
+      frontend::importModel(source, options);
   if (!model)
     return model.takeError();
   if (model->report) {
@@ -93,8 +121,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context, CompileSum
       summary.notes.push_back(text);
   }
   llvm::raw_string_ostream out(imported);
-  out << model->spec.architecture << ", " << model->spec.layers.size() << " layers, " << model->spec.parameters()
-      << " parameters, " << model->spec.weights.size() << " weights";
+  out << model->spec.architecture << ", " << model->spec.layers.size()
+      << " layers, " << model->spec.parameters() << " parameters, "
+      << model->spec.weights.size() << " weights";
   if (model->report)
     out << " from " << model->report->used << " tensors";
   out << ", " << frontend::floatTypeName(model->graph.dtype);
@@ -109,12 +138,14 @@ std::string inputHash(ModuleOp module) {
   return llvm::utohexstr(llvm::xxh3_64bits(text), /*LowerCase=*/true);
 }
 
-void printSummary(const CompileSummary &summary, const std::string &imported, const hmlt::ContainerT &container,
+void printSummary(const CompileSummary &summary, const std::string &imported,
+                  const std::string &output, const hmlt::ContainerT &container,
                   uint64_t bytes, double seconds) {
   llvm::raw_ostream &out = llvm::outs();
   out << "imported   " << imported << "\n";
-  out << "fused      " << summary.graphOps << " ops into " << summary.launches << " launches of " << summary.kernels
-      << " kernels (" << summary.variants << " variants)\n";
+  out << "fused      " << summary.graphOps << " ops into " << summary.launches
+      << " launches of " << summary.kernels << " kernels (" << summary.variants
+      << " variants)\n";
   int64_t slots = 0, pages = 0;
   for (const auto &cache : container.caches)
     (cache->per == hmlt::CachePer::slot ? slots : pages) += cache->bytes;
@@ -131,14 +162,26 @@ void printSummary(const CompileSummary &summary, const std::string &imported, co
     for (int64_t size : sizes)
       arena += size;
   }
-  out << "memory     " << arena << " bytes of arena a token of a step (" << buffers << " without sharing), " << slots
-      << " bytes of state a sequence, " << pages / kPageTokens << " bytes of keys and values a token\n";
+  out << "memory     " << arena << " bytes of arena a token of a step ("
+      << buffers << " without sharing), " << slots
+      << " bytes of state a sequence, " << pages / kPageTokens
+      << " bytes of keys and values a token\n";
   for (const std::string &note : summary.notes)
-    out << "note       " << note << (StringRef(note).ends_with("\n") ? "" : "\n");
-  out << "wrote      " << output << ", " << bytes << " bytes, in " << llvm::format("%.2f", seconds) << " s\n";
+    out << "note       " << note
+        << (StringRef(note).ends_with("\n") ? "" : "\n");
+  out << "wrote      " << output << ", " << bytes << " bytes, in "
+      << llvm::format("%.2f", seconds) << " s\n";
 }
 
+/// lld, which links kernels, resets every option; these are read after it.
+struct Saved {
+  std::string source = ::source, output = ::output, dtype = ::dtype;
+  int64_t chunk = ::chunk;
+  bool quiet = ::quiet;
+};
+
 int compile() {
+  const Saved given;
   CompileOptions options;
   options.chunk = chunk;
   options.dumpFolder = dumpFolder;
@@ -147,17 +190,23 @@ int compile() {
     options.targets.assign(targets.begin(), targets.end());
   for (const std::string &target : options.targets)
     if (target != "cpu" && target != "sm_80")
-      return misuse("--target: expected 'cpu' or 'sm_80', got '" + target + "'");
+      return misuse("--target: expected 'cpu' or 'sm_80', got '" + target +
+                    "'");
   if (dtype != "as-stored" && dtype != "f32" && dtype != "bf16")
-    return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" + dtype + "'");
+    return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" +
+                  dtype + "'");
   if (chunk < 1 || chunk > 4096)
-    return misuse("--lightning-chunk: expected 1 to 4096 tokens, got " + llvm::Twine(chunk));
+    return misuse("--lightning-chunk: expected 1 to 4096 tokens, got " +
+                  llvm::Twine(chunk));
   if (!compileTo.empty()) {
     options.printStage = parseStage(compileTo);
     if (!options.printStage)
-      return misuse("--compile-to: expected graph, fused, tile, llvm, ptx or program, got '" + compileTo + "'");
+      return misuse("--compile-to: expected graph, fused, tile, llvm, ptx or "
+                    "program, got '" +
+                    compileTo + "'");
   } else if (output.empty()) {
-    return misuse("compile: expected -o FILE.hmlt, or --compile-to to print a stage");
+    return misuse(
+        "compile: expected -o FILE.hmlt, or --compile-to to print a stage");
   }
   auto start = std::chrono::steady_clock::now();
 
@@ -167,50 +216,59 @@ int compile() {
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
   if (!remarks.empty()) {
-    remark::RemarkCategories all{/*all=*/std::string(".*"), std::nullopt, std::nullopt, std::nullopt, std::nullopt};
+    remark::RemarkCategories all{/*all=*/std::string(".*"), std::nullopt,
+                                 std::nullopt, std::nullopt, std::nullopt};
     if (failed(remark::enableOptimizationRemarksWithLLVMStreamer(
-            context, remarks, llvm::remarks::Format::YAML, std::make_unique<remark::RemarkEmittingPolicyAll>(), all)))
+            context, remarks, llvm::remarks::Format::YAML,
+            std::make_unique<remark::RemarkEmittingPolicyAll>(), all)))
       return fail("cannot write remarks to '" + remarks + "'");
   }
 
   CompileSummary summary;
   std::string imported;
-  llvm::Expected<OwningOpRef<ModuleOp>> graph = readGraph(context, summary, imported);
+  llvm::Expected<OwningOpRef<ModuleOp>> graph =
+      readGraph(context, summary, imported);
   if (!graph)
     return fail(llvm::toString(graph.takeError()));
   std::string hash = inputHash(**graph);
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> container = compileGraph(**graph, options, llvm::outs(), summary);
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
+      compileGraph(**graph, options, llvm::outs(), summary);
   if (failed(container))
-    return fail("'" + source + "' was not compiled; see above");
+    return fail("'" + given.source + "' was not compiled; see above");
   if (!*container)
     return kDone;
   auto provenance = std::make_unique<hmlt::ProvenanceT>();
   provenance->compiler = "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING;
-  provenance->flags = "--target " + llvm::join(options.targets, ",") + " --dtype " + dtype + " --lightning-chunk " +
-                      std::to_string(chunk);
+  provenance->flags = "--target " + llvm::join(options.targets, ",") +
+                      " --dtype " + given.dtype + " --lightning-chunk " +
+                      std::to_string(given.chunk);
   provenance->input_hash = hash;
   (*container)->provenance = std::move(provenance);
   Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
   if (bytes.failed())
     return fail("internal: the container does not verify: " + bytes.message());
-  if (Status status = writeContainer(**container, output); !status.ok())
+  if (Status status = writeContainer(**container, given.output); !status.ok())
     return fail(status.message());
-  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  if (!quiet)
-    printSummary(summary, imported, **container, bytes->size(), seconds.count());
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  if (!given.quiet)
+    printSummary(summary, imported, given.output, **container, bytes->size(),
+                 seconds.count());
   return kDone;
 }
 
 int plan() {
   frontend::ImportOptions options;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
-  llvm::Expected<frontend::ImportedModel> model = frontend::importModel(planSource, options);
+  llvm::Expected<frontend::ImportedModel> model =
+      frontend::importModel(planSource, options);
   if (!model)
     return fail(llvm::toString(model.takeError()));
   frontend::PlanOptions planOptions;
   planOptions.tensorParallel = tensorParallel;
   planOptions.dtype = model->graph.dtype;
-  llvm::Expected<frontend::Plan> plan = frontend::makePlan(model->spec, planOptions);
+  llvm::Expected<frontend::Plan> plan =
+      frontend::makePlan(model->spec, planOptions);
   if (!plan)
     return fail(llvm::toString(plan.takeError()));
   if (planJsonFlag)
@@ -225,7 +283,8 @@ int plan() {
 int main(int argc, char **argv) {
   std::string complaint;
   llvm::raw_string_ostream errors(complaint);
-  if (!cl::ParseCommandLineOptions(argc, argv, "Hamlet's compiler\n", &errors)) {
+  if (!cl::ParseCommandLineOptions(argc, argv, "Hamlet's compiler\n",
+                                   &errors)) {
     llvm::errs() << complaint;
     return kWrongUsage;
   }
