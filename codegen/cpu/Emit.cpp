@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -350,59 +351,76 @@ hamlet::cpu::emitSharedObject(ModuleOp kernels, Level level,
   for (auto kernel : kernels.getOps<func::FuncOp>())
     if (kernel->hasAttr(tile::kKernelAttr))
       all.push_back(kernel);
-  MLIRContext *context = kernels.getContext();
-  // Conversions load dialects, which a context allows on one thread only.
-  DialectRegistry registry;
-  registerBuiltinDialectTranslation(registry);
-  registerLLVMDialectTranslation(registry);
-  context->appendDialectRegistry(registry);
-  context->loadDialect<LLVM::LLVMDialect, vector::VectorDialect,
-                       scf::SCFDialect, arith::ArithDialect, math::MathDialect,
-                       cf::ControlFlowDialect, func::FuncDialect,
-                       tensor::TensorDialect>();
 
   // Groups of kernels, each an object; their number is fixed by the kernels,
-  // so that the bytes do not depend on `threads`.
+  // so that the bytes do not depend on `threads`. Every thread has a context
+  // of its own, to which groups travel as text: a context loads dialects and
+  // translations on one thread only.
   constexpr size_t kGroup = 8;
   size_t groups = (all.size() + kGroup - 1) / kGroup;
-  SmallVector<OwningOpRef<ModuleOp>> modules;
+  std::vector<std::string> texts(groups);
   for (size_t g = 0; g < groups; ++g) {
-    modules.push_back(ModuleOp::create(kernels.getLoc()));
+    OwningOpRef<ModuleOp> group = ModuleOp::create(kernels.getLoc());
     for (size_t i = g * kGroup; i < std::min(all.size(), (g + 1) * kGroup); ++i)
-      modules.back()->push_back(all[i]->clone());
+      group->push_back(all[i]->clone());
+    llvm::raw_string_ostream out(texts[g]);
+    group->print(out);
   }
   std::vector<SmallVector<char>> objects(groups);
   std::vector<std::vector<CpuKernel>> found(groups);
+  std::vector<std::string> complaints(groups);
   std::atomic<size_t> next{0};
   std::atomic<bool> bad{false};
+  auto emitGroup = [&](MLIRContext &context, size_t g) -> LogicalResult {
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      complaints[g] += diagnostic.str() + "\n";
+    });
+    auto module = parseSourceString<ModuleOp>(texts[g], ParserConfig(&context));
+    if (!module)
+      return failure();
+    PassManager passes(&context);
+    passes.enableVerifier(false);
+    buildTileToCpuPipeline(passes, level);
+    if (failed(passes.run(*module)))
+      return failure();
+    for (auto function : module->getOps<LLVM::LLVMFuncOp>())
+      if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
+        found[g].push_back({function.getName().str(), bytes.getInt()});
+    FailureOr<SmallVector<char>> object = emitObject(*module, level);
+    if (failed(object))
+      return failure();
+    objects[g] = std::move(*object);
+    return success();
+  };
   auto work = [&] {
-    for (size_t g; !bad && (g = next++) < groups;) {
-      PassManager passes(context);
-      passes.enableVerifier(false);
-      buildTileToCpuPipeline(passes, level);
-      if (failed(passes.run(*modules[g]))) {
+    MLIRContext context(MLIRContext::Threading::DISABLED);
+    DialectRegistry registry;
+    registry.insert<tile::TileDialect>();
+    registerBuiltinDialectTranslation(registry);
+    registerLLVMDialectTranslation(registry);
+    context.appendDialectRegistry(registry);
+    context.loadDialect<LLVM::LLVMDialect, vector::VectorDialect,
+                        scf::SCFDialect, arith::ArithDialect, math::MathDialect,
+                        cf::ControlFlowDialect, func::FuncDialect,
+                        tensor::TensorDialect, tile::TileDialect>();
+    for (size_t g; !bad && (g = next++) < groups;)
+      if (failed(emitGroup(context, g)))
         bad = true;
-        return;
-      }
-      for (auto function : modules[g]->getOps<LLVM::LLVMFuncOp>())
-        if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
-          found[g].push_back({function.getName().str(), bytes.getInt()});
-      FailureOr<SmallVector<char>> object = emitObject(*modules[g], level);
-      if (failed(object)) {
-        bad = true;
-        return;
-      }
-      objects[g] = std::move(*object);
-    }
   };
   std::vector<std::thread> helpers;
-  for (int t = 1; t < threads && context->isMultithreadingEnabled(); ++t)
+  for (int t = 1; t < threads && static_cast<size_t>(t) < groups; ++t)
     helpers.emplace_back(work);
   work();
   for (std::thread &helper : helpers)
     helper.join();
-  if (bad)
-    return failure();
+  if (bad) {
+    InFlightDiagnostic error =
+        kernels.emitError("kernels could not be lowered to x86");
+    for (const std::string &text : complaints)
+      if (!text.empty())
+        error.attachNote() << text;
+    return error;
+  }
   for (std::vector<CpuKernel> &group : found)
     infos.insert(infos.end(), group.begin(), group.end());
   FailureOr<std::vector<char>> image = linkShared(kernels, objects);
