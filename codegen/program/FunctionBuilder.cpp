@@ -325,21 +325,28 @@ weightEntry(nn::WeightOp op, OperandLayout layout) {
     weight->permute_b = static_cast<int32_t>(permute[1]);
     weight->permute_c = static_cast<int32_t>(permute[2]);
   }
-  if (recipe.contains("add_one"))
-    return op.emitOpError(
-        "has 'add_one', which the norm's 'unit_offset' expresses");
+  weight->add_one = recipe.contains("add_one");
   return weight;
 }
 
 FailureOr<Place> FunctionBuilder::placeOf(Value v, OperandLayout layout) {
   if (auto op = v.getDefiningOp<nn::WeightOp>()) {
     StringRef name = op.getSymName();
-    for (auto [i, known] : llvm::enumerate(container.weights))
-      if (known->name == name && known->layout == layoutOf(layout))
+    // In a second layout (tied embeddings) it is another weight.
+    bool taken = false;
+    std::string other =
+        (name + "." + hmlt::EnumNameLayout(layoutOf(layout))).str();
+    for (auto [i, known] : llvm::enumerate(container.weights)) {
+      if (known->layout == layoutOf(layout) &&
+          (known->name == name || known->name == other))
         return Place{hmlt::ArgKind::weight, static_cast<int32_t>(i)};
+      taken |= known->name == name;
+    }
     FailureOr<std::unique_ptr<hmlt::WeightT>> weight = weightEntry(op, layout);
     if (failed(weight))
       return failure();
+    if (taken)
+      (*weight)->name = other;
     container.weights.push_back(std::move(*weight));
     return Place{hmlt::ArgKind::weight,
                  static_cast<int32_t>(container.weights.size() - 1)};
