@@ -50,10 +50,19 @@ Value KernelEmitter::computed(Value tile, ArrayRef<Value> at) {
   Operation *op = tile.getDefiningOp();
   auto type = cast<RankedTensorType>(tile.getType());
   Type elementType = type.getElementType();
-  if (auto constant = dyn_cast<arith::ConstantOp>(op))
-    return arith::ConstantOp::create(
-        b, cast<TypedAttr>(cast<SplatElementsAttr>(constant.getValue())
-                               .getSplatValue<Attribute>()));
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue()))
+      return arith::ConstantOp::create(
+          b, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    Value offset = i32(0);
+    for (auto [index, size] : llvm::zip_equal(at, type.getShape()))
+      offset = add(mul(offset, size), index);
+    Value base = LLVM::AddressOfOp::create(b, tables.lookup(op));
+    return loadFrom({LLVM::GEPOp::create(b, base.getType(), elementType, base,
+                                         ValueRange{offset}),
+                     nullptr},
+                    elementType);
+  }
   if (auto iota = dyn_cast<tile::IotaOp>(op))
     return at[iota.getAxis()];
   if (auto splat = dyn_cast<tensor::SplatOp>(op))

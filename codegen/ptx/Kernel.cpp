@@ -258,11 +258,9 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
   known.clear();
   if (isLazyOp(op)) {
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
-      if (!isa<SplatElementsAttr>(constant.getValue()))
-        return op->emitOpError(
-                   "expected a constant tile with one value for all "
-                   "elements, got ")
-               << constant.getValue();
+      if (!isa<SplatElementsAttr>(constant.getValue()) &&
+          failed(makeTable(constant)))
+        return failure();
     for (Value operand : op->getOperands())
       if (isa<tile::DescType>(operand.getType()) &&
           !operand.getDefiningOp<tile::ViewOp>())
@@ -293,6 +291,23 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
         return success();
       })
       .Default([&](Operation *o) { return emitScalar(o); });
+}
+
+LogicalResult KernelEmitter::makeTable(arith::ConstantOp op) {
+  auto values = dyn_cast<DenseElementsAttr>(op.getValue());
+  if (!values || values.getElementType().isInteger(1))
+    return op.emitOpError("expected a constant tile of numbers, got ")
+           << op.getValue();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(shared);
+  int64_t count = values.getNumElements();
+  Type element = values.getElementType();
+  auto name = (kernel.getSymName() + "_table" + Twine(tables.size())).str();
+  auto flat = values.reshape(RankedTensorType::get({count}, element));
+  tables[op] = LLVM::GlobalOp::create(
+      b, LLVM::LLVMArrayType::get(element, count), /*isConstant=*/true,
+      LLVM::Linkage::Internal, name, flat, /*alignment=*/16, /*addrSpace=*/1);
+  return success();
 }
 
 void KernelEmitter::fill(const Buffer *buffer, Value value) {

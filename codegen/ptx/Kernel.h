@@ -14,6 +14,7 @@
 
 #include "codegen/ptx/Plan.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -41,6 +42,7 @@ private:
   mlir::LogicalResult emitBlock(mlir::Block &block);
   mlir::LogicalResult emitOp(mlir::Operation *op);
   mlir::LogicalResult emitScalar(mlir::Operation *op);
+  mlir::LogicalResult makeTable(mlir::arith::ConstantOp op);
   mlir::LogicalResult emitFor(mlir::scf::ForOp op);
   mlir::LogicalResult emitIf(mlir::scf::IfOp op);
   void emitStore(mlir::Operation *op);
@@ -132,6 +134,8 @@ private:
   Value sharedBase, scratchBase;
   llvm::DenseSet<Value> written; // kernel arguments
   llvm::SmallVector<Access> pending;
+  /// Constant tiles whose elements differ, in global memory.
+  llvm::DenseMap<mlir::Operation *, mlir::LLVM::GlobalOp> tables;
   const Buffer *filling = nullptr; ///< of the lazy tile being worked out
   /// Elements worked out at this place of the code already.
   using Known = std::pair<Value, llvm::SmallVector<Value, 4>>;

@@ -137,6 +137,20 @@ class Route(unittest.TestCase):
         close(self, high.astype(np.float64) + low, exact, 1e-12)
 
 
+class Constants(unittest.TestCase):
+    def test_table(self):
+        ptx = Ptx("""
+func.func @k(%y: !tile.ptr<f32>) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  %v = tile.view %y[%c0] sizes [2, 3] strides [3, 1] : !tile.ptr<f32> -> !tile.desc<2x3xf32>
+  %a = arith.constant dense<[[1.0, 2.5, -3.0], [4.0, 0.1, 1.0e-40]]> : tensor<2x3xf32>
+  tile.store %a, %v[%c0, %c0] : tensor<2x3xf32>, !tile.desc<2x3xf32>
+  return
+}""")
+        y = run(ptx, "k", (1,), [np.zeros((2, 3), np.float32)])[0]
+        np.testing.assert_array_equal(y, np.array([[1, 2.5, -3], [4, 0.1, 1e-40]], np.float32))
+
+
 class Attention(unittest.TestCase):
     def test_decode(self):
         rng = np.random.default_rng(7)
