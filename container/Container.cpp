@@ -63,6 +63,10 @@ public:
         });
       add(function.name());
       addStrings(function.extents());
+      each(function.derived(), [&](const hmlt::DerivedExtent &extent) {
+        add(extent.name());
+        add(extent.terms());
+      });
     });
     each(root.kernels(), [&](const hmlt::Kernel &kernel) {
       add(kernel.name());

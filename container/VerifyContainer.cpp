@@ -77,6 +77,7 @@ public:
         isStep(function.operands.empty() && function.results.empty()) {}
 
   Status run() {
+    HAMLET_TRY(verifyDerived());
     HAMLET_TRY(verifyOperands("operand", function.operands));
     HAMLET_TRY(verifyOperands("result", function.results));
     for (size_t i = 0; i < function.buffers.size(); ++i) {
@@ -114,12 +115,45 @@ private:
         if (d >= operand.extents.size())
           return failure(what, ' ', i, " dimension ", d,
                          " is dynamic without an extent");
-        HAMLET_TRY(verifyIndex("extent", operand.extents[d], function.extents)
+        HAMLET_TRY(verifyExtent(operand.extents[d], extentCount())
+                       .in(at(what, i, operand.name)));
+      }
+      if (!isValid(operand.check))
+        return failure(what, ' ', i, " has unknown check ",
+                       static_cast<int>(operand.check));
+      if (operand.check != OperandCheck::none) {
+        if (operand.dtype != DType::i32)
+          return failure(what, ' ', i, " is checked without being i32");
+        HAMLET_TRY(verifyExpr(operand.limit.get(), /*mayUseRows=*/false)
                        .in(at(what, i, operand.name)));
       }
       int64_t count;
       HAMLET_TRY(countElements(known, count).in(at(what, i, operand.name)));
     }
+    return {};
+  }
+
+  size_t extentCount() const {
+    return function.extents.size() + function.derived.size();
+  }
+
+  static Status verifyExtent(int index, size_t count) {
+    if (index < 0 || static_cast<size_t>(index) >= count)
+      return failure("extent ", index, " of ", count);
+    return {};
+  }
+
+  /// Terms name extents before them, so that one pass works all out.
+  Status verifyDerived() {
+    for (size_t i = 0; i < function.derived.size(); ++i) {
+      if (!function.derived[i])
+        return failure("derived extent ", i, " is null");
+      extentsKnown = function.extents.size() + i;
+      for (const Expr &term : function.derived[i]->terms)
+        HAMLET_TRY(verifyExpr(&term, /*mayUseRows=*/false)
+                       .in(at("derived extent", i, function.derived[i]->name)));
+    }
+    extentsKnown = extentCount();
     return {};
   }
 
@@ -129,15 +163,15 @@ private:
     if (!isValid(expr->symbol()))
       return failure("unknown symbol ", static_cast<int>(expr->symbol()));
     if (expr->symbol() == Symbol::extent)
-      HAMLET_TRY(verifyIndex("extent", expr->index(), function.extents));
+      HAMLET_TRY(verifyExtent(expr->index(), extentsKnown));
     else if (!isStep && expr->symbol() != Symbol::one)
       return failure("symbol '", EnumNameSymbol(expr->symbol()),
                      "' is known in a step only");
-    if (expr->mul() < 0 || expr->mul() > kLargest || expr->add() < 0 ||
+    if (expr->mul() < 0 || expr->mul() > kLargest || expr->add() < -kLargest ||
         expr->add() > kLargest || expr->div() < 1 || expr->div() > kLargest)
       return failure("expression * ", expr->mul(), " / ", expr->div(), " + ",
                      expr->add(),
-                     ", expected mul and add of at least 0, div of at least 1");
+                     ", expected mul of at least 0, div of at least 1");
     if (expr->by_rows() && !mayUseRows)
       return failure("a buffer's size cannot depend on a variant's rows");
     return {};
@@ -268,6 +302,7 @@ private:
   const ContainerT &file;
   const FunctionT &function;
   const bool isStep;
+  size_t extentsKnown = 0;
 };
 
 /// `runs`: there is a function that yields logits.

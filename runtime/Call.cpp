@@ -53,6 +53,44 @@ Status bindShape(const hmlt::OperandT &operand, const NpyArray &array,
   return {};
 }
 
+/// Sums and products saturate, so that the allocation they are for fails.
+int64_t evaluate(const hmlt::DerivedExtentT &derived,
+                 const Quantities &quantities) {
+  constexpr __int128 kLargest = int64_t(1) << 62;
+  __int128 value = derived.product ? 1 : 0;
+  for (const hmlt::Expr &term : derived.terms) {
+    int64_t next = evaluate(term, quantities, 1);
+    value = std::min(derived.product ? value * next : value + next, kLargest);
+  }
+  return static_cast<int64_t>(value);
+}
+
+/// The operand's check: kernels index memory by what it holds.
+Status checkValues(const hmlt::OperandT &operand, const NpyArray &array,
+                   const Quantities &quantities) {
+  if (operand.check == hmlt::OperandCheck::none)
+    return {};
+  int64_t limit = evaluate(*operand.limit, quantities, 1);
+  const auto *values = reinterpret_cast<const int32_t *>(array.bytes.data());
+  int64_t count = array.elements();
+  if (operand.check == hmlt::OperandCheck::below) {
+    for (int64_t i = 0; i < count; ++i)
+      if (values[i] < 0 || values[i] >= limit)
+        return failure("element ", i, " is ", values[i],
+                       ", expected 0 or more and below ", limit);
+    return {};
+  }
+  for (int64_t i = 0; i < count; ++i)
+    if (values[i] < (i ? values[i - 1] : 0))
+      return failure("element ", i, " is ", values[i],
+                     ", expected boundaries that ascend from 0");
+  if (count == 0 || values[0] != 0 || values[count - 1] != limit)
+    return failure("expected boundaries from 0 to ", limit, ", found ",
+                   count ? values[0] : 0, " to ",
+                   count ? values[count - 1] : 0);
+  return {};
+}
+
 std::vector<uint8_t> toDevice(const hmlt::OperandT &operand,
                               const NpyArray &array) {
   if (operand.dtype != DType::bf16)
@@ -127,6 +165,12 @@ callFunction(LoadedModel &model, const std::string &name,
       return failure("no operand fixes the dimension '", function->extents[i],
                      "'");
   quantities.tokens = quantities.extents.empty() ? 1 : quantities.extents[0];
+  for (const auto &derived : function->derived)
+    quantities.extents.push_back(evaluate(*derived, quantities));
+  for (size_t i = 0; i < operands.size(); ++i)
+    HAMLET_TRY(checkValues(*function->operands[i], operands[i], quantities)
+                   .in("operand " + std::to_string(i) + " '" +
+                       function->operands[i]->name + "'"));
 
   Device &device = *model.device;
   std::vector<DeviceMemory> memory;

@@ -37,15 +37,6 @@ int64_t valueOf(Symbol symbol, int index, const Quantities &quantities,
   return 0;
 }
 
-/// ceil(symbol * mul / divisor) + add; absurdly large values saturate, so that
-/// the allocation they are for fails.
-int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows) {
-  __int128 value = valueOf(expr.symbol(), expr.index(), quantities, rows);
-  __int128 divisor = expr.by_rows() ? rows : expr.div();
-  value = (value * expr.mul() + divisor - 1) / divisor + expr.add();
-  return static_cast<int64_t>(std::min<__int128>(value, kSaturated));
-}
-
 int64_t metricOf(const LaunchT &launch, const Quantities &quantities) {
   int64_t value = 1;
   switch (launch.metric) {
@@ -81,6 +72,14 @@ bool needsQueryBlocks(const LaunchT &launch) {
 }
 
 } // namespace
+
+int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows) {
+  __int128 value = valueOf(expr.symbol(), expr.index(), quantities, rows);
+  __int128 divisor = expr.by_rows() ? rows : expr.div();
+  value = (value * expr.mul() + divisor - 1) / divisor + expr.add();
+  return static_cast<int64_t>(
+      std::clamp<__int128>(value, 0, __int128(kSaturated)));
+}
 
 int64_t Quantities::longestPrefill() const {
   return prefillLengths.empty()

@@ -28,6 +28,11 @@ struct Quantities {
   int64_t queryBlocks(int64_t rows) const;
 };
 
+/// ceil(symbol * mul / divisor) + add, at least 0; absurdly large values
+/// saturate, so that the allocation they are for fails.
+int64_t evaluate(const hmlt::Expr &expr, const Quantities &quantities,
+                 int64_t rows);
+
 /// Where the inputs of a step lie in device memory.
 struct StepInputs {
   std::array<DeviceAddress, static_cast<size_t>(hmlt::StepInput::MAX) + 1>

@@ -53,6 +53,7 @@ struct LightningShape {
   /// Elements a state head has in a slot of each pool.
   int64_t stateElements() const { return panelElements(dk, dv, false); }
   int64_t tailKeyElements() const { return panelElements(dk, chunk, pairs()); }
+  int64_t tailDecayElements() const { return 3 * chunk; }
   int64_t tailValueElements() const {
     return panelElements(chunk, dv, pairs());
   }
@@ -61,10 +62,10 @@ struct LightningShape {
 /// Arguments: q, k, v, decay, out [T, out heads * dv], state, tail keys, tail
 /// values, (tail decays, if perToken), list, starts, first, slots,
 /// (final state [sequences, state heads, dk, dv], if finalState).
-/// Grid: (state heads, sequences of the list, 1). `rows` is 1 for sequences
-/// with one token in the step, else block().
+/// Grid: (state heads, sequences of the list, 1). `single`: the
+/// sequences have one token each in the step; else blocks of block() rows.
 mlir::func::FuncOp lightningKernel(mlir::ModuleOp module, llvm::StringRef name,
-                                   const LightningShape &shape, int64_t rows);
+                                   const LightningShape &shape, bool single);
 
 //===----------------------------------------------------------------------===//
 // Softmax attention

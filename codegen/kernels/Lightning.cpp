@@ -30,13 +30,13 @@ namespace {
 class LightningBuilder {
 public:
   LightningBuilder(ModuleOp module, StringRef name, const LightningShape &shape,
-                   int64_t rows)
-      : shape(shape), rows(rows),
+                   bool single)
+      : shape(shape), single(single), rows(single ? 1 : shape.block()),
         t(module, name, argumentTypes(module.getContext(), shape)) {}
 
   func::FuncOp build() {
     readPlace();
-    if (rows == 1)
+    if (single)
       decode();
     else
       prefill();
@@ -103,8 +103,15 @@ private:
     tailValues = t.panelView(t.arg(7), t.mul(place, shape.tailValueElements()),
                              shape.chunk, shape.dv, shape.pairs());
     if (shape.perToken) {
-      tailDecays =
-          t.view(t.arg(8), t.mul(place, shape.chunk), {shape.chunk}, {1});
+      // Decays, their running sums and the sums' errors.
+      Value offset = t.mul(place, shape.tailDecayElements());
+      auto row = [&](int64_t i) {
+        return t.view(t.arg(8), t.add(offset, i * shape.chunk), {shape.chunk},
+                      {1});
+      };
+      tailDecays = row(0);
+      sums = row(1);
+      errors = row(2);
       decays = t.view(t.arg(3), t.add(t.mul(begin, hs), head), {-1}, {hs}, {n});
     } else {
       logDecay = t.loadScalar(t.arg(3), head);
@@ -126,8 +133,8 @@ private:
   // Decays
   //===--------------------------------------------------------------------===//
 
-  /// Running sums of the chunk's log decays; tokens at `count` and later count
-  /// 0.
+  /// Works the running sums of the chunk's log decays out and keeps them beside
+  /// the decays; tokens at `count` and later count 0.
   void sumDecays(Value countI32) {
     if (!shape.perToken)
       return;
@@ -138,31 +145,28 @@ private:
     auto scan = tile::ScanOp::create(
         t.builder(), t.loc(), TypeRange{masked.getType(), masked.getType()},
         masked, 0);
-    sums = scan.getSums();
-    errors = scan.getErrors();
+    t.store(scan.getSums(), sums, {t.index(0)});
+    t.store(scan.getErrors(), errors, {t.index(0)});
   }
 
-  Value extract(Value from, Value at) {
-    return tile::ExtractOp::create(t.builder(), t.loc(), t.f32(), from, at);
+  /// One of the sums, or errors, as a scalar.
+  Value sumAt(Value view, Value at) {
+    auto op = view.getDefiningOp<tile::ViewOp>();
+    return t.loadScalar(op.getBase(), t.add(op.getOffset(), at));
   }
 
   /// e^(G_i) for the rows that start at chunk row `first`: [rows].
   Value rowDecay(Value first) {
-    if (shape.perToken) {
-      Value total =
-          rows == 1
-              ? t.splat(t.addF(extract(sums, first), extract(errors, first)),
-                        {1})
-              : t.addF(sums, errors);
-      return t.exp(total);
-    }
+    if (shape.perToken)
+      return t.exp(t.addF(t.load(sums, {first}, {rows}),
+                          t.load(errors, {first}, {rows})));
     Value i =
         t.addI(t.iota({rows}, 0), t.splat(t.toI32(t.add(first, 1)), {rows}));
     return t.exp(t.mulF(t.widen(i), logDecay));
   }
 
-  /// e^(G_i - G_j) where j <= i, else 0, for a block of rows and keys: [rows,
-  /// block].
+  /// e^(G_i - G_j) where j <= i, else 0, for a block of rows and keys:
+  /// [rows, block].
   Value pairDecay(Value firstRow, Value firstKey, Value &causal) {
     int64_t keys = shape.block();
     SmallVector<int64_t> dims{rows, keys};
@@ -172,18 +176,15 @@ private:
                         t.splat(0.0, TileBuilder::tile(dims, t.i32())));
     Value exponent;
     if (shape.perToken) {
-      auto difference = [&](Value g) {
-        Value ofRow = rows == 1 ? t.splat(extract(g, firstRow), dims)
-                                : t.alongColumns(g, keys);
-        return t.subF(ofRow, t.alongRows(g, rows));
+      auto difference = [&](Value view) {
+        return t.subF(t.alongColumns(t.load(view, {firstRow}, {rows}), keys),
+                      t.alongRows(t.load(view, {firstKey}, {keys}), rows));
       };
       exponent = t.addF(difference(sums), difference(errors));
     } else {
       exponent = t.mulF(t.widen(distance), logDecay);
     }
-    return t.exp(t.select(
-        causal, exponent,
-        t.splat(-std::numeric_limits<double>::infinity(), f32Tile(dims))));
+    return t.exp(t.select(causal, exponent, hidden(dims)));
   }
 
   /// e^(G_(count-1) - G_j) for j < count, else 0, for a block of keys: [block].
@@ -195,25 +196,31 @@ private:
     Value in = t.compareI(arith::CmpIPredicate::sge, age,
                           t.splat(0.0, TileBuilder::tile({keys}, t.i32())));
     Value exponent;
-    if (shape.perToken)
-      exponent = t.addF(t.subF(t.splat(extract(sums, last), {keys}), sums),
-                        t.subF(t.splat(extract(errors, last), {keys}), errors));
-    else
+    if (shape.perToken) {
+      auto difference = [&](Value view) {
+        return t.subF(t.splat(sumAt(view, last), {keys}),
+                      t.load(view, {firstKey}, {keys}));
+      };
+      exponent = t.addF(difference(sums), difference(errors));
+    } else {
       exponent = t.mulF(t.widen(age), logDecay);
-    return t.exp(t.select(
-        in, exponent,
-        t.splat(-std::numeric_limits<double>::infinity(), f32Tile({keys}))));
+    }
+    return t.exp(t.select(in, exponent, hidden({keys})));
   }
 
   /// e^(G_(count-1)): a scalar.
   Value wholeDecay(Value count) {
     if (shape.perToken) {
       Value last = t.sub(count, t.index(1));
-      return t.exp(t.addF(extract(sums, last), extract(errors, last)));
+      return t.exp(t.addF(sumAt(sums, last), sumAt(errors, last)));
     }
     Value c =
         arith::SIToFPOp::create(t.builder(), t.loc(), t.f32(), t.toI32(count));
     return t.exp(t.mulF(c, logDecay));
+  }
+
+  Value hidden(ArrayRef<int64_t> dims) {
+    return t.splat(-std::numeric_limits<double>::infinity(), f32Tile(dims));
   }
 
   //===--------------------------------------------------------------------===//
@@ -384,6 +391,7 @@ private:
   }
 
   const LightningShape &shape;
+  bool single;
   int64_t rows;
   TileBuilder t;
   Value sequence, stateHead, p0, n;
@@ -397,8 +405,6 @@ private:
 
 func::FuncOp hamlet::codegen::lightningKernel(ModuleOp module, StringRef name,
                                               const LightningShape &shape,
-                                              int64_t rows) {
-  assert((!shape.perToken || shape.blocks() == 1) &&
-         "decays per token need chunks of at most 64");
-  return LightningBuilder(module, name, shape, rows).build();
+                                              bool single) {
+  return LightningBuilder(module, name, shape, single).build();
 }

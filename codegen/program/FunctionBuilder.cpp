@@ -149,6 +149,7 @@ LogicalResult FunctionBuilder::bindArguments() {
     extents[arg] = dims;
   }
   unifyExtents();
+  compactExtents();
   for (BlockArgument arg : func.getArguments()) {
     auto type = cast<RankedTensorType>(arg.getType());
     auto operand = std::make_unique<hmlt::OperandT>();
@@ -169,6 +170,61 @@ LogicalResult FunctionBuilder::bindArguments() {
     out->operands.push_back(std::move(operand));
   }
   return success();
+}
+
+/// Kernels index memory by these operands: the runtime checks what they hold.
+void FunctionBuilder::checkOperands() {
+  func.walk([&](nn::FusedOp fused) {
+    auto outer = [&](Value v) {
+      auto inner = dyn_cast_or_null<BlockArgument>(v);
+      return inner ? dyn_cast<BlockArgument>(
+                         fused.getInputs()[inner.getArgNumber()])
+                   : BlockArgument();
+    };
+    auto check = [&](Value v, hmlt::OperandCheck kind, hmlt::Expr limit) {
+      if (BlockArgument arg = outer(v)) {
+        hmlt::OperandT &operand = *out->operands[arg.getArgNumber()];
+        operand.check = kind;
+        operand.limit = std::make_unique<hmlt::Expr>(limit);
+      }
+    };
+    auto boundaries = [&](Value v, Value of) {
+      while (Operation *def = of.getDefiningOp())
+        of = def->getOperand(0);
+      check(v, hmlt::OperandCheck::boundaries,
+            rowsOf(fused.getInputs()[cast<BlockArgument>(of).getArgNumber()]));
+    };
+    for (Operation &op : fused.getBody().front()) {
+      if (auto a = dyn_cast<lightning::AttentionOp>(op))
+        boundaries(a.getStarts(), a.getQ());
+      else if (auto s = dyn_cast<attention::SoftmaxOp>(op))
+        boundaries(s.getStarts(), s.getQ());
+      else if (auto up = dyn_cast<moe::ExpertUpOp>(op))
+        boundaries(up.getOffsets(), up.getOrder());
+      else if (auto down = dyn_cast<moe::ExpertDownOp>(op))
+        boundaries(down.getOffsets(), down.getH());
+      else if (auto dispatch = dyn_cast<moe::DispatchOp>(op))
+        check(dispatch.getIds(), hmlt::OperandCheck::below,
+              codegen::constant(static_cast<int64_t>(dispatch.getExperts())));
+    }
+  });
+}
+
+/// Extents that were unified away leave no gap.
+void FunctionBuilder::compactExtents() {
+  std::vector<std::string> kept;
+  std::map<int32_t, int32_t> renumbered;
+  for (BlockArgument arg : func.getArguments())
+    for (int32_t &dim : extents[arg]) {
+      if (dim < 0)
+        continue;
+      auto [it, fresh] =
+          renumbered.try_emplace(dim, static_cast<int32_t>(kept.size()));
+      if (fresh)
+        kept.push_back(out->extents[dim]);
+      dim = it->second;
+    }
+  out->extents = std::move(kept);
 }
 
 /// Operands whose rows an op needs to be as many share one extent, which the
@@ -237,13 +293,6 @@ static hmlt::Layout layoutOf(OperandLayout layout) {
   llvm_unreachable("all layouts are above");
 }
 
-LogicalResult FunctionBuilder::addWeight(nn::WeightOp op) {
-  if (!op.getRecipe())
-    return op.emitOpError(
-        "has no 'recipe': expected where its elements come from");
-  return success();
-}
-
 LogicalResult FunctionBuilder::addConstant(arith::ConstantOp op) {
   auto dense = dyn_cast<DenseElementsAttr>(op.getValue());
   if (!dense)
@@ -294,7 +343,15 @@ void FunctionBuilder::beginRegion(nn::FusedOp op) {
 static FailureOr<std::unique_ptr<hmlt::WeightT>>
 weightEntry(nn::WeightOp op, OperandLayout layout) {
   auto type = cast<RankedTensorType>(op.getType());
-  DictionaryAttr recipe = *op.getRecipe();
+  // Without a recipe it is the tensor of its name, as it stands.
+  DictionaryAttr recipe = op.getRecipe().value_or(DictionaryAttr());
+  if (!recipe) {
+    Builder b(op.getContext());
+    recipe = b.getDictionaryAttr(
+        {b.getNamedAttr("sources", b.getArrayAttr(op.getSymNameAttr())),
+         b.getNamedAttr("shapes", b.getArrayAttr(b.getDenseI64ArrayAttr(
+                                      type.getShape())))});
+  }
   auto weight = std::make_unique<hmlt::WeightT>();
   weight->name = op.getSymName().str();
   weight->shape.assign(type.getShape().begin(), type.getShape().end());
@@ -521,7 +578,8 @@ void FunctionBuilder::launch(int32_t kernel, hmlt::RowMetric metric,
                              int64_t rowMul, int64_t rowDiv) {
   auto launch = std::make_unique<hmlt::LaunchT>();
   launch->kernel = kernel;
-  launch->metric = metric;
+  // A plain call has one variant of each kernel and nothing to pick by.
+  launch->metric = step ? metric : hmlt::RowMetric::one;
   launch->row_mul = static_cast<int32_t>(rowMul);
   launch->row_div = static_cast<int32_t>(rowDiv);
   launch->grid.assign(grid.begin(), grid.end());
@@ -597,6 +655,8 @@ LogicalResult FunctionBuilder::finish(func::ReturnOp returned) {
     out->buffers[out->logits_buffer]->last =
         static_cast<int32_t>(out->launches.size()) - 1;
   }
+  if (!step)
+    checkOperands();
   planArena();
   container.functions.push_back(std::move(out));
   return success();

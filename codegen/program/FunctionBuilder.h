@@ -49,7 +49,6 @@ public:
   bool isStep() const { return step; }
   mlir::LogicalResult bindArguments();
   mlir::LogicalResult bindResults(mlir::func::ReturnOp returned);
-  mlir::LogicalResult addWeight(nn::WeightOp op);
   mlir::LogicalResult addConstant(mlir::arith::ConstantOp op);
   void beginRegion(nn::FusedOp op);
   mlir::LogicalResult finish(mlir::func::ReturnOp returned);
@@ -85,6 +84,8 @@ public:
 
 private:
   void unifyExtents();
+  void compactExtents();
+  void checkOperands();
   mlir::FailureOr<Place> packed(mlir::Value v, OperandLayout layout);
   hmlt::Expr derived(llvm::StringRef name, llvm::ArrayRef<hmlt::Expr> terms,
                      bool product);

@@ -72,6 +72,8 @@ def Tile_Reduction : I32EnumAttr<"Reduction", "what a reduction does", [
   let genSpecializedAttr = 0;
 }
 
+def Tile_ReductionAttr : EnumAttr<Tile_Dialect, Tile_Reduction, "reduction">;
+
 def Tile_PtrType : Tile_Type<"Ptr", "ptr"> {
   let summary = "the address of elements in global memory";
   let description = [{

@@ -189,7 +189,7 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     - (C1) `axis` is a dimension of `source`.
     - (C2) the result is `source` without that dimension.
   }];
-  let arguments = (ins Tile_Tile:$source, EnumAttr<Tile_Dialect, Tile_Reduction, "">:$kind, I64Attr:$axis);
+  let arguments = (ins Tile_Tile:$source, Tile_ReductionAttr:$kind, I64Attr:$axis);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$kind $source `axis` $axis attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;

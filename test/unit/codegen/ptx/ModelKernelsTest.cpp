@@ -107,28 +107,28 @@ codegen::AttentionShape attention(Type element, int64_t heads, int64_t keyHeads,
 
 TEST_P(ModelKernels, lightning_of_m1) {
   codegen::LightningShape shape = lightning(element, 64, 128, 64);
-  codegen::lightningKernel(*module, "lightning_r1", shape, 1);
-  codegen::lightningKernel(*module, "lightning_r64", shape, 64);
+  codegen::lightningKernel(*module, "lightning_r1", shape, true);
+  codegen::lightningKernel(*module, "lightning_r64", shape, false);
   check();
 }
 
 TEST_P(ModelKernels, lightning_of_long_chunks_and_grouped_heads) {
   codegen::LightningShape shape = lightning(element, 6, 48, 100);
-  codegen::lightningKernel(*module, "chunk100_r1", shape, 1);
-  codegen::lightningKernel(*module, "chunk100_r64", shape, 64);
+  codegen::lightningKernel(*module, "chunk100_r1", shape, true);
+  codegen::lightningKernel(*module, "chunk100_r64", shape, false);
   shape = lightning(element, 4, 96, 256);
   shape.queryHeads = 8;
   shape.dv = 40;
   shape.finalState = true;
-  codegen::lightningKernel(*module, "chunk256_r64", shape, 64);
+  codegen::lightningKernel(*module, "chunk256_r64", shape, false);
   check();
 }
 
 TEST_P(ModelKernels, lightning_with_decays_per_token) {
   codegen::LightningShape shape = lightning(element, 4, 128, 64);
   shape.perToken = true;
-  codegen::lightningKernel(*module, "token_r1", shape, 1);
-  codegen::lightningKernel(*module, "token_r64", shape, 64);
+  codegen::lightningKernel(*module, "token_r1", shape, true);
+  codegen::lightningKernel(*module, "token_r64", shape, false);
   check();
 }
 
