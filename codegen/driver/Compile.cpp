@@ -244,10 +244,8 @@ private:
                 ptx::assembleCubin(tasks[i].text, image->target, messages))
           image->cubin.assign(cubin->begin(), cubin->end());
         else
-          summary.notes.push_back("the container has PTX for " + image->target +
-                                  " and no cubin");
-        if (!messages.empty())
-          summary.notes.push_back(messages);
+          summary.notes.push_back("no cubin for " + image->target +
+                                  ", its PTX is there: " + messages);
       }
       program.container.images.push_back(std::move(image));
     }

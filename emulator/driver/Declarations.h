@@ -17,7 +17,8 @@ HAMLET_CUDA cuDeviceCanAccessPeer(int *can, CUdevice a, CUdevice b);
 HAMLET_CUDA cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d);
 HAMLET_CUDA cuDevicePrimaryCtxRelease_v2(CUdevice d);
 HAMLET_CUDA cuDevicePrimaryCtxReset_v2(CUdevice d);
-HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags, int *active);
+HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags,
+                                       int *active);
 HAMLET_CUDA cuDevicePrimaryCtxSetFlags_v2(CUdevice d, unsigned);
 HAMLET_CUDA cuCtxCreate_v2(CUcontext *c, unsigned, CUdevice d);
 HAMLET_CUDA cuCtxCreate_v3(CUcontext *c, void *, int, unsigned, CUdevice d);
@@ -42,7 +43,8 @@ HAMLET_CUDA cuGetErrorString(CUresult code, const char **text);
 HAMLET_CUDA cuMemAlloc_v2(CUdeviceptr *p, size_t bytes);
 HAMLET_CUDA cuMemFree_v2(CUdeviceptr p);
 HAMLET_CUDA cuMemAllocAsync(CUdeviceptr *p, size_t bytes, CUstream stream);
-HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes, CUmemoryPool, CUstream stream);
+HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes, CUmemoryPool,
+                                    CUstream stream);
 HAMLET_CUDA cuMemFreeAsync(CUdeviceptr p, CUstream stream);
 HAMLET_CUDA cuMemGetInfo_v2(size_t *free, size_t *total);
 HAMLET_CUDA cuMemHostAlloc(void **p, size_t bytes, unsigned);
@@ -60,36 +62,63 @@ HAMLET_CUDA cuMemPoolTrimTo(CUmemoryPool p, size_t);
 HAMLET_CUDA cuMemcpyHtoD_v2(CUdeviceptr to, const void *from, size_t n);
 HAMLET_CUDA cuMemcpyDtoH_v2(void *to, CUdeviceptr from, size_t n);
 HAMLET_CUDA cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t n);
-HAMLET_CUDA cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t n, CUstream s);
-HAMLET_CUDA cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t n, CUstream s);
-HAMLET_CUDA cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s);
+HAMLET_CUDA cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t n,
+                                 CUstream s);
+HAMLET_CUDA cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t n,
+                                 CUstream s);
+HAMLET_CUDA cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t n,
+                                 CUstream s);
 HAMLET_CUDA cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t n);
-HAMLET_CUDA cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s);
-HAMLET_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext tc, CUdeviceptr from, CUcontext fc, size_t n, CUstream s);
+HAMLET_CUDA cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n,
+                          CUstream s);
+HAMLET_CUDA cuMemcpyPeerAsync(CUdeviceptr to, CUcontext tc, CUdeviceptr from,
+                              CUcontext fc, size_t n, CUstream s);
 HAMLET_CUDA cuMemsetD8_v2(CUdeviceptr p, unsigned char v, size_t n);
 HAMLET_CUDA cuMemsetD16_v2(CUdeviceptr p, unsigned short v, size_t n);
 HAMLET_CUDA cuMemsetD32_v2(CUdeviceptr p, unsigned v, size_t n);
-HAMLET_CUDA cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n, CUstream s);
-HAMLET_CUDA cuMemsetD16Async(CUdeviceptr p, unsigned short v, size_t n, CUstream s);
+HAMLET_CUDA cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n,
+                            CUstream s);
+HAMLET_CUDA cuMemsetD16Async(CUdeviceptr p, unsigned short v, size_t n,
+                             CUstream s);
 HAMLET_CUDA cuMemsetD32Async(CUdeviceptr p, unsigned v, size_t n, CUstream s);
 HAMLET_CUDA cuModuleLoadData(CUmodule *m, const void *image);
-HAMLET_CUDA cuModuleLoadDataEx(CUmodule *m, const void *image, unsigned n, int *options, void **values);
+HAMLET_CUDA cuModuleLoadDataEx(CUmodule *m, const void *image, unsigned n,
+                               int *options, void **values);
 HAMLET_CUDA cuModuleLoad(CUmodule *m, const char *path);
 HAMLET_CUDA cuModuleUnload(CUmodule m);
 HAMLET_CUDA cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name);
-HAMLET_CUDA cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *bytes, CUmodule m, const char *name);
+HAMLET_CUDA cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *bytes,
+                                 CUmodule m, const char *name);
 HAMLET_CUDA cuFuncSetAttribute(CUfunction f, int id, int value);
 HAMLET_CUDA cuFuncGetAttribute(int *value, int id, CUfunction f);
 HAMLET_CUDA cuFuncSetCacheConfig(CUfunction f, int);
-HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction f, int threads, size_t shared);
-HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block, CUfunction f, size_t (*sharedOf)(int), size_t shared, int limit);
-HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream, void **params, void **extra);
-HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, CUstream stream, void **params);
-HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **params, void **extra);
+HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
+                                                        CUfunction f,
+                                                        int threads,
+                                                        size_t shared);
+HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block,
+                                             CUfunction f,
+                                             size_t (*sharedOf)(int),
+                                             size_t shared, int limit);
+HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
+                           unsigned bx, unsigned by, unsigned bz,
+                           unsigned shared, CUstream stream, void **params,
+                           void **extra);
+HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy,
+                                      unsigned gz, unsigned bx, unsigned by,
+                                      unsigned bz, unsigned shared,
+                                      CUstream stream, void **params);
+HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f,
+                             void **params, void **extra);
 HAMLET_CUDA cuLaunchHostFunc(CUstream stream, CUhostFn fn, void *data);
-HAMLET_CUDA cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *address, const uint64_t *dims, const uint64_t *strides, const uint32_t *box, const uint32_t *elementStrides, int interleave, int swizzle, int, int fill);
+HAMLET_CUDA cuTensorMapEncodeTiled(void *map, int type, unsigned rank,
+                                   void *address, const uint64_t *dims,
+                                   const uint64_t *strides, const uint32_t *box,
+                                   const uint32_t *elementStrides,
+                                   int interleave, int swizzle, int, int fill);
 HAMLET_CUDA cuStreamCreate(CUstream *s, unsigned flags);
-HAMLET_CUDA cuStreamCreateWithPriority(CUstream *s, unsigned flags, int priority);
+HAMLET_CUDA cuStreamCreateWithPriority(CUstream *s, unsigned flags,
+                                       int priority);
 HAMLET_CUDA cuStreamDestroy_v2(CUstream s);
 HAMLET_CUDA cuStreamSynchronize(CUstream s);
 HAMLET_CUDA cuStreamQuery(CUstream s);
@@ -105,9 +134,13 @@ HAMLET_CUDA cuEventElapsedTime_v2(float *ms, CUevent a, CUevent b);
 HAMLET_CUDA cuStreamBeginCapture_v2(CUstream s, int);
 HAMLET_CUDA cuStreamEndCapture(CUstream s, CUgraph *g);
 HAMLET_CUDA cuStreamIsCapturing(CUstream s, int *status);
-HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id, CUgraph *graph, const void **, size_t *dependencies);
-HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g, unsigned long long);
+HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id,
+                                      CUgraph *graph, const void **,
+                                      size_t *dependencies);
+HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g,
+                                        unsigned long long);
 HAMLET_CUDA cuGraphLaunch(CUgraphExec e, CUstream s);
 HAMLET_CUDA cuGraphExecDestroy(CUgraphExec e);
 HAMLET_CUDA cuGraphDestroy(CUgraph g);
-HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **pfn, int version, uint64_t flags, int *status);
+HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **pfn, int version,
+                                uint64_t flags, int *status);
