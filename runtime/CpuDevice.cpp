@@ -76,8 +76,10 @@ Result<const hmlt::ImageT *> pickImage(const hmlt::ContainerT &file) {
     if (!level->present)
       return failure("HAMLET_CPU is '", forced,
                      "', which this machine does not have");
-    if (const hmlt::ImageT *image = findImage(file, level->target))
-      return image;
+    // A level's code is left out where the level below has the same.
+    for (auto at = level + 1; at-- != known.begin();)
+      if (const hmlt::ImageT *image = findImage(file, at->target))
+        return image;
     return failure("HAMLET_CPU is '", forced, "', but the file has no ",
                    level->target, " code; it has: ", targetsOf(file));
   }

@@ -43,6 +43,7 @@ class Requests(BadInput):
         """The bad line is the second of three; nothing is written."""
         source, output = self.work / "in.jsonl", self.work / "out" / "out.jsonl"
         output.parent.mkdir(exist_ok=True)
+        output.unlink(missing_ok=True)
         text = line if isinstance(line, str) else json.dumps(line)
         last = dict(self.GOOD, id="last")
         source.write_text(f"{json.dumps(self.GOOD)}\n{text}\n{json.dumps(last)}\n")
@@ -264,6 +265,7 @@ class Configurations(BadInput):
         path.write_text(text if isinstance(text, str) else json.dumps(text))
         output = self.work / "out" / "m.hmlt"
         output.parent.mkdir(exist_ok=True)
+        output.unlink(missing_ok=True)
         result = harness.run("compile", path, "-o", output)
         if result.status:
             self.assertEqual(os.listdir(output.parent), [], str(result))

@@ -223,8 +223,8 @@ int compile() {
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
   if (!remarks.empty()) {
-    remark::RemarkCategories all{/*all=*/std::string(".*"), std::nullopt,
-                                 std::nullopt, std::nullopt, std::nullopt};
+    const std::string any = ".*";
+    remark::RemarkCategories all{any, any, any, any, any};
     if (failed(remark::enableOptimizationRemarksWithLLVMStreamer(
             context, remarks, llvm::remarks::Format::YAML,
             std::make_unique<remark::RemarkEmittingPolicyAll>(), all)))

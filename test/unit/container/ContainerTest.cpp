@@ -143,7 +143,7 @@ TEST(Container, SemanticErrorsSayWhere) {
          f.functions[1]->launches[0]->grid[0] =
              Expr(Symbol::tokens, false, 0, 1, 1, 0);
        }},
-      {"extent index 5",
+      {"extent 5 of 1",
        [](ContainerT &f) { f.functions[1]->operands[0]->extents[0] = 5; }},
       {"shape [37, 0] has a dimension below 1",
        [](ContainerT &f) { f.weights[0]->shape = {37, 0}; }},
