@@ -167,10 +167,16 @@ struct ConfigScope::Parser {
 
 const json::Value *ConfigScope::lookup(StringRef key) const {
   const json::Value *value = config;
+  StringRef parent = "configuration";
   while (!key.empty()) {
     auto [head, tail] = key.split('.');
     const json::Object *object = value->getAsObject();
+    if (!object && !value->getAsNull())
+      problem->report((Twine(path) + ": " + parent +
+                       ": expected an object, found " + shown(*value))
+                          .str());
     value = object ? object->get(head) : nullptr;
+    parent = head;
     if (!value)
       return nullptr;
     key = tail;

@@ -119,6 +119,12 @@ Expected<ModelSpec> parseModel(StringRef text, StringRef path,
     architectures = node.texts();
   if (problem.failed())
     return problem.take();
+  // A model type that is there decides; architectures stand in for a missing
+  // one.
+  bool named =
+      root.member("model_type") && !root.member("model_type").get().getAsNull();
+  if (named)
+    architectures.clear();
   if (const Family *family = registry.find(modelType, architectures))
     return resolveModel(*family, *config, path);
   std::vector<std::string> known;
