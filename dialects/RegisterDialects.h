@@ -13,13 +13,15 @@
 #include "dialects/Lightning/LightningDialect.h"
 #include "dialects/MoE/MoEDialect.h"
 #include "dialects/NN/NNDialect.h"
+#include "dialects/Program/ProgramDialect.h"
 #include "dialects/Tile/TileDialect.h"
 
 namespace hamlet {
 
 inline void registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<tile::TileDialect, nn::NNDialect, lightning::LightningDialect,
-                  attention::AttentionDialect, moe::MoEDialect>();
+                  attention::AttentionDialect, moe::MoEDialect,
+                  program::ProgramDialect>();
 }
 
 } // namespace hamlet

@@ -10,7 +10,7 @@
 
 #include "codegen/cpu/Emit.h"
 #include "codegen/program/Lower.h"
-#include "codegen/program/PrintProgram.h"
+#include "codegen/program/ProgramModule.h"
 #include "codegen/ptx/Emit.h"
 #include "codegen/tile/ExpandMath.h"
 #include "dialects/NN/NNOps.h"
@@ -83,9 +83,12 @@ public:
     if (done(Stage::tile, "tile.mlir",
              [&](llvm::raw_ostream &out) { program.kernels->print(out); }))
       return std::unique_ptr<hmlt::ContainerT>();
-    if (done(Stage::program, "program.txt", [&](llvm::raw_ostream &out) {
-          printProgram(program.container, out);
-        }))
+    OwningOpRef<ModuleOp> plan =
+        codegen::programModule(*graph.getContext(), program.container);
+    if (failed(verify(*plan)))
+      return failure();
+    if (done(Stage::program, "program.mlir",
+             [&](llvm::raw_ostream &out) { plan->print(out); out << "\n"; }))
       return std::unique_ptr<hmlt::ContainerT>();
 
     count();

@@ -1,0 +1,159 @@
+// RUN: hamlet-opt %s -split-input-file -verify-diagnostics
+
+func.func @program_id_c1() {
+  // expected-error @below {{expected 'axis' to be 0, 1 or 2, got 3}}
+  %0 = tile.program_id 3
+  return
+}
+
+// -----
+
+func.func @view_c1_sizes(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected 2 sizes, got 1}}
+  %0 = tile.view %p[%i] sizes [8] strides [8, 1] : !tile.ptr<f32> -> !tile.desc<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @view_c1_differs(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected size 1 to be that of the result type, 8, got 4}}
+  %0 = tile.view %p[%i] sizes [8, 4] strides [8, 1] : !tile.ptr<f32> -> !tile.desc<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @view_c2_strides(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected 0 strides, got 2}}
+  %0 = tile.view %p[%i] sizes [8, 8] strides [8, 1] : !tile.ptr<f32> -> !tile.desc<8x8xf32, panel>
+  return
+}
+
+// -----
+
+func.func @view_c3_element(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected a view of 'f32', got 'bf16'}}
+  %0 = tile.view %p[%i] sizes [8] strides [1] : !tile.ptr<f32> -> !tile.desc<8xbf16>
+  return
+}
+
+// -----
+
+func.func @view_c4_dynamic_panel(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected the last two dimensions of a panel layout to be static}}
+  %0 = tile.view %p[%i] sizes [8, %i] strides [] : !tile.ptr<f32> -> !tile.desc<8x?xf32, panel>
+  return
+}
+
+// -----
+
+func.func @load_c1_coords(%d: !tile.desc<8x8xf32>, %i: index) {
+  // expected-error @below {{expected 2 coordinates, got 1}}
+  %0 = tile.load %d[%i] : !tile.desc<8x8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @load_c2_rank(%d: !tile.desc<8xf32>, %i: index) {
+  // expected-error @below {{expected a box of at most 1 dimensions}}
+  %0 = tile.load %d[%i] : !tile.desc<8xf32> -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @store_c3_element(%d: !tile.desc<8xf32>, %v: tensor<8xbf16>, %i: index) {
+  // expected-error @below {{expected elements of 'f32', got 'bf16'}}
+  tile.store %v, %d[%i] : tensor<8xbf16>, !tile.desc<8xf32>
+  return
+}
+
+// -----
+
+func.func @gather_c1_panel(%d: !tile.desc<8x8xf32, panel>, %r: tensor<4xi32>, %i: index) {
+  // expected-error @below {{expected a strided view of rank 2}}
+  %0 = tile.gather %d[%r, %i] : !tile.desc<8x8xf32, panel>, tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_c2_rows(%d: !tile.desc<8x8xf32>, %r: tensor<4xi32>, %v: tensor<5x8xf32>, %i: index) {
+  // expected-error @below {{expected a tile of 4 rows}}
+  tile.scatter %v, %d[%r, %i] : tensor<5x8xf32>, !tile.desc<8x8xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @dot_c1_shapes(%a: tensor<4x8xf32>, %b: tensor<9x16xf32>, %c: tensor<4x16xf32>) {
+  // expected-error @below {{expected [M, K] . [K, N] -> [M, N]}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c : tensor<4x8xf32>, tensor<9x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @dot_c2_accumulator(%a: tensor<4x8xbf16>, %b: tensor<8x16xbf16>, %c: tensor<4x16xbf16>) {
+  // expected-error @below {{expected an f32 accumulator}}
+  %0 = tile.dot #tile.numerics<operands = bf16, accumulate = f32, group = 2> %a, %b, %c : tensor<4x8xbf16>, tensor<8x16xbf16> -> tensor<4x16xbf16>
+  return
+}
+
+// -----
+
+func.func @dot_c3_operands(%a: tensor<4x8xf32>, %b: tensor<8x16xbf16>, %c: tensor<4x16xf32>) {
+  // expected-error @below {{expected operands that numerics}}
+  %0 = tile.dot #tile.numerics<operands = bf16, accumulate = f32, group = 2> %a, %b, %c : tensor<4x8xf32>, tensor<8x16xbf16> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c2_result(%a: tensor<4x8xf32>) {
+  // expected-error @below {{expected a result of 'tensor<4xf32>'}}
+  %0 = tile.reduce sum %a axis 1 : tensor<4x8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @scan_c2_errors(%a: tensor<8xf32>) {
+  // expected-error @below {{expected f32 with 'errors' or i32 without}}
+  %0 = tile.scan %a axis 0 : tensor<8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c1_dims(%a: tensor<8xf32>) {
+  // expected-error @below {{expected 1 entries in 'dims', got 2}}
+  %0 = tile.broadcast %a dims [0, 1] : tensor<8xf32> -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c2_size(%a: tensor<8xf32>) {
+  // expected-error @below {{expected dimension 1 of the result to be 8, got 4}}
+  %0 = tile.broadcast %a dims [1] : tensor<8xf32> -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @iota_c1_type() {
+  // expected-error @below {{expected an i32 result with a dimension 0}}
+  %0 = tile.iota axis 0 : tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @extract_c1_indices(%a: tensor<8x8xf32>, %i: index) {
+  // expected-error @below {{expected 2 indices, got 1}}
+  %0 = tile.extract %a[%i] : tensor<8x8xf32> -> f32
+  return
+}
