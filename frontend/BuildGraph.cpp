@@ -224,8 +224,10 @@ private:
              int64_t groups = 1, int64_t blocks = 1) {
     Value scale = weight(w);
     auto type = cast<RankedTensorType>(x.getType()).clone(element);
-    return nn::RmsNormOp::create(b, loc, type, x, scale, real(eps), i64(groups),
-                                 i64(blocks), b.getBoolAttr(w.addOne));
+    return nn::RmsNormOp::create(b, loc, type, /*inverse=*/Type(), x, scale,
+                                 real(eps), i64(groups), i64(blocks),
+                                 b.getBoolAttr(w.addOne))
+        .getResult();
   }
 
   Value activate(Activation kind, Value x) {
@@ -357,8 +359,9 @@ private:
     Value v = heads(qkv, queries + keys, s.kvHeads, s.headDim);
     auto mixed = attention::SoftmaxOp::create(
         b, loc, typed({s.heads, s.headDim}, activation),
-        caches[layer].getType(), q, k, v, caches[layer], pages, first, starts,
-        real(s.scale), i64(s.slidingWindow.value_or(0)), sums);
+        /*log_sum_exp=*/Type(), caches[layer].getType(), q, k, v, caches[layer],
+        pages, first, starts, real(s.scale), i64(s.slidingWindow.value_or(0)),
+        sums);
     updated = mixed.getUpdated();
     return linear(mergeHeads(mixed.getResult(), queries), weight("out"));
   }

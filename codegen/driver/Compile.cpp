@@ -112,6 +112,13 @@ private:
     if (options.timePasses)
       passes.enableTiming();
     passes.enableVerifier(false);
+    // What a crash, or a failing pass, was given: one file for each pipeline.
+    if (!options.dumpFolder.empty()) {
+      SmallString<128> path(options.dumpFolder);
+      llvm::sys::path::append(path, "reproducer" + llvm::Twine(pipelines++) +
+                                        ".mlir");
+      passes.enableCrashReproducerGeneration(path);
+    }
     add(passes);
     if (failed(passes.run(module)))
       return failure();
@@ -260,6 +267,7 @@ private:
   llvm::raw_ostream &printed;
   CompileSummary &summary;
   codegen::LoweredProgram program;
+  int pipelines = 0; ///< run so far
 };
 
 /// What `hamlet.model` says, for the container.

@@ -30,6 +30,7 @@ struct PageLoop {
   Value keyPages, valuePages; ///< pools
   Value keyHead, table; ///< page table, and the row of it this sequence has
   Value tableRow;
+  Value logSumExp = {}; ///< [rows], of the last run
 
   /// Attention of `q` [rows, dk] whose row i stands at position `first` +
   /// (perRow ? i : 0); pages from `fromPage` to `toPage`. Returns [rows, dv].
@@ -88,6 +89,8 @@ struct PageLoop {
               t.dot(t.round(p, shape.element), v, scaled, shape.pairs());
           return SmallVector<Value>{highest, sum, out};
         });
+    if (shape.logSumExp)
+      logSumExp = t.addF(done[0], t.log(done[1]));
     return t.divF(done[2], t.alongColumns(done[1], shape.dv));
   }
 
@@ -106,15 +109,18 @@ SmallVector<Type> attentionTypes(MLIRContext *context,
   Builder b(context);
   Type element = TileBuilder::ptr(shape.element),
        i32 = TileBuilder::ptr(b.getI32Type());
-  return {element,
-          TileBuilder::ptr(shape.result),
-          element,
-          element,
-          i32,
-          i32,
-          i32,
-          i32,
-          b.getIndexType()};
+  SmallVector<Type> types{element,
+                          TileBuilder::ptr(shape.result),
+                          element,
+                          element,
+                          i32,
+                          i32,
+                          i32,
+                          i32,
+                          b.getIndexType()};
+  if (shape.logSumExp)
+    types.push_back(TileBuilder::ptr(b.getF32Type()));
+  return types;
 }
 
 } // namespace
@@ -172,6 +178,12 @@ hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name,
                            t.mul(head, rows * shape.dv)),
                      {rows, shape.dv}, {shape.dv, 1});
   t.store(t.round(o, shape.result), out, {zero, zero});
+  if (shape.logSumExp)
+    t.store(loop.logSumExp,
+            t.view(t.arg(9),
+                   t.add(t.mul(token, shape.queryHeads), t.mul(head, rows)),
+                   {rows}, {1}),
+            {zero});
   return t.finish();
 }
 
@@ -211,6 +223,11 @@ hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name,
     Value out = t.view(t.arg(1), outOffset, {-1, shape.dv},
                        {shape.queryHeads * shape.dv, 1}, {n});
     t.store(t.round(o, shape.result), out, {start, zero});
+    if (shape.logSumExp)
+      t.store(loop.logSumExp,
+              t.view(t.arg(9), t.add(t.mul(begin, shape.queryHeads), head),
+                     {-1}, {shape.queryHeads}, {n}),
+              {start});
   });
   return t.finish();
 }

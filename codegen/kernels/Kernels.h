@@ -78,6 +78,7 @@ struct AttentionShape {
   int64_t window = 0; ///< keys a query sees, itself included; 0: all before it
   mlir::Type element, result;
   HeadsIn q, k, v;
+  bool logSumExp = false;
 
   bool pairs() const { return element.isBF16(); }
   int64_t group() const { return queryHeads / keyHeads; }
@@ -97,7 +98,8 @@ mlir::func::FuncOp appendKernel(mlir::ModuleOp module, llvm::StringRef name,
 
 /// One token of each sequence of the list; the query heads of a key head are
 /// the rows. Arguments: q, out [T, query heads * dv], key pages, value pages,
-/// list, starts, first, page table, max pages. Grid: (key heads, list, 1).
+/// list, starts, first, page table, max pages, (log sum exp [T, query
+/// heads] f32, if logSumExp). Grid: (key heads, list, 1).
 mlir::func::FuncOp attentionDecodeKernel(mlir::ModuleOp module,
                                          llvm::StringRef name,
                                          const AttentionShape &shape);

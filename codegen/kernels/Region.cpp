@@ -98,11 +98,23 @@ private:
     };
     if (plan.product)
       return put({t.mul(lane, plan.columns), 0}, plan.columns);
+    auto residual = value.getDefiningOp<nn::RmsNormOp>();
+    if (residual && value != residual.getInverse())
+      residual = {};
     int64_t heads = headsOf(value);
+    auto putInverse = [&](Value base, Value column) {
+      int64_t n = rowWidth(residual.getX()) / groupsOf(residual);
+      Value inverse = inverseRoot(residual, {base, 0}, n);
+      t.store(t.alongColumns(inverse, 1), out, {rowStart, column});
+    };
+    if (heads == 0 && residual)
+      return putInverse(Value(), t.index(0));
     if (heads == 0)
       return put({Value(), 0}, width);
-    int64_t dim = width / heads;
+    int64_t dim = residual ? rowWidth(residual.getX()) / heads : width / heads;
     auto perHead = [&] {
+      if (residual)
+        return putInverse(t.mul(lane, dim), lane);
       Value base = t.mul(lane, dim);
       int64_t half = rotatedHalf(value);
       if (half == 0)
@@ -114,7 +126,10 @@ private:
     };
     if (heads == plan.lanes)
       return perHead();
+    // What is worked out under the condition is not there after it.
+    auto known = windows;
     t.ifThen(t.lessIndex(lane, t.index(heads)), perHead);
+    windows = std::move(known);
   }
 
 public:

@@ -273,6 +273,7 @@ Value TileBuilder::negF(Value x) {
   return arith::NegFOp::create(b, location, x);
 }
 Value TileBuilder::exp(Value x) { return math::ExpOp::create(b, location, x); }
+Value TileBuilder::log(Value x) { return math::LogOp::create(b, location, x); }
 Value TileBuilder::sqrt(Value x) {
   return math::SqrtOp::create(b, location, x);
 }

@@ -105,6 +105,7 @@ public:
   Value fma(Value x, Value y, Value z);
   Value negF(Value x);
   Value exp(Value x);
+  Value log(Value x);
   Value sqrt(Value x);
   Value sigmoid(Value x);
   Value silu(Value x);

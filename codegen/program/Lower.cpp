@@ -408,6 +408,7 @@ private:
     s.window = static_cast<int64_t>(attention.getWindow());
     s.element = elementOf(attention.getQ());
     s.result = elementOf(attention.getResult());
+    s.logSumExp = static_cast<bool>(attention.getLogSumExp());
     Value qIn, kIn, vIn;
     s.q = headsIn(attention.getQ(), qIn);
     s.k = headsIn(attention.getK(), kIn);
@@ -483,7 +484,9 @@ private:
       f.launch(*plan, hmlt::RowMetric::one,
                {constant(1), constant(1), constant(1)}, std::move(args));
     }
-    Place out = f.define(result, tokens);
+    Place out = f.define(result, tokens), logSumExp;
+    if (s.logSumExp)
+      logSumExp = f.define(yielded(op, attention.getLogSumExp()), tokens);
 
     std::string key = structuralKey(op, "");
     auto kernel = [&](StringRef kind, std::vector<int64_t> family,
@@ -513,6 +516,8 @@ private:
            {q, out, keyPages, valuePages, list, starts, first, table})
         args.push_back(f.arg(place));
       args.push_back(f.scalar(maxPages));
+      if (s.logSumExp)
+        args.push_back(f.arg(logSumExp));
       f.launch(which, metric, {constant(heads), count, constant(1)},
                std::move(args));
     };

@@ -88,6 +88,10 @@ LogicalResult SoftmaxOp::verify() {
                                     ? starts - 1
                                     : ShapedType::kDynamic)))
     return failure();
+  // (C9)
+  if (getLogSumExp() && failed(expectShape(*this, "log_sum_exp", getLogSumExp(),
+                                           {q.getDimSize(0), q.getDimSize(1)})))
+    return failure();
   // (C7)
   if (static_cast<int64_t>(getWindow()) < 0)
     return emitOpError("expected 'window' to be at least 0 tokens, got ")

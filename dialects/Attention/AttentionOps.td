@@ -11,7 +11,7 @@
 include "dialects/Attention/AttentionDialect.td"
 
 def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
-    [Pure, AttrSizedOperandSegments]> {
+    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments]> {
   let summary = "causal grouped-query softmax attention over packed sequences";
   let description = [{
     In each sequence, for the query at position p and query head h, over the keys
@@ -28,6 +28,8 @@ def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
     - `starts`: `[S + 1]`, the first token of each sequence, then T, ascending; a
       sequence may be empty. A sequence without cache starts at position 0.
     - `result`: `[T, Hq, Dv]`, rounded once.
+    - `log_sum_exp`, optional: `[T, Hq]` f32, m + log(sum_j exp(s_j - m)), which
+      the gradient needs again.
 
     Canonical order: online softmax in f32 over blocks of 64 keys, at positions
     64b, ascending: the running maximum, then sum and accumulator scaled by
@@ -43,12 +45,19 @@ def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
     - (C6) the cache's heads, D, Dv and element type are the op's, its page is 64, and `updated` has its type.
     - (C7) `window` is at least 0; `scale` is finite.
     - (C8) under bf16 operands `q`, `k` and `v` are bf16.
+    - (C9) `log_sum_exp` is [T, Hq].
 
     Examples:
     ```mlir
     func.func @softmax(%q: tensor<?x4x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %starts: tensor<?xi32>) -> tensor<?x4x16xf32> {
       %o = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v starts(%starts) {scale = 0.25 : f32} : (tensor<?x4x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x4x16xf32>
       return %o : tensor<?x4x16xf32>
+    }
+    ```
+    ```mlir
+    func.func @softmax_residual(%q: tensor<?x4x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %starts: tensor<?xi32>) -> (tensor<?x4x16xf32>, tensor<?x4xf32>) {
+      %o, %l = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v starts(%starts) {scale = 0.25 : f32} : (tensor<?x4x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x4x16xf32> log_sum_exp tensor<?x4xf32>
+      return %o, %l : tensor<?x4x16xf32>, tensor<?x4xf32>
     }
     ```
     ```mlir
@@ -66,12 +75,13 @@ def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
     Optional<Attention_CacheType>:$cache, Optional<Graph_I32<2>>:$pages,
     Optional<Graph_I32<1>>:$first, Graph_I32<1>:$starts,
     F32Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$window, Graph_Numerics:$numerics);
-  let results = (outs Graph_Activation<3>:$result, Optional<Attention_CacheType>:$updated);
+  let results = (outs Graph_Activation<3>:$result, Optional<Graph_F32<2>>:$log_sum_exp,
+                      Optional<Attention_CacheType>:$updated);
   let assemblyFormat = [{
     $numerics $q `,` $k `,` $v
     (`cache` `(` $cache^ `)`)? (`pages` `(` $pages^ `)`)? (`first` `(` $first^ `)`)?
     `starts` `(` $starts `)` attr-dict `:` `(` type(operands) `)` `->` type($result)
-    (`updated` type($updated)^)?
+    (`log_sum_exp` type($log_sum_exp)^)? (`updated` type($updated)^)?
   }];
   let hasVerifier = 1;
 }

@@ -135,6 +135,13 @@ LogicalResult RmsNormOp::verify() {
   if (!(eps >= 0) || std::isinf(eps))
     return emitOpError("expected 'eps' to be at least 0 and finite, got ")
            << getEpsAttr();
+  // (C5)
+  if (getInverse()) {
+    int64_t parts = x.getRank() == 3 ? x.getDimSize(1) * groups : groups;
+    if (failed(expectShape(*this, "inverse", getInverse(),
+                           {x.getDimSize(0), parts})))
+      return failure();
+  }
   return success();
 }
 

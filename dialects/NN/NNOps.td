@@ -211,14 +211,23 @@ def NN_RmsNormOp : NN_Op<"rms_norm", [Pure]> {
     - `x`: `[T, W]` or `[T, heads, W]`; `w`: `[W]`, or `[W / groups]` shared by the
       groups; `result`: as `x`, f32 or x's type.
     - `eps`: added to the mean of squares.
+    - `inverse`, optional: `[T, heads * groups]` f32, 1 / sqrt(mean + eps) of each
+      part, which the gradient needs again.
 
     Constraints:
     - (C1) `result` has the shape of `x`, and elements of f32 or x's.
     - (C2) `groups` and `sum_blocks` are at least 1 and groups * sum_blocks divides W.
     - (C3) `w` has W or W / groups elements.
     - (C4) `eps` is at least 0.
+    - (C5) `inverse` has a row for each token and a column for each part.
 
     Examples:
+    ```mlir
+    func.func @nn_rms_norm_inverse(%x: tensor<?x32xf32>, %w: tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x1xf32>) {
+      %y, %r = nn.rms_norm %x, %w {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x1xf32>)
+      return %y, %r : tensor<?x32xf32>, tensor<?x1xf32>
+    }
+    ```
     ```mlir
     func.func @nn_rms_norm(%x: tensor<?x32xf32>, %w: tensor<32xf32>) -> tensor<?x32xf32> {
       %y = nn.rms_norm %x, %w {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
@@ -241,7 +250,7 @@ def NN_RmsNormOp : NN_Op<"rms_norm", [Pure]> {
                        F32Attr:$eps, DefaultValuedAttr<I64Attr, "1">:$groups,
                        DefaultValuedAttr<I64Attr, "1">:$sum_blocks,
                        DefaultValuedAttr<BoolAttr, "false">:$unit_offset);
-  let results = (outs NN_Tensor23:$result);
+  let results = (outs NN_Tensor23:$result, Optional<Graph_F32<2>>:$inverse);
   let assemblyFormat = "$x `,` $w attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }

@@ -68,6 +68,16 @@ def attention(q, k, v, starts, scale, window=0):
     return out
 
 
+def log_sum_exp(q, k, starts, scale):
+    out = np.zeros(q.shape[:2])
+    for a, b in zip(starts, starts[1:]):
+        for i in range(a, b):
+            for h in range(q.shape[1]):
+                scores = scale * k[a : i + 1, h // (q.shape[1] // k.shape[1])] @ q[i, h]
+                out[i, h] = scores.max() + np.log(np.exp(scores - scores.max()).sum())
+    return out
+
+
 def route(score, x, w, bias=0.0, ids=None, k=2, renormalise=True, scaling=1.0, groups=1, top_groups=1):
     logits = x @ w.T
     score = reference.softmax(logits) if score == "softmax" else reference.sigmoid(logits)
@@ -144,6 +154,10 @@ REFERENCE = {
     "nn_linear_bias": lambda x, w, b: x @ w.T + b,
     "nn_lm_head": lambda x, w: x @ w.T,
     "nn_rms_norm": lambda x, w: reference.rms_norm(x, w, 1e-5),
+    "nn_rms_norm_inverse": lambda x, w: (
+        reference.rms_norm(x, w, 1e-5),
+        1 / np.sqrt((x.astype(np.float64) ** 2).mean(-1, keepdims=True) + 1e-5),
+    ),
     "nn_rms_norm_heads": heads_norm,
     "nn_activation": lambda x: reference.silu(reference.sigmoid(x)),
     "nn_mul": lambda x, y: x * y,
@@ -162,6 +176,10 @@ REFERENCE = {
     "lightning_token_initial": outputs_only,
     "lightning_token_initial_final": constant,
     "softmax": lambda q, k, v, s: attention(q, k, v, s, 0.25),
+    "softmax_residual": lambda q, k, v, s: (
+        attention(q, k, v, s, 0.25),
+        log_sum_exp(q, k, s, 0.25),
+    ),
     "softmax_window": lambda q, k, v, s: attention(q, k, v, s, 0.25, 100),
     "route_softmax": lambda x, w: route("softmax", x, w),
     "route_sigmoid_bias_groups": lambda x, w, b: route(

@@ -210,6 +210,7 @@ Status run(const RunOptions &options) {
   auto stats = generate(model, *requests, generation);
   if (stream && !first)
     std::printf("\n");
+    std::fflush(stdout);
   if (stats.failed())
     return stats.status();
   if (!options.logits.empty())

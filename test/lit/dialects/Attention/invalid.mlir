@@ -96,6 +96,14 @@ func.func @softmax_c8(%q: tensor<?x4x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor
 
 // -----
 
+func.func @softmax_c9(%q: tensor<?x4x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %s: tensor<?xi32>) {
+  // expected-error @below {{'attention.softmax' op expected 'log_sum_exp' to be [?, 4], got 'tensor<?x2xf32>'}}
+  attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v starts(%s) {scale = 0.25 : f32} : (tensor<?x4x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x4x16xf32> log_sum_exp tensor<?x2xf32>
+  return
+}
+
+// -----
+
 // expected-error @below {{expected heads, D, Dv and page of at least 1, got 2, 16, 16 and 0}}
 func.func private @cache_c1(!attention.cache<2x16x16, f32, page 0>)
 

@@ -152,6 +152,14 @@ func.func @rms_norm_c4(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
 
 // -----
 
+func.func @rms_norm_c5(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
+  // expected-error @below {{'nn.rms_norm' op expected 'inverse' to be [?, 1], got 'tensor<?x2xf32>'}}
+  nn.rms_norm %x, %w {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
 func.func @residual_c1(%x: tensor<?x32xf32>, %y: tensor<?x32xf32>) {
   // expected-error @below {{'nn.residual' op expected 'alpha' and 'beta' to be finite, got 0x7FC00000 : f32 and 1.000000e+00 : f32}}
   nn.residual %x, %y {alpha = 0x7FC00000 : f32, beta = 1.0 : f32} : tensor<?x32xf32>
