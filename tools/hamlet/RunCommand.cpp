@@ -208,9 +208,10 @@ Status run(const RunOptions &options) {
     generation.profile = &profile;
 
   auto stats = generate(model, *requests, generation);
-  if (stream && !first)
+  if (stream && !first) {
     std::printf("\n");
     std::fflush(stdout);
+  }
   if (stats.failed())
     return stats.status();
   if (!options.logits.empty())
