@@ -87,8 +87,10 @@ public:
         codegen::programModule(*graph.getContext(), program.container);
     if (failed(verify(*plan)))
       return failure();
-    if (done(Stage::program, "program.mlir",
-             [&](llvm::raw_ostream &out) { plan->print(out); out << "\n"; }))
+    if (done(Stage::program, "program.mlir", [&](llvm::raw_ostream &out) {
+          plan->print(out);
+          out << "\n";
+        }))
       return std::unique_ptr<hmlt::ContainerT>();
 
     count();

@@ -69,9 +69,11 @@ cl::opt<std::string> compileTo(
 cl::opt<std::string> dtype("dtype", cl::init("as-stored"),
                            cl::desc("as-stored|f32|bf16"),
                            cl::sub(compileCommand));
-cl::opt<std::string> dumpFolder("dump-dir",
-                                cl::desc("write the text of every stage here, and a reproducer if a pass fails"),
-                                cl::value_desc("D"), cl::sub(compileCommand));
+cl::opt<std::string> dumpFolder(
+    "dump-dir",
+    cl::desc(
+        "write the text of every stage here, and a reproducer if a pass fails"),
+    cl::value_desc("D"), cl::sub(compileCommand));
 cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"),
                          cl::sub(compileCommand));
 cl::opt<std::string> remarks("remarks",
