@@ -208,26 +208,30 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
         return false;
     return true;
   };
-  if (conflict(cell.write)) {
-    bool equal = write && sameBytes(cell.write);
-    if (write && !equal && data && cell.write.agent == now.agent &&
-        cell.write.op == now.op && cell.write.clock == now.clock &&
-        cell.write.lane != 255 && laneData) {
-      // Two lanes of this very store.
-      equal = true;
-      const u8 *theirs = laneData + cell.write.lane * laneStride;
-      const u8 *mine = laneData + lane * laneStride;
-      u32 at = static_cast<u32>(data - mine);
-      for (u32 b = 0; b < 4; ++b)
-        if (cell.write.bytes & now.bytes & (1u << b)) {
-          u32 i = at + b - base;
-          if (i >= laneStride || theirs[i] != mine[i])
-            equal = false;
-        }
-    }
-    if (!equal)
-      race(w, op, lane, cell.write, write, true, space, address);
-  }
+  // Two lanes of this very store.
+  auto sameStore = [&](const Touch &t) {
+    if (!data || t.agent != now.agent || t.op != now.op ||
+        t.clock != now.clock || t.lane == 255 || !laneData)
+      return false;
+    const u8 *theirs = laneData + t.lane * laneStride;
+    const u8 *mine = laneData + lane * laneStride;
+    u32 at = static_cast<u32>(data - mine);
+    for (u32 b = 0; b < 4; ++b)
+      if (t.bytes & now.bytes & (1u << b)) {
+        u32 i = at + b - base;
+        if (i >= laneStride || theirs[i] != mine[i])
+          return false;
+      }
+    return true;
+  };
+  auto checkWrite = [&](const Touch &t) {
+    if (conflict(t) && !(write && (sameBytes(t) || sameStore(t))))
+      race(w, op, lane, t, write, true, space, address);
+  };
+  checkWrite(cell.write);
+  if (cell.rest)
+    for (const Touch &t : cell.rest->writes)
+      checkWrite(t);
   if (cell.rest && cell.rest->weak.valid() && conflict(cell.rest->weak))
     race(w, op, lane, cell.rest->weak, write, true, space, address);
   if ((now.flags & kAsync) && cell.write.valid() &&
@@ -257,31 +261,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
       report(f);
     }
   }
-  if (!write) {
-    Touch &r = cell.read;
-    if (!r.valid() || (r.agent == now.agent && r.scope == now.scope)) {
-      bool several = r.valid() && r.lane != now.lane && r.clock == now.clock;
-      u8 bytes =
-          r.valid() && r.clock == now.clock ? r.bytes | now.bytes : now.bytes;
-      r = now;
-      r.bytes = bytes;
-      if (several)
-        r.lane = 255;
-      return;
-    }
-    std::vector<Touch> &more = cell.more().more;
-    for (Touch &t : more)
-      if (t.agent == now.agent && t.scope == now.scope) {
-        bool several = t.lane != now.lane && t.clock == now.clock;
-        t = now;
-        if (several)
-          t.lane = 255;
-        return;
-      }
-    if (more.size() < 64)
-      more.push_back(now);
-    return;
-  }
+  if (!write)
+    return rememberRead(cell, now);
   if (conflict(cell.read))
     race(w, op, lane, cell.read, true, false, space, address);
   if (cell.rest)
@@ -290,21 +271,81 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
         race(w, op, lane, t, true, false, space, address);
         break;
       }
-  u8 bytes = now.bytes;
-  if (cell.write.agent == now.agent && cell.write.clock == now.clock &&
-      cell.write.lane == now.lane)
-    bytes |= cell.write.bytes;
-  if (now.scope && cell.write.valid() && !cell.write.scope) {
-    cell.more().weak = cell.write;
-    cell.rest->more.clear();
-  } else if (now.scope && cell.rest) {
-    cell.rest->more.clear();
-  } else {
-    cell.rest.reset();
+  rememberWrite(cell, now);
+}
+
+/// A read joins the word's readers. One that an agent's later read covers is
+/// forgotten; lanes of one clock share an entry where they read the same bytes.
+void HappensBefore::rememberRead(Cell &cell, const Touch &now) {
+  auto joins = [&](Touch &t) {
+    if (!t.valid() || t.agent != now.agent || t.scope != now.scope)
+      return false;
+    if (t.clock != now.clock) {
+      if (t.bytes & ~now.bytes)
+        return false;
+      t = now;
+      return true;
+    }
+    if (t.lane == now.lane) {
+      t.bytes |= now.bytes;
+      t.op = now.op;
+      return true;
+    }
+    if (t.bytes != now.bytes)
+      return false;
+    t.lane = 255;
+    t.op = now.op;
+    return true;
+  };
+  if (!cell.read.valid())
+    cell.read = now;
+  else if (!joins(cell.read)) {
+    std::vector<Touch> &more = cell.more().more;
+    for (Touch &t : more)
+      if (joins(t))
+        return;
+    if (more.size() < 64)
+      more.push_back(now);
   }
+}
+
+/// A write takes the place of what was known about its bytes; other bytes of
+/// the word keep their readers and writers.
+void HappensBefore::rememberWrite(Cell &cell, const Touch &now) {
+  auto without = [&](Touch &t) {
+    t.bytes &= static_cast<u8>(~now.bytes);
+    if (!t.bytes)
+      t = Touch();
+  };
+  auto drop = [&](std::vector<Touch> &list) {
+    for (Touch &t : list)
+      without(t);
+    std::erase_if(list, [](const Touch &t) { return !t.valid(); });
+  };
+  Touch before = cell.write;
   cell.write = now;
-  cell.write.bytes = bytes;
-  cell.read = Touch();
+  if (before.valid() && before.agent == now.agent &&
+      before.clock == now.clock && before.lane == now.lane &&
+      before.scope == now.scope)
+    cell.write.bytes |= before.bytes;
+  else if (now.bytes != 15 && before.valid() && (before.bytes & ~now.bytes)) {
+    Touch kept = before;
+    without(kept);
+    cell.more().writes.push_back(kept);
+  }
+  without(cell.read);
+  if (cell.rest) {
+    drop(cell.rest->more);
+    // A pushed entry has none of these bytes, so this leaves it as it is.
+    drop(cell.rest->writes);
+    if (cell.rest->weak.valid() && !now.scope)
+      without(cell.rest->weak);
+  }
+  if (now.scope && before.valid() && !before.scope)
+    cell.more().weak = before;
+  else if (cell.rest && !cell.rest->weak.valid() && cell.rest->more.empty() &&
+           cell.rest->writes.empty())
+    cell.rest.reset();
 }
 
 void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,

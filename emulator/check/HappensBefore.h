@@ -114,6 +114,8 @@ private:
   void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
                  bool write, Space space, u64 address, const u8 *data,
                  const u8 *memory, u32 base);
+  static void rememberRead(Cell &cell, const Touch &now);
+  static void rememberWrite(Cell &cell, const Touch &now);
   void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where,
                   u32 bytes, Touch now, bool write, const u8 *data);
   void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,

@@ -22,7 +22,8 @@ struct Touch {
 /// What few words need.
 struct Rest {
   Touch weak; ///< the last weak write, where a strong one came after it
-  std::vector<Touch> more; ///< further readers
+  std::vector<Touch> more;   ///< further readers
+  std::vector<Touch> writes; ///< of bytes that the last write left alone
 };
 struct Cell {
   Touch write, read;
