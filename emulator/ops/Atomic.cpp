@@ -147,6 +147,34 @@ Step atomicHalf(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
+template <bool Compare> Step atomic128(Warp &w, const Op &o, u32 m) {
+  Vec<u64> address = addressesOf(w, o);
+  checkAligned(w, o, address, 16, m);
+  bool changed = false;
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(m >> l & 1))
+      continue;
+    Resolved r = resolve(w, o, spaceOf(o), address[l], 16, l, true);
+    if (w.check)
+      w.check->access(w, o, l, r, 16, infoOf(o, Access::Atomic), nullptr);
+    u8 old[16];
+    std::memcpy(old, r.host, 16);
+    const u8 *b = w.regs + o.b + 16 * l;
+    if (!Compare || !std::memcmp(old, b, 16)) {
+      const u8 *next = Compare ? w.regs + o.c + 16 * l : b;
+      changed |= std::memcmp(old, next, 16) != 0;
+      std::memcpy(r.host, next, 16);
+    }
+    if (o.d)
+      std::memcpy(w.regs + o.d + 16 * l, old, 16);
+  }
+  if (!changed)
+    return Step::Yield;
+  ++w.engine->events;
+  ++w.cta->sharedVersion;
+  return Step::Next;
+}
+
 template <class T> Handler integerAtomic(Kind k) {
   switch (k) {
   case Add:
@@ -231,6 +259,13 @@ void decodeAtomic(Decode &d) {
     d.fail("vector forms need a floating-point type");
   d.op.d = red ? 0 : d.sink(0, t);
   d.op.b = d.source(at + 1, t);
+  if (t == Type::B128) {
+    if (red || (kind != Cas && kind != Exch))
+      d.fail("only atom.cas and atom.exch exist for .b128");
+    if (kind == Cas)
+      d.op.c = d.source(at + 2, t);
+    return d.emit(kind == Cas ? atomic128<true> : atomic128<false>);
+  }
   if (kind == Cas)
     d.op.c = d.source(at + 2, t);
   d.emit(forInteger(d, t, [&]<class T>() -> Handler {

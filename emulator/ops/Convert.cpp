@@ -140,8 +140,8 @@ void writeFloat(Warp &w, const Op &o, u32 l, Type t, double v, Round mode) {
   bool sat = o.flags & kSat, relu = o.flags & kRelu;
   if (sat)
     v = v > 0 ? std::min(v, 1.0) : 0.0;
-  if (relu && v < 0)
-    v = 0;
+  if (relu && v <= 0)
+    v = 0; // -0 becomes +0 too
   switch (t) {
   case Type::F64:
     lane<double>(w, o.d)[l] = v;
@@ -256,8 +256,8 @@ template <bool Brain> Step floatToNarrow(Warp &w, const Op &o, u32 m) {
 template <bool Brain> Step floatToPair(Warp &w, const Op &o, u32 m) {
   Vec<float> high = get<float>(w, o.a), low = get<float>(w, o.b);
   if (o.flags & kRelu) {
-    high = lanesOf(maskOf(high < Vec<float>(0))) ? Vec<float>(0) : high;
-    low = lanesOf(maskOf(low < Vec<float>(0))) ? Vec<float>(0) : low;
+    high = lanesOf(maskOf(high <= Vec<float>(0))) ? Vec<float>(0) : high;
+    low = lanesOf(maskOf(low <= Vec<float>(0))) ? Vec<float>(0) : low;
   }
   Vec<u32> r = Brain ? toBrain(high) << Vec<u32>(16) | toBrain(low)
                      : toHalf(high) << Vec<u32>(16) | toHalf(low);
@@ -277,7 +277,7 @@ Step floatToPairSlow(Warp &w, const Op &o, u32 m) {
     if (!(m >> l & 1))
       continue;
     auto code = [&](float v) {
-      if (o.flags & kRelu && v < 0)
+      if (o.flags & kRelu && v <= 0)
         v = 0;
       return encode(v, f, roundOf(o), o.flags & kSatFinite);
     };
@@ -298,7 +298,7 @@ Step pairToPair(Warp &w, const Op &o, u32 m) {
     u32 v = lane<u32>(w, o.a)[l], r;
     auto one = [&](u32 code) -> u32 {
       double x = decode(code, down ? kF16 : f);
-      if ((o.flags & kRelu) && x < 0)
+      if ((o.flags & kRelu) && x <= 0)
         x = 0;
       return encode(x, down ? f : kF16, Round::NearestEven, down);
     };
@@ -315,7 +315,7 @@ Step toTf32(Warp &w, const Op &o, u32 m) {
     if (!(m >> l & 1))
       continue;
     float v = lane<float>(w, o.a)[l];
-    if ((o.flags & kRelu) && v < 0)
+    if ((o.flags & kRelu) && v <= 0)
       v = 0;
     constexpr Format kTf32{10, 8, false, 0x3ffff};
     u32 code = encode(v, kTf32, roundOf(o), o.flags & kSatFinite);

@@ -327,13 +327,15 @@ template <class T, bool Max> Step minMax(Warp &w, const Op &o, u32 m) {
   Vec<T> zero = fromBits(Max ? bitsOf(a) & bitsOf(b) : bitsOf(a) | bitsOf(b));
   r = lanesOf(maskOf(a == b)) ? zero : r;
   u32 na = maskOf(a != a), nb = maskOf(b != b);
+  if (na | nb) {
+    r = lanesOf(na) ? b : r;
+    r = lanesOf(nb) ? a : r;
+  }
   if (o.flags & 2)
     r = fromBits((bitsOf(r) & Vec<U>(~kSign)) | signs);
   if (na | nb) {
     Vec<T> nan = fromBits(
         Vec<U>(sizeof(T) == 4 ? U(0x7fffffff) : U(0x7fffffffffffffff)));
-    r = lanesOf(na) ? b : r;
-    r = lanesOf(nb) ? a : r;
     r = lanesOf(o.flags & 1 ? na | nb : na & nb) ? nan : r;
   }
   put<T>(w, o.d, r, m);

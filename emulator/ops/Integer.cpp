@@ -233,9 +233,15 @@ void mul24(Decode &d) {
   int part = d.takeOf({"lo", "hi"});
   bool sat = d.take("sat");
   Type t = integerType(d);
-  if (part < 0 || (t != Type::U32 && t != Type::S32) || sat)
+  if (part < 0 || (t != Type::U32 && t != Type::S32))
     d.fail("mul24 and mad24 need .lo or .hi and .u32 or .s32");
+  if (sat && (!mad || part == 0 || t != Type::S32))
+    d.fail(".sat needs mad24.hi.s32");
   operands(d, t, mad ? 3 : 2);
+  if (sat)
+    return d.emit(each3<s32, s32, s32, s32, [](s32 a, s32 b, s32 c) -> s32 {
+      return kAddSat(kMul24Hi<s32>(a, b), c);
+    }>);
   auto choose = [&]<class T>() -> Handler {
     if (mad)
       return part ? each3<T, T, T, T,

@@ -18,12 +18,12 @@ u32 takeAccess(Decode &d, bool atomic) {
       d.takeOf({"global", "const", "shared", "shared::cta", "shared::cluster",
                 "local", "param", "param::entry", "param::func"});
   u32 flags = static_cast<u32>(s < 0 ? Space::Generic : spaces[s]);
-  int order = d.takeOf(
-      {"weak", "volatile", "relaxed", "acquire", "release", "acq_rel", "mmio"});
-  int scope = d.takeOf({"cta", "cluster", "gpu", "sys"});
   bool mmio = d.take("mmio");
+  int order = d.takeOf(
+      {"weak", "volatile", "relaxed", "acquire", "release", "acq_rel"});
+  int scope = d.takeOf({"cta", "cluster", "gpu", "sys"});
   u32 bits = kWeak;
-  if (order == 1 || order == 2 || order == 6 || mmio)
+  if (order == 1 || order == 2 || mmio)
     bits = kStrong;
   if (order == 3)
     bits = kStrong | kAcquire;

@@ -375,7 +375,7 @@ ast::Operand Parser::atom(int depth) {
     o.name = name;
     return o;
   }
-  if (name[0] == '%') {
+  if (name[0] == '%' && !namedVariables.count(name)) {
     o.kind = Kind::Special;
     o.name = name;
     return o;

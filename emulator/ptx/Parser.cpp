@@ -319,6 +319,8 @@ void Parser::variables(Space space, bool isExtern,
     v.scope = scope;
     v.bytes = element;
     v.name = expectName();
+    if (v.name[0] == '%')
+      namedVariables.insert(v.name);
     // A parameterised name declares several: x<3> is x0, x1, x2.
     u64 copies = 0;
     if (takePunct('<')) {

@@ -4,6 +4,7 @@
 #include "emulator/ptx/Lexer.h"
 #include "emulator/ptx/Parser.h"
 
+#include <set>
 #include <unordered_map>
 
 namespace hamlet::emu {
@@ -68,6 +69,7 @@ private:
   ast::Function *current = nullptr;
   u32 scope = 0;
   u32 usedBytes = ~0u;
+  std::set<std::string> namedVariables; ///< whose names begin with %
   std::vector<std::unordered_map<std::string, int>> scopes; // innermost last
 };
 
