@@ -13,7 +13,7 @@ class Batch:
 
     def __init__(self, name, forms):
         self.name, self.forms, self.count, self.target = name, forms, forms[0].count, forms[0].target
-        self.block = 32 if forms[0].warp else min(128, self.count)
+        self.block = forms[0].warp or min(128, self.count)
         self.in_bytes = self.out_bytes = 0
         self.places = []
         for f in forms:
@@ -31,7 +31,7 @@ class Batch:
 
     def entry(self):
         out = [".visible .entry %s(.param .u64 in, .param .u64 out)\n{" % self.name,
-               " .reg .b32 %idx, %nt, %cta; .reg .b64 %in, %out, %idx64; .shared .align 128 .b8 scratch[8192];",
+               " .reg .b32 %%idx, %%nt, %%cta; .reg .b64 %%in, %%out, %%idx64; .shared .align 1024 .b8 scratch[%d];" % (45056 if self.forms[0].warp == 128 else 8192),
                " mov.u32 %nt, %ntid.x; mov.u32 %cta, %ctaid.x; mov.u32 %idx, %tid.x; mad.lo.u32 %idx, %cta, %nt, %idx;",
                " ld.param.u64 %in, [in]; ld.param.u64 %out, [out]; cvta.to.global.u64 %in, %in; cvta.to.global.u64 %out, %out;",
                " cvt.u64.u32 %idx64, %idx;"]
@@ -79,7 +79,7 @@ class Batch:
         return rows + ["}"]
 
     def text(self):
-        return ".version 8.6\n.target %s\n.address_size 64\n%s\n" % (self.target, self.entry())
+        return ".version 8.8\n.target %s\n.address_size 64\n%s\n" % (self.target, self.entry())
 
     def input(self):
         buf = np.zeros(max(self.in_bytes, 1), np.uint8)
@@ -125,8 +125,8 @@ def expected(f):
         return list(r) if isinstance(r, tuple) else [r]
     rows = []
     if f.warp:
-        for base in range(0, f.count, 32):
-            lanes = [tuple(c[base + l] for c in f.columns) for l in range(32)]
+        for base in range(0, f.count, f.warp):
+            lanes = [tuple(c[base + l] for c in f.columns) for l in range(f.warp)]
             rows += f.ref(lanes)
     else:
         ref = f.ref
@@ -165,7 +165,7 @@ def differences(f, got):
 def batches(forms=None, per_batch=64):
     groups = {}
     for f in (FORMS if forms is None else forms):
-        groups.setdefault((f.target, f.count, bool(f.warp)), []).append(f)
+        groups.setdefault((f.target, f.count, f.warp), []).append(f)
     result = []
     for key, list_ in groups.items():
         for i in range(0, len(list_), per_batch):

@@ -1,16 +1,26 @@
 """Every instruction form on random and edge inputs against a second
 implementation written from the ISA's text."""
-import argparse, os, re, subprocess, sys, tempfile, time
+import argparse, json, os, re, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import batch as batching
 from form import FORMS
 import integer, real
-for name in ("convert", "compare", "warp", "memory", "matrix"):
+for name in ("convert", "compare", "warp", "memory", "matrix", "warpgroup"):
     if os.path.exists(os.path.join(HERE, name + ".py")):
         __import__(name)
 
 COMMAND = os.environ.get("HAMLET_PTX") or os.path.join(HERE, "../../../build/bin/hamlet-ptx")
+
+
+HARDWARE = os.path.join(HERE, "hardware.json")  # device.py --record
+UNSEEN = os.path.join(HERE, "unseen.txt")
+
+
+def unseen():
+    """Names of the forms that no device has run."""
+    seen = json.load(open(HARDWARE))["forms"] if os.path.exists(HARDWARE) else {}
+    return sorted(f.name for f in FORMS if f.name not in seen)
 
 
 def main():
@@ -18,11 +28,14 @@ def main():
     p.add_argument("--only", help="regular expression of form names")
     p.add_argument("--ptxas", action="store_true", help="assemble every kernel too, to prove that the forms exist")
     p.add_argument("--list", action="store_true")
-    p.add_argument("-v", action="store_true")
+    p.add_argument("--write-unseen", action="store_true", help="write unseen.txt from hardware.json")
     a = p.parse_args()
     forms = [f for f in FORMS if not a.only or re.search(a.only, f.name)]
     if a.list:
         print("\n".join(f.name for f in forms))
+        return 0
+    if a.write_unseen:
+        open(UNSEEN, "w").write("\n".join(unseen()) + "\n")
         return 0
     assert len({f.name for f in FORMS}) == len(FORMS), "a form stands twice"
     failed, vectors = [], 0
@@ -46,6 +59,9 @@ def main():
             for i, f in enumerate(b.forms):
                 vectors += f.count
                 check(f, b.output(out, i), failed)
+    if not a.only and unseen() != open(UNSEEN).read().split("\n")[:-1]:
+        failed.append("unseen.txt")
+        print("unseen.txt is not what hardware.json leaves: run test_forms.py --write-unseen")
     print("%d forms, %d vectors, %d wrong, %.1f s" % (len(forms), vectors, len(failed), time.time() - start))
     return 1 if failed else 0
 
