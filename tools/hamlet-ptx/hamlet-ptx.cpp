@@ -3,8 +3,10 @@
 
 #include "emulator/core/Types.h"
 
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 
 int main(int argc, char **argv) {
   using namespace hamlet::ptx;
@@ -19,8 +21,14 @@ int main(int argc, char **argv) {
       std::cerr << "hamlet-ptx: " << options.file << ": cannot be opened\n";
       return 2;
     }
-    std::string text((std::istreambuf_iterator<char>(in)),
-                     std::istreambuf_iterator<char>());
+    std::ostringstream content;
+    content << in.rdbuf();
+    if (in.bad() || content.bad() ||
+        std::filesystem::is_directory(options.file)) {
+      std::cerr << "hamlet-ptx: " << options.file << ": cannot be read\n";
+      return 2;
+    }
+    std::string text = content.str();
     try {
       return options.command == "run" ? run(options, text)
                                       : info(options, text);
