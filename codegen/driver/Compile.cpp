@@ -104,6 +104,8 @@ public:
       return printLlvm();
     if (failed(emit()))
       return failure();
+    if (options.printStage == Stage::ptx)
+      return std::unique_ptr<hmlt::ContainerT>();
     return std::make_unique<hmlt::ContainerT>(std::move(program.container));
   }
 

@@ -129,14 +129,20 @@ def compiled(source, *options):
     with open(CACHE / (name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            if (source / "config.json").exists() and _is_lantern(source):
-                options = (*options, "--models", FAMILIES)
-            ok("compile", source, "-o", path, *options)
+            ok("compile", source, "-o", path, *options, *family_options(source))
     return path
 
 
-def _is_lantern(folder):
-    return json.loads((folder / "config.json").read_text()).get("model_type") == "lantern"
+def stage(source, name, *options):
+    """The text of one stage of compiling `source`."""
+    return ok("compile", source, "--compile-to", name, *options, *family_options(source)).out
+
+
+def family_options(source):
+    """--models for the packs whose family is described in the test tree alone."""
+    config = pathlib.Path(source) / "config.json"
+    known = not config.exists() or json.loads(config.read_text()).get("model_type") != "lantern"
+    return () if known else ("--models", FAMILIES)
 
 
 def request(id, prompt, max_tokens=0, **more):

@@ -39,7 +39,7 @@ class Compile(unittest.TestCase):
         self.assertEqual(os.listdir(self.work), ["m.hmlt"])
 
     def test_stages(self):
-        for stage in ("graph", "fused", "tile", "llvm", "program"):
+        for stage in ("graph", "fused", "tile", "llvm", "ptx", "program"):
             with self.subTest(stage=stage):
                 text = harness.ok("compile", self.folder, "--compile-to", stage).out
                 self.assertGreater(len(text), 500, stage)
@@ -49,6 +49,8 @@ class Compile(unittest.TestCase):
                 if stage == "tile":
                     self.assertIn("tile.", text)
                     self.assertNotRegex(text, r"\b(lightning|moe|attention|nn)\.[a-z]")
+                if stage == "ptx":
+                    self.assertIn(".visible .entry", text)
                 if stage == "llvm":
                     self.assertRegex(text, r"llvm\.|define ")
 
