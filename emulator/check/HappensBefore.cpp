@@ -3,8 +3,9 @@
 
 #include "emulator/core/Decode.h"
 
+#include <algorithm>
 #include <bit>
-
+#include <cmath>
 #include <cstring>
 
 namespace hamlet::emu {
@@ -25,6 +26,48 @@ bool includes(u8 scope, bool sameCta, bool sameCluster) {
 }
 } // namespace
 
+/// Whether two numbers of 2 or 4 bytes differ in rounding only: the copies of a
+/// butterfly reduction whose first step was contracted to a fused multiply-add,
+/// as Triton writes it. Sums may cancel, so that the bound is far above one
+/// rounding. The formats are guessed; integers are mostly tiny numbers.
+static bool closeReals(const u8 *a, const u8 *b, u32 bytes) {
+  auto close = [](float x, float y, float least, float bound) {
+    float larger = std::max(std::fabs(x), std::fabs(y));
+    return larger > least && !std::isinf(larger) &&
+           std::fabs(x - y) <= bound * larger;
+  };
+  if (bytes == 4) {
+    float x, y;
+    std::memcpy(&x, a, 4);
+    std::memcpy(&y, b, 4);
+    return close(x, y, 1e-20f, 1e-3f) ||
+           (close(x, y, 1e-20f, 2) && std::fabs(x - y) <= 1e-6f);
+  }
+  u16 p, q;
+  std::memcpy(&p, a, 2);
+  std::memcpy(&q, b, 2);
+  return close(std::bit_cast<float>(u32(p) << 16),
+               std::bit_cast<float>(u32(q) << 16), 1e-20f, 1.f / 32) ||
+         close(static_cast<float>(std::bit_cast<_Float16>(p)),
+               static_cast<float>(std::bit_cast<_Float16>(q)), 1e-3f,
+               1.f / 256);
+}
+
+void HappensBefore::roundingDiffers(Warp &w, const Op &op, u32 lane,
+                                    Space space, u64 address) {
+  Finding f;
+  f.severity = Severity::Note;
+  f.kind = "unequal-copies";
+  f.space = spaceName(space);
+  f.address = address;
+  f.bytes = 4;
+  f.first = site(w, op, lane);
+  f.message =
+      "threads store numbers that differ in rounding only to the same " +
+      f.space + " memory: which of them stays is undefined";
+  report(f);
+}
+
 std::unique_ptr<Checker> makeChecker(Engine &engine) {
   return std::make_unique<HappensBefore>(engine);
 }
@@ -39,12 +82,20 @@ HappensBefore::HappensBefore(Engine &e) : engine(e), undefined(*e.program) {
       if (ops.size() > 1 && ops[1].kind == ast::Operand::Kind::Vector)
         productRegisters.insert(p.info[i].reads.begin(), p.info[i].reads.end());
     }
+  // A compiler may move a copy across the fence; the value was fenced.
+  copiedToProducts = productRegisters;
+  for (bool grew = !productRegisters.empty(); grew;) {
+    grew = false;
+    for (const OpInfo &i : p.info)
+      if (isCopy(i) && copiedToProducts.count(i.writes[0]))
+        grew |= copiedToProducts.insert(i.reads[0]).second;
+  }
   touches.resize(p.ops.size());
   for (size_t i = 0; i < p.ops.size(); ++i) {
     for (u32 r : p.info[i].reads)
       touches[i] = touches[i] || productRegisters.count(r);
     for (u32 r : p.info[i].writes)
-      touches[i] = touches[i] || productRegisters.count(r);
+      touches[i] = touches[i] || copiedToProducts.count(r);
   }
 }
 
@@ -224,8 +275,28 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
       }
     return true;
   };
+  // One store of several threads, of numbers that should be the same.
+  auto sameButRounding = [&](const Touch &t) {
+    u32 size = static_cast<u32>(std::popcount(now.bytes));
+    if (!data || t.op != now.op || (t.bytes & now.bytes) != now.bytes ||
+        (size != 4 && size != 2) || (t.flags | now.flags) & (kAsync | kAtomic))
+      return false;
+    const u8 *theirs = memory + base;
+    if (t.agent == now.agent && t.clock == now.clock && t.lane != 255 &&
+        laneData) {
+      u64 at = static_cast<u64>(data - (laneData + lane * laneStride));
+      if (at + size > laneStride)
+        return false;
+      theirs = laneData + t.lane * laneStride + at;
+    }
+    return closeReals(theirs, data, size);
+  };
   auto checkWrite = [&](const Touch &t) {
-    if (conflict(t) && !(write && (sameBytes(t) || sameStore(t))))
+    if (!conflict(t) || (write && (sameBytes(t) || sameStore(t))))
+      return;
+    if (write && sameButRounding(t))
+      roundingDiffers(w, op, lane, space, address);
+    else
       race(w, op, lane, t, write, true, space, address);
   };
   checkWrite(cell.write);

@@ -71,9 +71,9 @@ private:
     Clock released; ///< at the last release fence
     Scope releasedScope = Scope::None;
     Clock seen; ///< by strong reads, waiting for an acquire fence
-    std::map<u32, u32> inFlight; ///< wgmma registers to group
-    std::set<u32> dirty;         ///< written since wgmma.fence
-    bool fenced = false;
+    std::map<u32, u32> inFlight;             ///< wgmma registers to group
+    std::set<u32> dirty;                     ///< written since wgmma.fence
+    bool fenced = false, freshFence = false; ///< fresh: no wgmma since
     Undefined::Lanes written; ///< of registers that may be undefined
     u32 groups = 0;
     bool openProducts = false;
@@ -104,6 +104,10 @@ private:
     Scope scope = Scope::None;
   };
 
+  static bool isCopy(const OpInfo &i) {
+    return i.inst && i.inst->opcode == "mov" && i.reads.size() == 1 &&
+           i.writes.size() == 1;
+  }
   WarpState &of(Warp &w) { return *warps[w.checkSlot]; }
   u32 agentOf(const Warp &w, AgentKind k) const;
   u32 key(const Warp &w, u32 agent) const {
@@ -122,6 +126,8 @@ private:
             bool beforeWrite, Space space, u64 address);
   void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
                      u32 bytes);
+  void roundingDiffers(Warp &w, const Op &op, u32 lane, Space space,
+                       u64 address);
   bool allWritten(const Resolved &where, u32 bytes);
   u64 ctaOf(const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
@@ -139,7 +145,8 @@ private:
   std::unordered_map<u64, Published> published; ///< by address of a word
   std::map<std::string, size_t> known;          ///< finding to its index
   std::unordered_set<u32> productRegisters;     ///< that wgmma uses
-  std::vector<bool> touches;                    ///< by pc: any of those
+  std::unordered_set<u32> copiedToProducts; ///< those, and what is moved there
+  std::vector<bool> touches;                ///< by pc: any of those
   u32 warpsPerCta = 1;
   Undefined undefined;
   const u8 *laneData = nullptr; ///< of the store under way, all lanes

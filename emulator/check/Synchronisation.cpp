@@ -270,7 +270,7 @@ void HappensBefore::proxyFence(Warp &w, u32, u32 spaces) {
 // ---- wgmma ----
 void HappensBefore::wgmmaFence(Warp &w) {
   of(w).dirty.clear();
-  of(w).fenced = true;
+  of(w).fenced = of(w).freshFence = true;
 }
 void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
                               u32 bytes) {
@@ -303,11 +303,14 @@ void HappensBefore::wgmmaIssue(Warp &w, const Op &op,
                 "none; wgmma.fence is missing before this instruction";
     report(f);
   }
-  for (u32 r : accumulators)
+  for (u32 r : accumulators) {
     s.inFlight[r] = s.groups + 1;
+    s.dirty.erase(r);
+  }
   for (u32 r : fragments)
     s.inFlight[r] = s.groups + 1;
   s.openProducts = true;
+  s.freshFence = false;
 }
 void HappensBefore::wgmmaCommit(Warp &w) {
   ++of(w).groups;
@@ -357,7 +360,11 @@ void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
   for (u32 r : i.writes) {
     if (inFlight(r))
       return;
-    if (productRegisters.count(r))
+    if (!copiedToProducts.count(r))
+      continue;
+    if (isCopy(i) && s.freshFence && !s.dirty.count(i.reads[0]))
+      s.dirty.erase(r);
+    else
       s.dirty.insert(r);
   }
 }

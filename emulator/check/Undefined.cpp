@@ -13,6 +13,13 @@ void reset(Bits &b, u32 i) { b[i >> 6] &= ~(u64(1) << (i & 63)); }
 bool ends(const OpInfo &i, const char *opcode) {
   return i.inst && i.inst->opcode == opcode;
 }
+using Kind = ast::Operand::Kind;
+bool permutes(const OpInfo &i) {
+  return ends(i, "prmt") && i.inst->operands.size() == 4 &&
+         i.inst->operands[3].kind == Kind::Immediate &&
+         i.inst->modifiers.size() == 1;
+}
+Undefined::Pieces every(u32 mask) { return {{mask, mask, mask, mask}}; }
 } // namespace
 
 Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
@@ -87,7 +94,7 @@ Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
     };
     for (u32 r : i.reads)
       use(r);
-    bool passes = i.moves || i.selects;
+    bool passes = i.moves || i.selects || i.packed || permutes(i);
     if (o.guard != kNoRegister) {
       bool before = all;
       use(o.guard);
@@ -156,39 +163,106 @@ Undefined::Undefined(const Program &p) : program(p), touched(p.ops.size()) {
   }
 }
 
+Undefined::Pieces Undefined::moved(const Op &op, const OpInfo &i, u32 write,
+                                   const std::vector<Pieces> &from) const {
+  Pieces both = every(~0u);
+  for (const Pieces &f : from)
+    for (u32 q = 0; q < 4; ++q)
+      both.part[q] &= f.part[q];
+  if (!i.inst)
+    return both;
+  if (i.inst->opcode == "shfl")
+    return every(~0u);
+  if (i.inst->opcode != "mov" || i.inst->operands.size() != 2)
+    return from.size() == 1 ? both : every(both.all());
+  const ast::Operand &to = i.inst->operands[0], &source = i.inst->operands[1];
+  u32 bits = op.flags;
+  auto elements = [](const ast::Operand &o) {
+    return o.kind == Kind::Vector ? o.elems.size() : 1;
+  };
+  if (elements(source) > 1) {
+    if (bits < 16)
+      return every(both.all());
+    u32 pieces = bits / 16, next = 0, read = 0;
+    Pieces out = every(~0u);
+    for (const ast::Operand &e : source.elems) {
+      Pieces p = every(~0u);
+      if (e.kind == Kind::Register && read < from.size())
+        p = from[read++];
+      for (u32 k = 0; k < pieces && next < 4; ++k)
+        out.part[next++] = p.part[k];
+    }
+    for (u32 k = next; next && k < 4; ++k)
+      out.part[k] = out.part[k % next];
+    return out;
+  }
+  if (elements(to) > 1) {
+    if (bits < 16 || from.empty())
+      return every(both.all());
+    u32 pieces = bits / 16, element = 0, seen = 0;
+    for (; element < to.elems.size(); ++element)
+      if (to.elems[element].kind == Kind::Register && seen++ == write)
+        break;
+    Pieces out;
+    for (u32 k = 0; k < 4; ++k)
+      out.part[k] = from[0].part[(element * pieces + k % pieces) & 3];
+    return out;
+  }
+  return both;
+}
+
 u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
                     Lanes &lanes) const {
   const OpInfo &i = program.info[pc];
-  auto written = [&](u32 r) -> u32 {
+  auto written = [&](u32 r) {
     if (!followed.count(r))
-      return ~0u;
+      return every(~0u);
     auto it = lanes.find(r);
-    return it == lanes.end() ? 0 : it->second;
+    return it == lanes.end() ? Pieces{} : it->second;
   };
   u32 bad = 0;
   if (op.guard != kNoRegister)
-    bad |= w.mask & ~written(op.guard);
-  bool shuffles = i.inst && i.inst->opcode == "shfl";
-  u32 result = mask;
-  if (i.selects && i.reads.size() == 3) {
+    bad |= w.mask & ~written(op.guard).any();
+  std::vector<Pieces> from;
+  for (u32 r : i.reads)
+    from.push_back(written(r));
+  Pieces result = every(~0u);
+  if (i.selects && from.size() == 3) {
     u32 p = *reinterpret_cast<const u32 *>(w.regs + op.c);
-    bad |= mask & ~written(i.reads[2]);
-    result = (p & written(i.reads[0])) | (~p & written(i.reads[1]));
+    bad |= mask & ~from[2].any();
+    for (u32 q = 0; q < 4; ++q)
+      result.part[q] = (p & from[0].part[q]) | (~p & from[1].part[q]);
   } else if (i.selects) {
     // A constant is among the operands: which is which is not kept.
-  } else if (i.moves) {
-    for (u32 r : i.reads)
-      result &= written(r);
-    if (shuffles)
-      result = mask;
-  } else {
-    for (u32 r : i.reads)
-      bad |= mask & ~written(r);
+  } else if (permutes(i)) {
+    u64 selector = i.inst->operands[3].imm;
+    Pieces sources[2] = {every(~0u), every(~0u)};
+    u32 read = 0;
+    for (u32 k = 0; k < 2; ++k)
+      if (i.inst->operands[1 + k].kind == Kind::Register && read < from.size())
+        sources[k] = from[read++];
+    for (u32 b = 0; b < 4; ++b) {
+      u32 s = selector >> (4 * b) & 7;
+      result.part[b >> 1] &= sources[s >> 2].part[s >> 1 & 1];
+    }
+    result.part[2] = result.part[0];
+    result.part[3] = result.part[1];
+  } else if (i.packed) {
+    for (const Pieces &f : from) {
+      bad |= mask & ~f.any();
+      for (u32 q = 0; q < 4; ++q)
+        result.part[q] &= f.part[q];
+    }
+  } else if (!i.moves) {
+    for (const Pieces &f : from)
+      bad |= mask & ~f.any();
   }
-  for (u32 r : i.writes)
-    if (followed.count(r)) {
-      u32 &l = lanes[r];
-      l = (l & ~mask) | (result & mask);
+  for (u32 k = 0; k < i.writes.size(); ++k)
+    if (followed.count(i.writes[k])) {
+      Pieces &l = lanes[i.writes[k]];
+      Pieces r = i.moves ? moved(op, i, k, from) : result;
+      for (u32 q = 0; q < 4; ++q)
+        l.part[q] = (l.part[q] & ~mask) | (r.part[q] & mask);
     }
   return bad;
 }

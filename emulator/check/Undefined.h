@@ -1,9 +1,11 @@
 // Registers that are read before anything wrote them.
 //
 // A must-be-written analysis of the program finds the registers that may be
-// undefined somewhere; only those are followed while it runs. Undefined lanes
-// pass through moves, packing, shuffles and the operand that selp leaves; they
-// are reported when anything else reads them.
+// undefined somewhere; only those are followed while it runs, each lane in
+// pieces of 16 bits. Undefined pieces pass through moves, packing, byte
+// permutations, shuffles, packed arithmetic (half by half) and the operand that
+// selp leaves; a lane without any defined piece is reported when anything else
+// reads it.
 #pragma once
 
 #include "emulator/exec/Warp.h"
@@ -17,12 +19,21 @@ public:
   explicit Undefined(const Program &program);
   /// Whether operation `pc` reads or writes a register that is followed.
   bool touches(u32 pc) const { return touched[pc]; }
-  using Lanes = std::unordered_map<u32, u32>; ///< written lanes by register
+  /// Written lanes of each piece of a register; a narrow register's pieces
+  /// repeat.
+  struct Pieces {
+    u32 part[4] = {};
+    u32 any() const { return part[0] | part[1] | part[2] | part[3]; }
+    u32 all() const { return part[0] & part[1] & part[2] & part[3]; }
+  };
+  using Lanes = std::unordered_map<u32, Pieces>; ///< by register
   /// Updates `lanes`; returns the lanes of `mask` for which the operation uses
   /// an undefined register.
   u32 step(const Warp &w, const Op &op, u32 pc, u32 mask, Lanes &lanes) const;
 
 private:
+  Pieces moved(const Op &op, const OpInfo &i, u32 write,
+               const std::vector<Pieces> &from) const;
   const Program &program;
   std::unordered_map<u32, u32> followed; ///< register to index
   std::vector<bool> touched;

@@ -50,6 +50,7 @@ struct OpInfo {
   std::vector<u8> readBytes;      ///< lane bytes of `reads`
   bool moves = false;   ///< undefined lanes pass through it unreported
   bool selects = false; ///< selp: reads = {a, b, predicate}
+  bool packed = false;  ///< works on the two halves of a register apart
   bool branch = false;
   bool reconverges = false;  ///< .aligned: all live lanes of the warp
   bool strongGlobal = false; ///< atomics, volatile and ordered accesses

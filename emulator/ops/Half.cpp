@@ -163,6 +163,7 @@ template <Kind K> void decodeHalf(Decode &d) {
            : K == Neg || K == Abs || K == Ex2 || K == Tanh ? 1
                                                            : 2);
   d.op.flags = flags;
+  d.info.packed = t == Type::F16x2 || t == Type::BF16x2;
   switch (t) {
   case Type::F16:
     return d.emit(half<false, K, false>);

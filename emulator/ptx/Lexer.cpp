@@ -72,8 +72,10 @@ Token Lexer::number() {
            std::isxdigit(static_cast<unsigned char>(text[at])) &&
            (prefixed || isDigit(text[at])))
       ++at;
+    // "15." is a number too; "15.f32" is not.
     bool decimal = !prefixed && at < text.size() && text[at] == '.' &&
-                   at + 1 < text.size() && isDigit(text[at + 1]);
+                   (at + 1 >= text.size() || isDigit(text[at + 1]) ||
+                    !isWord(text[at + 1]));
     if (decimal || (!prefixed && at < text.size() &&
                     (text[at] == 'e' || text[at] == 'E'))) {
       while (at < text.size() &&
