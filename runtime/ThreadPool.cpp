@@ -34,14 +34,22 @@ private:
 #endif
 };
 
-/// Returns once `value` differs from `old`.
-void waitWhile(const std::atomic<int> &value, int old) {
+// The pool's state: how many workers are inside the range, whether more may
+// enter, and the range's number.
+constexpr uint32_t kInside = kMostThreads - 1, kOpen = kMostThreads,
+                   kNumber = 2 * kOpen;
+uint32_t numberOf(uint32_t state) { return state / kNumber; }
+
+/// Returns once `value` differs from `old`, with what it is then.
+uint32_t waitWhile(const std::atomic<uint32_t> &value, uint32_t old) {
   for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old)
-      return;
+    uint32_t now = value.load(std::memory_order_acquire);
+    if (now != old)
+      return now;
     pause();
   }
   value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
 }
 
 } // namespace
@@ -53,8 +61,8 @@ ThreadPool::ThreadPool(unsigned threads) {
 
 ThreadPool::~ThreadPool() {
   stopping = true;
-  epoch.fetch_add(1, std::memory_order_release);
-  epoch.notify_all();
+  state.fetch_add(kNumber, std::memory_order_release);
+  state.notify_all();
   for (std::thread &worker : workers)
     worker.join();
 }
@@ -70,14 +78,28 @@ void ThreadPool::take(unsigned thread) {
 
 void ThreadPool::work(unsigned thread) {
   KernelFloatMode mode;
-  for (int seen = 0;;) {
-    waitWhile(epoch, seen);
-    ++seen; // the caller waits for us before it starts the next epoch
-    if (stopping)
-      return;
-    take(thread);
-    if (pending.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      pending.notify_one();
+  uint32_t seen = 0, now = state.load(std::memory_order_acquire);
+  while (true) {
+    if (numberOf(now) == seen) {
+      now = waitWhile(state, now);
+      continue;
+    }
+    // A new number that is not open is a range that ended without us, or the
+    // end of the pool.
+    if (now & kOpen) {
+      if (!state.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel,
+                                       std::memory_order_acquire))
+        continue;
+      seen = numberOf(now);
+      take(thread);
+      now = state.fetch_sub(1, std::memory_order_acq_rel) - 1;
+      if (!(now & (kOpen | kInside)))
+        state.notify_all();
+    } else {
+      if (stopping)
+        return;
+      seen = numberOf(now);
+    }
   }
 }
 
@@ -96,24 +118,28 @@ void ThreadPool::run(int64_t newCount, int64_t newGrain, Function newFunction,
   count = newCount;
   grain = newGrain;
   next.store(0, std::memory_order_relaxed);
-  pending.store(static_cast<int>(workers.size()), std::memory_order_relaxed);
-  epoch.fetch_add(1, std::memory_order_release);
-  epoch.notify_all();
+  state.fetch_add(kNumber + kOpen, std::memory_order_release);
+  state.notify_all();
   take(0);
-  for (int left; (left = pending.load(std::memory_order_acquire)) > 0;)
-    waitWhile(pending, left);
+  // Workers that are not here by now are not waited for: on a busy machine
+  // they may not run for milliseconds.
+  uint32_t now = state.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while (now & kInside)
+    now = waitWhile(state, now);
 }
 
 Result<unsigned> threadCount(unsigned requested) {
+  if (requested > kMostThreads)
+    return failure("expected 1 to ", kMostThreads, " threads, got ", requested);
   if (requested)
     return requested;
   if (const char *text = std::getenv("HAMLET_THREADS"); text && *text) {
-    constexpr unsigned long kMost = 4096;
     char *end;
     unsigned long value = std::strtoul(text, &end, 10);
     if (*end || !std::isdigit(static_cast<unsigned char>(*text)) || value < 1 ||
-        value > kMost)
-      return failure("HAMLET_THREADS is '", text, "', expected 1 to ", kMost);
+        value > kMostThreads)
+      return failure("HAMLET_THREADS is '", text, "', expected 1 to ",
+                     kMostThreads);
     return static_cast<unsigned>(value);
   }
   cpu_set_t set;

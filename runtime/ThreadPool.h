@@ -12,14 +12,17 @@
 
 namespace hamlet::runtime {
 
+inline constexpr unsigned kMostThreads = 4096;
+
 /// A few threads that work through index ranges together with the caller.
-/// Workers spin for some microseconds between ranges, then sleep. Every thread
-/// computes with MXCSR at its default (round to nearest, denormals on) whatever
-/// the host program has set. `forEach` is called by one thread at a time and
-/// not from inside a range.
+/// Workers spin for some microseconds between ranges, then sleep; a range ends
+/// when its pieces are done, whether every worker woke up for it or not. Every
+/// thread computes with MXCSR at its default (round to nearest, denormals on)
+/// whatever the host program has set. `forEach` is called by one thread at a
+/// time and not from inside a range.
 class ThreadPool {
 public:
-  /// `threads` counts the caller; at least 1.
+  /// `threads` counts the caller; 1 to kMostThreads.
   explicit ThreadPool(unsigned threads);
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
@@ -52,16 +55,16 @@ private:
   Function function = nullptr;
   const void *context = nullptr;
   int64_t count = 0, grain = 1;
-  // Apart, so that taking a piece does not disturb those who watch the epoch.
+  // Apart, so that taking a piece does not disturb those who watch the state.
   alignas(64) std::atomic<int64_t> next{0};
-  alignas(64) std::atomic<int> epoch{0};
-  alignas(64) std::atomic<int> pending{0};
-  bool stopping = false; // read after an epoch
+  alignas(64) std::atomic<uint32_t> state{0};
+  std::atomic<bool> stopping{false};
   std::vector<std::thread> workers;
 };
 
 /// `requested` if above 0, else HAMLET_THREADS, else the cores this process
-/// may use. Fails if HAMLET_THREADS is not a number from 1 to 4096.
+/// may use. Fails if one of the first two is not a number from 1 to
+/// kMostThreads.
 Result<unsigned> threadCount(unsigned requested);
 
 } // namespace hamlet::runtime
