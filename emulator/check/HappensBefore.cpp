@@ -29,8 +29,9 @@ bool includes(u8 scope, bool sameCta, bool sameCluster) {
 /// Whether two numbers of 2 or 4 bytes differ in rounding only: the copies of a
 /// butterfly reduction whose first step was contracted to a fused multiply-add,
 /// as Triton writes it. Sums may cancel, so that the bound is far above one
-/// rounding. The formats are guessed; integers are mostly tiny numbers.
-static bool closeReals(const u8 *a, const u8 *b, u32 bytes) {
+/// rounding, of `scale` too, what other lanes store. The formats are guessed;
+/// integers are mostly tiny numbers.
+static bool closeReals(const u8 *a, const u8 *b, u32 bytes, float scale) {
   auto close = [](float x, float y, float least, float bound) {
     float larger = std::max(std::fabs(x), std::fabs(y));
     return larger > least && !std::isinf(larger) &&
@@ -41,7 +42,8 @@ static bool closeReals(const u8 *a, const u8 *b, u32 bytes) {
     std::memcpy(&x, a, 4);
     std::memcpy(&y, b, 4);
     return close(x, y, 1e-20f, 1e-3f) ||
-           (close(x, y, 1e-20f, 2) && std::fabs(x - y) <= 1e-6f);
+           (close(x, y, 1e-20f, 2) &&
+            std::fabs(x - y) <= std::max(2e-6f, 1e-5f * scale));
   }
   u16 p, q;
   std::memcpy(&p, a, 2);
@@ -289,7 +291,15 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
         return false;
       theirs = laneData + t.lane * laneStride + at;
     }
-    return closeReals(theirs, data, size);
+    float scale = 0;
+    if (size == 4 && laneData && laneStride % 4 == 0)
+      for (u32 i = 0; i < 32 * laneStride; i += 4) {
+        float f;
+        std::memcpy(&f, laneData + i, 4);
+        if (std::fabs(f) < 1e4f)
+          scale = std::max(scale, std::fabs(f));
+      }
+    return closeReals(theirs, data, size, scale);
   };
   auto checkWrite = [&](const Touch &t) {
     if (!conflict(t) || (write && (sameBytes(t) || sameStore(t))))
