@@ -55,7 +55,8 @@ public:
   virtual void mbarrierInvalidate(Cta &cta, u64 address) = 0;
   virtual void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
                            u64 address) = 0;
-  virtual void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address,
+  /// One arrival; `mask`: all lanes that execute the instruction.
+  virtual void mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
                               bool release) = 0;
   virtual void mbarrierComplete(Cta &cta, u64 address) = 0;
   virtual void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,

@@ -17,11 +17,22 @@ inline constexpr u32 kAgentsPerWarp = 5;
 enum AgentKind : u32 { kThreads, kCopies, kBulkReads, kBulkWrites, kProducts };
 
 /// What is known of a cluster's own agents, by index, and of other clusters'.
+/// A release by some lanes of a warp publishes what they did themselves, beyond
+/// what the whole warp had done at their last synchronisation: `lanes`.
 struct Clock {
   std::vector<u32> own;
-  std::map<u32, u32> foreign; ///< by cluster * kAgents + agent
+  std::map<u32, u32> foreign;      ///< by cluster * kAgents + agent
+  std::map<u32, u32> lanes;        ///< by agent * 32 + lane
+  std::map<u64, u32> foreignLanes; ///< by (cluster * kAgents + agent) * 32 + ..
 
   u32 of(u32 agent) const { return agent < own.size() ? own[agent] : 0; }
+  /// Whether what `lane` (255: any) of a warp did at `value` is known.
+  bool knowsLane(u32 agent, u8 lane, u32 value) const {
+    return has(lanes, agent, lane, value);
+  }
+  bool knowsForeignLane(u32 agent, u8 lane, u32 value) const {
+    return has(foreignLanes, agent, lane, value);
+  }
   void raise(u32 agent, u32 value) {
     if (agent >= own.size())
       own.resize(agent + 1);
@@ -34,6 +45,14 @@ struct Clock {
       own[i] = std::max(own[i], o.own[i]);
     for (auto &[k, v] : o.foreign)
       foreign[k] = std::max(foreign[k], v);
+    for (auto &[k, v] : o.lanes)
+      if (v > of(k / 32))
+        lanes[k] = std::max(lanes[k], v);
+    if (!lanes.empty())
+      std::erase_if(
+          lanes, [&](const auto &x) { return x.second <= of(x.first / 32); });
+    for (auto &[k, v] : o.foreignLanes)
+      foreignLanes[k] = std::max(foreignLanes[k], v);
   }
   /// Joins what a thread of cluster `from` published, seen in cluster `to`.
   void joinFrom(const Clock &o, u32 from, u32 to) {
@@ -52,10 +71,37 @@ struct Clock {
         f = std::max(f, v);
       }
     }
+    for (auto &[k, v] : o.lanes) {
+      u32 &f = foreignLanes[u64(from) * kAgents * 32 + k];
+      f = std::max(f, v);
+    }
+    for (auto &[k, v] : o.foreignLanes) {
+      u32 &f = k / (kAgents * 32) == to ? lanes[u32(k % (kAgents * 32))]
+                                        : foreignLanes[k];
+      f = std::max(f, v);
+    }
   }
   void clear() {
     own.clear();
     foreign.clear();
+    lanes.clear();
+    foreignLanes.clear();
+  }
+
+private:
+  template <class K>
+  static bool has(const std::map<K, u32> &m, u32 agent, u8 lane, u32 value) {
+    if (m.empty())
+      return false;
+    if (lane < 32) {
+      auto it = m.find(K(agent) * 32 + lane);
+      return it != m.end() && it->second >= value;
+    }
+    for (auto it = m.lower_bound(K(agent) * 32);
+         it != m.end() && it->first / 32 == agent; ++it)
+      if (it->second >= value)
+        return true;
+    return false;
   }
 };
 

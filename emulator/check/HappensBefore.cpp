@@ -144,6 +144,7 @@ void HappensBefore::clusterStarts(Cluster &c) {
 }
 
 void HappensBefore::clusterEnds(Cluster &c) {
+  checkLifetime(c);
   for (auto &cta : c.ctas) {
     for (auto &w : cta->warps) {
       freeSlots.push_back(w->checkSlot);
@@ -188,10 +189,11 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
   u32 cluster = t.agent / kAgents, agent = t.agent % kAgents;
   if (cluster != static_cast<u32>(w.cluster->id)) {
     auto it = s.knows.all.foreign.find(t.agent);
-    return it != s.knows.all.foreign.end() && it->second >= t.clock;
+    return (it != s.knows.all.foreign.end() && it->second >= t.clock) ||
+           s.knows.all.knowsForeignLane(t.agent, t.lane, t.clock);
   }
   if (agent == agentOf(w, kThreads)) {
-    if (t.lane == lane)
+    if (t.lane == lane || s.knows.all.knowsLane(agent, t.lane, t.clock))
       return true;
     if (t.lane == 255)
       return s.syncAt[lane] > t.clock;
@@ -199,7 +201,94 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
   }
   if (agent == agentOf(w, kCopies) && t.lane == lane)
     return s.copyDone[lane] >= t.clock;
-  return s.knows.all.of(agent) >= t.clock;
+  return s.knows.all.of(agent) >= t.clock ||
+         s.knows.all.knowsLane(agent, t.lane, t.clock);
+}
+
+Clock HappensBefore::viewOf(Warp &w, u32 mask, const Clock &c) {
+  Clock r = c;
+  if ((mask & w.live) == w.live)
+    return r;
+  WarpState &s = of(w);
+  u32 agent = agentOf(w, kThreads), full = r.of(agent), synced = 0;
+  for (u32 l = 0; l < 32; ++l)
+    if (mask >> l & 1)
+      synced = std::max(synced, s.syncAt[l]);
+  u32 common = synced ? synced - 1 : 0;
+  if (full <= common)
+    return r;
+  r.own[agent] = common;
+  for (u32 l = 0; l < 32; ++l)
+    if (mask >> l & 1) {
+      u32 &v = r.lanes[agent * 32 + l];
+      v = std::max(v, full);
+    }
+  return r;
+}
+
+void HappensBefore::noteRemote(Warp &w, Cta &cta, const Touch &now) {
+  if (&cta == w.cta)
+    return;
+  Touch &t = ctas[&cta]->remote[now.agent];
+  if (!t.valid() || t.clock <= now.clock)
+    t = now;
+}
+
+/// Whether each CTA's threads knew, when the last of them left, that its peers'
+/// accesses of its shared memory had been made.
+void HappensBefore::checkLifetime(Cluster &c) {
+  for (auto &cta : c.ctas) {
+    auto &remote = ctas[cta.get()]->remote;
+    if (remote.empty())
+      continue;
+    Clock last;
+    for (auto &w : cta->warps) {
+      last.join(of(*w).knows.all);
+      last.join(of(*w).reached);
+    }
+    for (auto &[key, t] : remote) {
+      u32 agent = t.agent % kAgents;
+      if (last.of(agent) >= t.clock || last.knowsLane(agent, t.lane, t.clock))
+        continue;
+      Finding f;
+      f.kind = "cluster-lifetime";
+      f.space = "shared";
+      u32 perCta = warpsPerCta * kAgentsPerWarp;
+      f.first = siteOf(
+          *cta->warps[0]->program, t.op, ctaOf(t),
+          agent < perCta * c.ctas.size() ? agent % perCta / kAgentsPerWarp : 0,
+          t.lane == 255 ? 0 : t.lane);
+      f.message = "CTA " + std::to_string(cta->rank) +
+                  " of the cluster may have exited when a peer accesses its "
+                  "shared memory; a cluster barrier or an mbarrier that it "
+                  "waits for is missing after the access";
+      report(f);
+    }
+  }
+}
+
+/// A store over a live mbarrier.
+void HappensBefore::overBarrier(Warp &w, const Op &op, u32 lane,
+                                const Resolved &where, u32 bytes) {
+  CtaState &s = *ctas[where.cta];
+  u64 from = (where.address - kSharedStart) / 8,
+      to = (where.address - kSharedStart + bytes - 1) / 8;
+  for (u64 i = from; i <= to && i < s.live.size(); ++i) {
+    if (!s.live[i])
+      continue;
+    const Barrier &b = s.barriers[i * 8 + kSharedStart];
+    Finding f;
+    f.kind = "mbarrier-misuse";
+    f.space = "shared";
+    f.address = i * 8 + kSharedStart;
+    f.bytes = 8;
+    f.first = site(w, op, lane);
+    f.second = siteOf(*w.program, b.initOp, where.cta->linear, 0, 0);
+    f.message = "a store overwrites a live mbarrier; mbarrier.inval is missing "
+                "before its memory is used for something else";
+    report(f);
+    return;
+  }
 }
 
 void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
@@ -433,6 +522,11 @@ void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,
                                const Resolved &where, u32 bytes, Touch now,
                                bool write, const u8 *data) {
   Shadow &shadow = shadowOf(where);
+  if (where.space == Space::Shared) {
+    noteRemote(w, *where.cta, now);
+    if (write && !ctas[where.cta]->live.empty())
+      overBarrier(w, op, lane, where, bytes);
+  }
   u64 begin = where.address, end = begin + bytes;
   const u8 *host = where.host - (begin & 3);
   for (u64 word = begin >> 2; word << 2 < end; ++word) {
@@ -480,7 +574,7 @@ void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
   }
 }
 
-void HappensBefore::synchronise(Warp &w, const Resolved &where,
+void HappensBefore::synchronise(Warp &w, u32 lane, const Resolved &where,
                                 AccessInfo info) {
   WarpState &s = of(w);
   u64 at =
@@ -503,12 +597,15 @@ void HappensBefore::synchronise(Warp &w, const Resolved &where,
   }
   if (!write)
     return;
-  Clock *mine = nullptr;
+  Clock view;
+  const Clock *mine = nullptr;
   Scope scope = info.scope;
   if (info.order & kRelease) {
-    mine = &s.knows.all;
+    view = viewOf(w, 1u << lane, s.knows.all);
+    mine = &view;
   } else if (strong && s.releasedScope != Scope::None) {
-    mine = &s.released;
+    view = viewOf(w, 1u << lane, s.released);
+    mine = &view;
     scope = std::min(scope, s.releasedScope);
   }
   if (info.access == Access::Atomic) {
@@ -553,7 +650,7 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane,
   if (info.access != Access::Write)
     uninitialised(w, op, lane, where, bytes);
   if (info.order & kStrong || !published.empty())
-    synchronise(w, where, info);
+    synchronise(w, lane, where, info);
   Touch now;
   now.agent = key(w, agentOf(w, kThreads));
   now.clock = s.clock;
@@ -592,8 +689,11 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
                               const Resolved &first, u32 bytes, AccessInfo info,
                               const u8 *data) {
   bool write = info.access == Access::Write;
-  bool plain = mask == ~0u && info.order == kWeak && published.empty() &&
-               bytes >= 4 && info.access != Access::Atomic;
+  bool plain =
+      mask == ~0u && info.order == kWeak && published.empty() && bytes >= 4 &&
+      info.access != Access::Atomic &&
+      (first.space != Space::Shared ||
+       (first.cta == w.cta && !(write && !ctas[first.cta]->live.empty())));
   if (!plain || (!write && !allWritten(first, 32 * bytes))) {
     for (u32 l = 0; l < 32; ++l) {
       if (!(mask >> l & 1))

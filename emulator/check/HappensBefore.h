@@ -40,7 +40,7 @@ public:
   void mbarrierInvalidate(Cta &cta, u64 address) override;
   void mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
                    u64 address) override;
-  void mbarrierArrive(Warp &w, u32 lane, Cta &cta, u64 address,
+  void mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
                       bool release) override;
   void mbarrierComplete(Cta &cta, u64 address) override;
   void mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
@@ -74,12 +74,14 @@ private:
     std::map<u32, u32> inFlight;             ///< wgmma registers to group
     std::set<u32> dirty;                     ///< written since wgmma.fence
     bool fenced = false, freshFence = false; ///< fresh: no wgmma since
+    Clock reached;            ///< Gathering::reached of barriers it passed
     Undefined::Lanes written; ///< of registers that may be undefined
     u32 groups = 0;
     bool openProducts = false;
   };
   struct Gathering {
     Knowledge arriving, done;
+    Clock reached; ///< by relaxed arrivals too: they order no memory
   };
   struct Barrier : Gathering {
     bool live = false;
@@ -90,6 +92,8 @@ private:
     std::vector<u8> written; ///< by byte
     Gathering named[16];
     std::map<u64, Barrier> barriers;
+    std::vector<bool> live;      ///< words of live mbarriers; empty: none
+    std::map<u32, Touch> remote; ///< by agent: the last access of a peer
     u32 nextAgent = 0;
   };
   struct ClusterState {
@@ -131,7 +135,13 @@ private:
   bool allWritten(const Resolved &where, u32 bytes);
   u64 ctaOf(const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
-  void synchronise(Warp &w, const Resolved &where, AccessInfo info);
+  void synchronise(Warp &w, u32 lane, const Resolved &where, AccessInfo info);
+  /// What of `c`, its warp's knowledge, the lanes of `mask` may publish.
+  Clock viewOf(Warp &w, u32 mask, const Clock &c);
+  void noteRemote(Warp &w, Cta &cta, const Touch &now);
+  void overBarrier(Warp &w, const Op &op, u32 lane, const Resolved &where,
+                   u32 bytes);
+  void checkLifetime(Cluster &c);
   void tick(Warp &w);
   Barrier *barrier(Cta &cta, u64 address);
   Shadow &shadowOf(const Resolved &where);

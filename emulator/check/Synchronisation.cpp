@@ -1,6 +1,8 @@
 // What orders memory: barriers, fences, waits; and the async proxy.
 #include "emulator/check/HappensBefore.h"
 
+#include "emulator/core/Decode.h"
+
 #include <bit>
 
 namespace hamlet::emu {
@@ -31,6 +33,7 @@ void HappensBefore::barrierPass(Warp &w, u32 id, u32 mask) {
 }
 void HappensBefore::clusterArrive(Warp &w, u32, bool release) {
   Gathering &g = clusters[w.cluster]->barrier;
+  g.reached.join(of(w).knows.all);
   if (release)
     g.arriving.join(of(w).knows);
   else
@@ -45,17 +48,22 @@ void HappensBefore::clusterComplete(Cluster &c) {
 void HappensBefore::clusterPass(Warp &w, u32 mask, bool acquire) {
   if (acquire)
     of(w).knows.join(clusters[w.cluster]->barrier.done);
+  of(w).reached.join(clusters[w.cluster]->barrier.reached);
   warpSync(w, mask);
 }
 
-void HappensBefore::fence(Warp &w, u32, u8 order, Scope scope) {
+void HappensBefore::fence(Warp &w, u32 mask, u8 order, Scope scope) {
   WarpState &s = of(w);
   if (order & 64) // membar.proxy
     return proxyFence(w, ~0u, 3);
   if (order & kAcquire)
     s.knows.all.join(s.seen);
   if (order & kRelease) {
-    s.released = s.knows.all;
+    // Other lanes' earlier fences stay in force.
+    if ((mask & w.live) == w.live)
+      s.released = s.knows.all;
+    else
+      s.released.join(viewOf(w, mask, s.knows.all));
     s.releasedScope = scope;
     tick(w);
   }
@@ -131,13 +139,25 @@ void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
   Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
              nullptr};
   markWritten(r, 8);
+  auto &live = ctas[&cta]->live;
+  live.resize(cta.sharedBytes / 8 + 1);
+  live[(address - kSharedStart) / 8] = true;
 }
 void HappensBefore::mbarrierInvalidate(Cta &cta, u64 address) {
+  auto &live = ctas[&cta]->live;
+  if (u64 i = (address - kSharedStart) / 8; i < live.size())
+    live[i] = false;
   ctas[&cta]->barriers[address].live = false;
 }
 void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
                                 u64 address) {
   Barrier *b = barrier(cta, address);
+  Touch now;
+  now.agent = key(w, agentOf(w, kThreads));
+  now.clock = of(w).clock;
+  now.op = w.pcOf(op);
+  now.lane = static_cast<u8>(lane);
+  noteRemote(w, cta, now);
   Finding f;
   f.kind = "mbarrier-misuse";
   f.space = "shared";
@@ -162,14 +182,21 @@ void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
               "is missing between them";
   report(f);
 }
-void HappensBefore::mbarrierArrive(Warp &w, u32, Cta &cta, u64 address,
+void HappensBefore::mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
                                    bool release) {
-  if (!release)
+  Barrier *b = barrier(cta, address);
+  if (!b)
     return;
-  if (Barrier *b = barrier(cta, address)) {
-    b->arriving.join(of(w).knows);
-    tick(w);
+  Clock view = viewOf(w, mask, of(w).knows.all);
+  b->reached.join(view);
+  if (release) {
+    const Knowledge &k = of(w).knows;
+    b->arriving.all.join(view);
+    b->arriving.shared.join(k.shared);
+    b->arriving.global.join(k.global);
+    b->arriving.inits.join(k.inits);
   }
+  tick(w);
 }
 void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
   Barrier *b = barrier(cta, address);
@@ -183,9 +210,12 @@ void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
 void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
                                  bool acquire) {
   Barrier *b = barrier(cta, address);
-  if (!b || !acquire)
+  if (!b)
     return;
   WarpState &s = of(w);
+  s.reached.join(b->reached);
+  if (!acquire)
+    return;
   s.knows.join(b->done);
   // Lanes that passed are ordered after all that arrived, their warp's too.
   ++s.clock;

@@ -93,7 +93,7 @@ Step arrive(Warp &w, const Op &o, u32 m) {
     BarrierRef b = barrierAt(w, o, spaceOf(o), a[l], l);
     if (w.check) {
       w.check->mbarrierUse(w, o, l, *b.cta, b.address);
-      w.check->mbarrierArrive(w, l, *b.cta, b.address, !(o.flags & kRelaxed));
+      w.check->mbarrierArrive(w, m, *b.cta, b.address, !(o.flags & kRelaxed));
     }
     Mbarrier v = b.read();
     if (o.d)

@@ -1,0 +1,145 @@
+"""Faults planted in small kernels, each beside the kernel without it."""
+import os, re, sys, tempfile
+from harness import *
+
+HEAD = ".version 8.3\n.target sm_90\n.address_size 64\n.visible .entry k(.param .u64 out)\n{\n"
+SETUP = """ .reg .pred %p<6>; .reg .b32 %r<12>; .reg .b64 %d<8>;
+ .shared .align 16 .b8 s[1024]; .shared .align 8 .b64 bar;
+ ld.param.u64 %d0, [out]; mov.u32 %r0, %tid.x; mov.u32 %r1, s; mov.u32 %r2, bar; mov.u32 %r9, %ctaid.x;
+ setp.eq.u32 %p0, %r0, 0; setp.lt.u32 %p1, %r0, 32; mad.lo.u32 %r3, %r0, 4, %r1; mad.lo.u64 %d1, 1, %d0, 0;
+ mul.wide.u32 %d2, %r0, 4; add.u64 %d1, %d0, %d2;
+"""
+INIT = " @%p0 mbarrier.init.shared::cta.b64 [%r2], 1;\n bar.sync 0;\n"
+END = " ret;\n}\n"
+# name, block, grid, further flags, kernel with the fault's place as {fault}: (clean text, faulty text), kind
+CASES = []
+
+
+def case(name, body, clean, faulty, kind, block=64, grid=1, extra=()):
+    CASES.append((name, HEAD + SETUP + body + END, clean, faulty, kind, block, grid, list(extra)))
+
+
+# Warp 0 writes, its lane 0 releases, warp 1 acquires and reads all of it.
+case("a lane's mbarrier arrive", INIT + """ @!%p1 bra CONSUMER;
+ st.shared.u32 [%r3], %r0;
+ {fault}
+ @%p0 mbarrier.arrive.shared::cta.b64 %d3, [%r2];
+ bra DONE;
+CONSUMER:
+ mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r2], 0;
+ @!%p2 bra CONSUMER;
+ ld.shared.u32 %r4, [%r3+-128];
+ st.global.u32 [%d1], %r4;
+DONE:
+""", "bar.warp.sync -1;", "", "race")
+case("a lane's release store", """ mov.u32 %r5, 0; @%p0 st.shared.u32 [%r1+512], %r5;
+ bar.sync 0;
+ @!%p1 bra CONSUMER;
+ st.shared.u32 [%r3], %r0;
+ {fault}
+ @%p0 st.release.cta.shared.u32 [%r1+512], 1;
+ bra DONE;
+CONSUMER:
+ ld.acquire.cta.shared.u32 %r4, [%r1+512]; setp.eq.u32 %p2, %r4, 0;
+ @%p2 bra CONSUMER;
+ ld.shared.u32 %r4, [%r3+-128];
+ st.global.u32 [%d1], %r4;
+DONE:
+""", "bar.warp.sync -1;", "", "race")
+FLAG = """ setp.ne.u32 %p3, %r9, 0;
+ add.u64 %d4, %d0, 1024;
+ @%p3 bra CONSUMER;
+ st.global.u32 [%d1], %r0;
+ {fault}
+ bra DONE;
+CONSUMER:
+ ld.acquire.gpu.global.u32 %r4, [%d4]; setp.eq.u32 %p2, %r4, 0;
+ @%p2 bra CONSUMER;
+ ld.global.u32 %r5, [%d1];
+ st.global.u32 [%d1+512], %r5;
+DONE:
+"""
+case("a lane's fence and flag", FLAG, "bar.warp.sync -1; @%p0 fence.acq_rel.gpu; @%p0 st.relaxed.gpu.global.u32 [%d4], 1;",
+     "@%p0 fence.acq_rel.gpu; @%p0 st.relaxed.gpu.global.u32 [%d4], 1;", "race", 32, 2)
+case("a flag after every lane's fence", FLAG, "fence.acq_rel.gpu; bar.warp.sync -1; @%p0 st.relaxed.gpu.global.u32 [%d4], 1;",
+     "fence.acq_rel.gpu; @%p0 st.relaxed.gpu.global.u32 [%d4], 1;", "race", 32, 2)
+case("a lane's own data needs no more", """ setp.ne.u32 %p3, %r9, 0;
+ add.u64 %d4, %d0, 1024;
+ @%p3 bra CONSUMER;
+ @!%p0 bra DONE;
+ st.global.u32 [%d1], 7;
+ {fault}
+ bra DONE;
+CONSUMER:
+ ld.acquire.gpu.global.u32 %r4, [%d4]; setp.eq.u32 %p2, %r4, 0;
+ @%p2 bra CONSUMER;
+ ld.global.u32 %r5, [%d0];
+ st.global.u32 [%d1+512], %r5;
+DONE:
+""", "st.release.gpu.global.u32 [%d4], 1;", "st.relaxed.gpu.global.u32 [%d4], 1;", "race", 32, 2)
+case("an insufficient scope", FLAG, "bar.warp.sync -1; @%p0 st.release.gpu.global.u32 [%d4], 1;",
+     "bar.warp.sync -1; @%p0 st.release.cta.global.u32 [%d4], 1;", "race", 32, 2)
+
+# ---- mbarriers ----
+case("a store over a live mbarrier", INIT + """ @%p0 mbarrier.arrive.shared::cta.b64 %d3, [%r2];
+WAIT:
+ mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r2], 0;
+ @!%p2 bra WAIT;
+ bar.sync 0;
+ {fault}
+ bar.sync 0;
+ @%p0 st.shared.u64 [%r2], %d0;
+""", "@%p0 mbarrier.inval.shared::cta.b64 [%r2];", "", "mbarrier-misuse")
+case("a row of stores over a live mbarrier", " @%p0 mbarrier.init.shared::cta.b64 [%r1+64], 1;\n bar.sync 0;\n {fault}\n bar.sync 0;\n"
+     " st.shared.u32 [%r3], %r0;\n", "@%p0 mbarrier.inval.shared::cta.b64 [%r1+64];", "", "mbarrier-misuse")
+case("initialised twice", INIT + " {fault}\n @%p0 mbarrier.init.shared::cta.b64 [%r2], 2;\n", "@%p0 mbarrier.inval.shared::cta.b64 [%r2];",
+     "", "mbarrier-misuse")
+case("used before the barrier", " @%p0 mbarrier.init.shared::cta.b64 [%r2], 64;\n {fault}\n mbarrier.arrive.shared::cta.b64 %d3, [%r2];\n",
+     "bar.sync 0;", "", "race")
+
+# ---- clusters ----
+CLUSTER = """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::cluster.u32 %r8, %r3, %r7;
+ st.shared.u32 [%r3], %r6;
+ barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;
+"""
+for kind, touch in (("read", "ld.shared::cluster.u32 %r4, [%r8]; st.global.u32 [%d1], %r4;"), ("write", "st.shared::cluster.u32 [%r8+512], 5;"),
+                    ("atomic", "atom.shared::cluster.add.u32 %r4, [%r8+4], 1;" if False else "red.shared::cluster.add.u32 [%r8], 1;")):
+    for name, after in (("barrier", "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;"),
+                        ("relaxed barrier", "barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned;")):
+        case("cluster lifetime: %s, %s" % (kind, name), CLUSTER + " " + (touch if kind != "read" else touch.replace("[%d1]", "[%d1]")) +
+             "\n {fault}\n", after, "", "cluster-lifetime|out-of-bounds", 64, 2, ["--cluster", "2"])
+case("cluster lifetime: remote arrive", INIT + """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::cluster.u32 %r8, %r2, %r7;
+ fence.mbarrier_init.release.cluster; barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;
+ @%p0 mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r8];
+ {fault}
+""", "WAIT: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 %p2, [%r2], 0;\n @!%p2 bra WAIT;", "", "cluster-lifetime|out-of-bounds",
+     64, 2, ["--cluster", "2"])
+
+# ---- a warp and its lanes ----
+case("lanes exchange through memory", " st.shared.u32 [%r3], %r0;\n {fault}\n xor.b32 %r4, %r0, 1; mad.lo.u32 %r4, %r4, 4, %r1;"
+     " ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], %r5;\n", "bar.warp.sync -1;", "", "race", 32)
+case("a barrier between warps", " st.shared.u32 [%r3], %r0;\n {fault}\n xor.b32 %r4, %r0, 32; mad.lo.u32 %r4, %r4, 4, %r1;"
+     " ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], %r5;\n", "bar.sync 0;", "bar.warp.sync -1;", "race")
+
+
+def main():
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "k.ptx")
+        for name, body, clean, faulty, kind, block, grid, extra in CASES:
+            for text, wanted in ((clean, None), (faulty, kind)):
+                open(path, "w").write(body.replace("{fault}", text))
+                for mode in (["--seed", "0"], ["--seed", "3"], ["--async", "random", "--seed", "7"]):
+                    r = Run(path, "k", str(grid), str(block), ["zeros:u32:1024"], (), ["--check"] + extra + mode)
+                    kinds = sorted({f["kind"] for f in r.errors()})
+                    ok = r.status == 3 and any(re.fullmatch(wanted, k) for k in kinds) if wanted else r.status == 0
+                    if not ok:
+                        failures += 1
+                        print("%s, %s, %s: status %d, %s %s" % (name, "faulty" if wanted else "clean", " ".join(mode), r.status, kinds, r.stderr
+                              or [f["message"] for f in r.errors()][:1]))
+    print("%d cases, %d failures" % (len(CASES), failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
