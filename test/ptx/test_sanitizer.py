@@ -102,11 +102,11 @@ CLUSTER = """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::c
  st.shared.u32 [%r3], %r6;
  barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;
 """
-for kind, touch in (("read", "ld.shared::cluster.u32 %r4, [%r8]; st.global.u32 [%d1], %r4;"), ("write", "st.shared::cluster.u32 [%r8+512], 5;"),
-                    ("atomic", "atom.shared::cluster.add.u32 %r4, [%r8+4], 1;" if False else "red.shared::cluster.add.u32 [%r8], 1;")):
+for kind, touch in (("read", "ld.shared::cluster.u32 %r4, [%r8]; mul.wide.u32 %d5, %r6, 512; add.u64 %d5, %d1, %d5; st.global.u32 [%d5], %r4;"), ("write", "st.shared::cluster.u32 [%r8+512], 5;"),
+                    ("atomic", "red.shared::cluster.add.u32 [%r8], 1;")):
     for name, after in (("barrier", "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;"),
                         ("relaxed barrier", "barrier.cluster.arrive.relaxed.aligned; barrier.cluster.wait.aligned;")):
-        case("cluster lifetime: %s, %s" % (kind, name), CLUSTER + " " + (touch if kind != "read" else touch.replace("[%d1]", "[%d1]")) +
+        case("cluster lifetime: %s, %s" % (kind, name), CLUSTER + " " + touch +
              "\n {fault}\n", after, "", "cluster-lifetime|out-of-bounds", 64, 2, ["--cluster", "2"])
 case("cluster lifetime: remote arrive", INIT + """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::cluster.u32 %r8, %r2, %r7;
  fence.mbarrier_init.release.cluster; barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;
