@@ -42,6 +42,13 @@ struct CUlaunchConfig {
 };
 }
 
+extern "C" {
+struct CUgraphExecUpdateResultInfo {
+  int result;
+  void *errorNode, *errorFromNode;
+};
+}
+
 #define HAMLET_CUDA extern "C" __attribute__((visibility("default"))) CUresult
 
 namespace hamlet::emu::driver {
@@ -71,5 +78,6 @@ enum Result : int {
   kNotSupported = 801,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
+  kGraphExecUpdateFailure = 910,
 };
 } // namespace hamlet::emu::driver

@@ -96,6 +96,8 @@ HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
                                                         CUfunction f,
                                                         int threads,
                                                         size_t shared);
+HAMLET_CUDA cuOccupancyMaxActiveClusters(int *clusters, CUfunction f,
+                                         const CUlaunchConfig *config);
 HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block,
                                              CUfunction f,
                                              size_t (*sharedOf)(int),
@@ -139,6 +141,8 @@ HAMLET_CUDA cuStreamGetCaptureInfo_v2(CUstream s, int *status, uint64_t *id,
                                       size_t *dependencies);
 HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g,
                                         unsigned long long);
+HAMLET_CUDA cuGraphExecUpdate_v2(CUgraphExec e, CUgraph g,
+                                 CUgraphExecUpdateResultInfo *info);
 HAMLET_CUDA cuGraphLaunch(CUgraphExec e, CUstream s);
 HAMLET_CUDA cuGraphExecDestroy(CUgraphExec e);
 HAMLET_CUDA cuGraphDestroy(CUgraph g);

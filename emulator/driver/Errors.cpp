@@ -69,6 +69,9 @@ const Row kRows[] = {
      "operation not permitted when stream is capturing"},
     {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
      "operation failed due to a previous error during capture"},
+    {910, "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE",
+     "the graph update was not performed because it included changes which "
+     "violated constraints specific to instantiated graph update"},
     {999, "CUDA_ERROR_UNKNOWN", "unknown error"}};
 
 CUresult find(CUresult code, const char **out, const char *Row::*field) {

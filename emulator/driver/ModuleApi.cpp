@@ -363,6 +363,27 @@ HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks,
   HAMLET_ENTER(cuOccupancyMaxActiveBlocksPerMultiprocessor, true);
   return occupancy(blocks, f, threads, shared);
 }
+HAMLET_CUDA cuOccupancyMaxActiveClusters(int *clusters, CUfunction f,
+                                         const CUlaunchConfig *config) {
+  HAMLET_ENTER(cuOccupancyMaxActiveClusters, true);
+  if (!clusters || !config || (config->numAttrs && !config->attrs))
+    return kInvalidValue;
+  unsigned size = 1;
+  for (unsigned i = 0; i < config->numAttrs; ++i)
+    if (const CUlaunchAttribute &a = config->attrs[i]; a.id == 4)
+      size = a.cluster.x * a.cluster.y * a.cluster.z;
+  if (!size || size > 16)
+    return kInvalidValue;
+  u64 threads = u64(config->blockDimX) * config->blockDimY * config->blockDimZ;
+  int blocks = 0;
+  if (threads > 1024)
+    return kInvalidValue;
+  if (CUresult r = occupancy(&blocks, f, static_cast<int>(threads),
+                             config->sharedMemBytes))
+    return r;
+  *clusters = blocks * 132 / static_cast<int>(size);
+  return kSuccess;
+}
 HAMLET_CUDA cuOccupancyMaxPotentialBlockSize(int *grid, int *block,
                                              CUfunction f,
                                              size_t (*sharedOf)(int),

@@ -189,6 +189,20 @@ HAMLET_CUDA cuGraphInstantiateWithFlags(CUgraphExec *e, CUgraph g,
   state().executables.insert(*e);
   return kSuccess;
 }
+HAMLET_CUDA cuGraphExecUpdate_v2(CUgraphExec e, CUgraph g,
+                                 CUgraphExecUpdateResultInfo *info) {
+  HAMLET_ENTER(cuGraphExecUpdate_v2, true);
+  if (!info || !state().executables.count(e) || !state().graphs.count(g))
+    return kInvalidValue;
+  *info = {0, nullptr, nullptr};
+  // A different number of nodes is a different topology.
+  if (e->work.size() != g->work.size()) {
+    info->result = 2;
+    return kGraphExecUpdateFailure;
+  }
+  e->work = g->work;
+  return kSuccess;
+}
 HAMLET_CUDA cuGraphLaunch(CUgraphExec e, CUstream s) {
   HAMLET_ENTER(cuGraphLaunch, true);
   if (!state().executables.count(e))

@@ -1,9 +1,47 @@
 """An ordinary driver-API program on the stand-in libcuda.so.1, and every one of
 its calls failing in turn."""
-import os, re, subprocess, sys, tempfile
+import os, re, shutil, subprocess, sys, tempfile
 from harness import *
 
 LIBRARY = os.environ.get("HAMLET_EMULATED_DRIVER") or os.path.join(HERE, "../../build/lib/emulated/libcuda.so.1")
+
+
+TABLE = os.path.join(HERE, "../../emulator/driver/EntryPoints.inc")
+
+
+def abi(folder, header, names):
+    """The signatures declared here against cuda.h's, and the structures."""
+    text = open(header).read()
+    known = sorted(n for n in names if re.search(r"CUDAAPI %s\(|#define +\w+ +%s\b" % (n, n), text))
+    open(os.path.join(folder, "names.inc"), "w").write("".join("ENTRY(%s)\n" % n for n in known))
+    said = []
+    for real in ([], ["-DREAL", "-I" + os.path.dirname(header)]):
+        program = os.path.join(folder, "abi%d" % len(real))
+        # Every pointer is one to the driver; what it points to is checked by the structures.
+        subprocess.run(["clang++-22", "-std=c++20", "-I" + os.path.join(HERE, "../.."), '-DNAMES="%s/names.inc"' % folder] + real
+                       + [os.path.join(HERE, "driver_abi.cpp"), "-Wl,--unresolved-symbols=ignore-all", "-o", program], check=True)
+        said.append(subprocess.run([program], capture_output=True, text=True, check=True).stdout.split("\n"))
+    failed = 0
+    for ours, theirs in zip(*said):
+        if ours != theirs:
+            failed += 1
+            print("cuda.h has", theirs, "the stand-in", ours)
+    print("%d signatures as in cuda.h; not in this header: %s" % (len(known), " ".join(sorted(names - set(known))) or "none"))
+    return failed
+
+
+def bindings(ptx):
+    """PyPI's cuda-bindings in the Python that HAMLET_CUDA_PYTHON names, or this one."""
+    for python in (os.environ.get("HAMLET_CUDA_PYTHON"), shutil.which("python3"), sys.executable):
+        if python and not subprocess.run([python, "-c", "import cuda.bindings.driver, numpy"], cwd="/", capture_output=True).returncode:
+            break
+    else:
+        print("cuda-bindings: skipped, no Python here has it (HAMLET_CUDA_PYTHON names one)")
+        return 0
+    env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY))
+    done = subprocess.run([python, os.path.join(HERE, "driver_program.py"), ptx], capture_output=True, text=True, env=env, timeout=120)
+    print("cuda-bindings:", done.stdout.strip() or done.stderr[-600:])
+    return done.returncode
 
 
 def main():
@@ -34,12 +72,14 @@ def main():
         if "cuMemAlloc" not in done.stdout or "OUT_OF_MEMORY" not in done.stdout:
             print("memory budget:", done.stdout)
             return 1
-        # The declared ABI against the real header's.
-        names = set(re.findall(r"^ROW\(\w+, \d+, (\w+)\)", open(os.path.join(HERE, "../../emulator/driver/EntryPoints.inc")).read(), re.M))
+        names = set(re.findall(r"^ROW\(\w+, \d+, (\w+)\)", open(TABLE).read(), re.M))
         exported = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], capture_output=True, text=True).stdout
         missing = [n for n in names if not re.search(r"\b%s\b" % n, exported)]
         if missing:
             print("not exported:", missing)
+            return 1
+        failed = abi(folder, header, names) + bindings(ptx)
+        if failed:
             return 1
     print("ok: %d entry points" % len(names))
     return 0
