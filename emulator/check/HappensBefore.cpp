@@ -92,6 +92,30 @@ HappensBefore::HappensBefore(Engine &e) : engine(e), undefined(*e.program) {
       if (isCopy(i) && copiedToProducts.count(i.writes[0]))
         grew |= copiedToProducts.insert(i.reads[0]).second;
   }
+  // `old = *p; do old = atomicCAS(p, seen = old, ...)`: what the load saw is
+  // only a guess that the compare-and-swap verifies.
+  std::unordered_set<u32> compared;
+  for (const OpInfo &i : p.info) {
+    if (!i.inst || i.inst->opcode != "atom" || i.inst->operands.size() < 4 ||
+        std::ranges::find(i.inst->modifiers, "cas") ==
+            i.inst->modifiers.end() ||
+        i.inst->operands[2].kind != ast::Operand::Kind::Register)
+      continue;
+    bool swapped = i.inst->operands[3].kind == ast::Operand::Kind::Register;
+    if (size_t at = swapped ? 2 : 1; at <= i.reads.size())
+      compared.insert(i.reads[i.reads.size() - at]);
+  }
+  for (bool grew = !compared.empty(); grew;) {
+    grew = false;
+    for (const OpInfo &i : p.info)
+      if (isCopy(i) && compared.count(i.writes[0]))
+        grew |= compared.insert(i.reads[0]).second;
+  }
+  guesses.resize(p.ops.size());
+  for (size_t i = 0; i < p.ops.size(); ++i)
+    guesses[i] = p.info[i].inst && p.info[i].inst->opcode == "ld" &&
+                 p.info[i].writes.size() == 1 &&
+                 compared.count(p.info[i].writes[0]);
   touches.resize(p.ops.size());
   for (size_t i = 0; i < p.ops.size(); ++i) {
     for (u32 r : p.info[i].reads)
@@ -199,8 +223,9 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
       return s.syncAt[lane] > t.clock;
     return s.syncAt[lane] > t.clock && s.syncAt[t.lane] > t.clock;
   }
-  if (agent == agentOf(w, kCopies) && t.lane == lane)
-    return s.copyDone[lane] >= t.clock;
+  if (agent == agentOf(w, kCopies) && t.lane == lane &&
+      s.copyDone[lane] >= t.clock)
+    return true;
   return s.knows.all.of(agent) >= t.clock ||
          s.knows.all.knowsLane(agent, t.lane, t.clock);
 }
@@ -656,7 +681,9 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane,
   now.clock = s.clock;
   now.op = w.pcOf(op);
   now.lane = static_cast<u8>(lane);
-  now.scope = info.order & kStrong ? static_cast<u8>(info.scope) : 0;
+  now.scope = info.order & kStrong  ? static_cast<u8>(info.scope)
+              : guesses[w.pcOf(op)] ? static_cast<u8>(Scope::Gpu)
+                                    : 0;
   now.flags = info.access == Access::Atomic ? kAtomic : 0;
   laneData = data ? data - lane * bytes : nullptr;
   laneStride = bytes;
@@ -691,7 +718,7 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
   bool write = info.access == Access::Write;
   bool plain =
       mask == ~0u && info.order == kWeak && published.empty() && bytes >= 4 &&
-      info.access != Access::Atomic &&
+      info.access != Access::Atomic && !guesses[w.pcOf(op)] &&
       (first.space != Space::Shared ||
        (first.cta == w.cta && !(write && !ctas[first.cta]->live.empty())));
   if (!plain || (!write && !allWritten(first, 32 * bytes))) {

@@ -65,8 +65,9 @@ private:
   struct WarpState {
     Knowledge knows;
     u32 clock = 1;
-    u32 syncAt[32] = {};   ///< clock of the lane's last warp-wide sync
-    u32 copyDone[32] = {}; ///< groups that the lane waited for
+    u32 syncAt[32] = {};    ///< clock of the lane's last warp-wide sync
+    u32 copyDone[32] = {};  ///< groups that the lane waited for
+    u32 copyParts[32] = {}; ///< groups that an mbarrier closed, not a commit
     u32 bulkIssued[32] = {}, bulkRead[32] = {};
     Clock released; ///< at the last release fence
     Scope releasedScope = Scope::None;
@@ -156,7 +157,8 @@ private:
   std::map<std::string, size_t> known;          ///< finding to its index
   std::unordered_set<u32> productRegisters;     ///< that wgmma uses
   std::unordered_set<u32> copiedToProducts; ///< those, and what is moved there
-  std::vector<bool> touches;                ///< by pc: any of those
+  std::vector<bool> guesses; ///< by pc: a load for a compare-and-swap
+  std::vector<bool> touches; ///< by pc: any of those
   u32 warpsPerCta = 1;
   Undefined undefined;
   const u8 *laneData = nullptr; ///< of the store under way, all lanes

@@ -75,7 +75,8 @@ void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
                                u32 bytes, u32 sourceBytes) {
   Touch now;
   now.agent = key(w, agentOf(w, kCopies));
-  now.clock = static_cast<u32>(w.async.copies.open[lane]) + 1;
+  now.clock =
+      static_cast<u32>(w.async.copies.open[lane]) + 1 + of(w).copyParts[lane];
   now.op = w.pcOf(op);
   now.lane = static_cast<u8>(lane);
   if (from) {
@@ -94,6 +95,7 @@ void HappensBefore::copyWait(Warp &w, u32 mask, u32 pending) {
       continue;
     u32 open = static_cast<u32>(w.async.copies.open[l]);
     u32 done = pending == ~0u ? open + 1 : open > pending ? open - pending : 0;
+    done += s.copyParts[l];
     s.copyDone[l] = std::max(s.copyDone[l], done);
     least = std::min(least, s.copyDone[l]);
   }
@@ -227,7 +229,8 @@ void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
 void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
   if (Barrier *b = barrier(cta, address))
     b->arriving.all.raise(agentOf(w, kCopies),
-                          static_cast<u32>(w.async.copies.open[lane]) + 1);
+                          static_cast<u32>(w.async.copies.open[lane]) +
+                              ++of(w).copyParts[lane]);
 }
 
 // ---- the async proxy ----

@@ -319,6 +319,13 @@ u32 Decode::predicate(const ast::Operand &o) {
   return h.d;
 }
 
+u32 Decode::stackRegister() {
+  if (stackTop == kNoRegister)
+    stackTop = allocate(256, 64);
+  prog.usesRecursion = true;
+  return stackTop;
+}
+
 u32 Decode::constant(u64 value, u32 bytes) {
   if (bytes == 4)
     value = static_cast<u32>(value);
@@ -359,10 +366,13 @@ u32 Decode::special(const std::string &name, Type type) {
     return h.d;
   }
   if (!isSpecial(name)) {
-    if (name.rfind("%envreg", 0) == 0 || name.rfind("%pm", 0) == 0)
+    bool workspace = name == "%envreg1" || name == "%envreg2";
+    if (!workspace &&
+        (name.rfind("%envreg", 0) == 0 || name.rfind("%pm", 0) == 0))
       return constant(0, bytes);
-    fail("'" + name +
-         "' is neither a declared register nor a known special register");
+    if (!workspace)
+      fail("'" + name +
+           "' is neither a declared register nor a known special register");
   }
   std::string key = name + (bytes == 8 ? "@8" : "");
   auto [it, fresh] = specialOffsets.try_emplace(key, 0);
@@ -729,6 +739,8 @@ void markRecursion(Program &p) {
   for (size_t pc = 0; pc < p.ops.size(); ++pc) {
     if (!p.info[pc].inst || p.info[pc].inst->opcode != "call")
       continue;
+    if (p.ops[pc].target >= p.calls.size())
+      continue; // printf and assertions
     const Callsite &c = p.calls[p.ops[pc].target];
     indirect |= !c.callee;
     for (FunctionInfo &f : p.functions)

@@ -102,6 +102,9 @@ public:
   /// Offset of an arena constant that holds `value` in all lanes.
   u32 constant(u64 value, u32 laneBytes);
   u32 temporary(u32 laneBytes);
+  /// 64-bit lanes with the end of the free stack, 0 before the first alloca;
+  /// the program gets room for such memory.
+  u32 stackRegister();
   const u32 *list(std::vector<u32> offsets);
 
   // ---- the operation ----
@@ -155,6 +158,7 @@ private:
   const ast::Instruction *instruction = nullptr;
   const ast::Function *fn = nullptr;
   FunctionInfo *currentInfo = nullptr;
+  u32 stackTop = kNoRegister;
   std::vector<std::string> left;
   std::vector<u32> registerOffsets;
   std::map<std::pair<u64, u32>, u32> constants;

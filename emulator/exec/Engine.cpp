@@ -209,6 +209,11 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
         std::string name = wide ? s.name.substr(0, s.name.size() - 2) : s.name;
         for (u32 l = 0; l < 32; ++l) {
           u32 v = specialValue(name, *cta, i, l, c);
+          // What cooperative groups synchronise the grid with.
+          if (name == "%envreg1")
+            v = static_cast<u32>(gridWorkspace >> 32);
+          if (name == "%envreg2")
+            v = static_cast<u32>(gridWorkspace);
           if (wide)
             reinterpret_cast<u64 *>(w->regs + s.offset)[l] = v;
           else
@@ -437,6 +442,20 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
   checkConfig(p, config);
   LaunchResult result;
   Shared shared;
+  struct Workspace {
+    DeviceMemory &memory;
+    u64 address = 0;
+    ~Workspace() {
+      if (address)
+        memory.free(address);
+    }
+  } workspace{memory};
+  for (const SpecialSlot &s : p.specials)
+    if (s.name.starts_with("%envreg") && !workspace.address) {
+      workspace.address = memory.allocate(256);
+      if (u8 *host = memory.host(workspace.address, 256))
+        std::memset(host, 0, 256);
+    }
   shared.count = config.grid.total() / config.cluster.total();
   if (config.seed) {
     shared.order.resize(shared.count);
@@ -474,6 +493,7 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
   };
   Engine first;
   setUp(first, p, memory, config, &result.findings, shared);
+  first.gridWorkspace = workspace.address;
   if (config.check)
     first.check = makeChecker(first);
   if (serial) {
@@ -488,6 +508,7 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
   for (u32 i = 1; i < std::min<u64>(threads, shared.count / 2); ++i) {
     engines.push_back(std::make_unique<Engine>());
     setUp(*engines.back(), p, memory, config, &result.findings, shared);
+    engines.back()->gridWorkspace = workspace.address;
   }
   for (auto &e : engines)
     workers.emplace_back([&work, &e] { work(*e); });

@@ -150,6 +150,7 @@ struct Engine {
   const u8 *params = nullptr;
   u64 events = 0; ///< progress that another warp may be waiting for
   u64 instructions = 0, threadInstructions = 0, budget = 0;
+  u64 gridWorkspace = 0; ///< device address, 0: the program needs none
   u64 idleRounds = 0;
   std::mt19937_64 rng;
   std::vector<LookupCache> caches;

@@ -273,12 +273,68 @@ Step silentPrintf(Warp &w, const Op &o, u32 m) {
   if (o.flags)
     for (u32 l = 0; l < 32; ++l)
       if (m >> l & 1)
-        std::memset(localMemory(w, l, frameBase(w, l) + o.target, 4, o), 0, 4);
+        std::memset(
+            localMemory(w, l, frameBase(w, l) + static_cast<u64>(o.imm), 4, o),
+            0, 4);
   return Step::Next;
 }
 Step assertFail(Warp &w, const Op &o, u32 m) {
   w.fault(o, LaunchStatus::Trap, "assertion of the kernel failed",
           static_cast<u32>(std::countr_zero(m)));
+}
+
+// ---- stack memory of run-time size ----
+// It grows down from the end of a thread's local memory; stackrestore gives it
+// back.
+template <class T> Step stackSave(Warp &w, const Op &o, u32 m) {
+  put<T>(w, o.d, __builtin_convertvector(get<u64>(w, o.target), Vec<T>), m);
+  return Step::Next;
+}
+template <class T> Step stackRestore(Warp &w, const Op &o, u32 m) {
+  put<u64>(w, o.target, __builtin_convertvector(get<T>(w, o.a), Vec<u64>), m);
+  return Step::Next;
+}
+template <class T> Step stackAlloc(Warp &w, const Op &o, u32 m) {
+  u64 *top = lane<u64>(w, o.target);
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(m >> l & 1))
+      continue;
+    u64 bytes = lane<T>(w, o.a)[l], end = top[l] ? top[l] : w.localStride;
+    if (bytes > end || kLocalStart + end - bytes < frameBase(w, l))
+      w.fault(o, LaunchStatus::IllegalAddress,
+              "alloca of " + std::to_string(bytes) +
+                  " bytes exhausts the stack",
+              l);
+    top[l] = (end - bytes) & ~static_cast<u64>(o.imm - 1);
+    lane<T>(w, o.d)[l] = static_cast<T>(kLocalStart + top[l]);
+  }
+  return Step::Next;
+}
+void decodeAlloca(Decode &d) {
+  Type t = d.takeType();
+  if (d.count() < 2 || d.count() > 3)
+    d.fail("expected 2 or 3 operands");
+  d.op.d = d.sink(0, t);
+  d.op.a = d.source(1, t);
+  d.op.imm = d.count() > 2 ? static_cast<s64>(d.operand(2).imm) : 8;
+  if (d.op.imm <= 0 || (d.op.imm & (d.op.imm - 1)))
+    d.fail("the alignment is a power of two");
+  d.op.target = d.stackRegister();
+  d.emit(laneBytes(t) == 8 ? stackAlloc<u64> : stackAlloc<u32>);
+}
+void decodeStackSave(Decode &d) {
+  Type t = d.takeType();
+  d.expectCount(1);
+  d.op.d = d.sink(0, t);
+  d.op.target = d.stackRegister();
+  d.emit(laneBytes(t) == 8 ? stackSave<u64> : stackSave<u32>);
+}
+void decodeStackRestore(Decode &d) {
+  Type t = d.takeType();
+  d.expectCount(1);
+  d.op.a = d.source(0, t);
+  d.op.target = d.stackRegister();
+  d.emit(laneBytes(t) == 8 ? stackRestore<u64> : stackRestore<u32>);
 }
 
 void decodeCall(Decode &d) {
@@ -313,11 +369,14 @@ void decodeCall(Decode &d) {
     if (target.name == "vprintf") {
       d.op.flags = results->size() == 1 && (*results)[0].kind == Kind::Symbol;
       if (d.op.flags)
-        d.op.target = d.frameOffset((*results)[0].name);
+        d.op.imm = d.frameOffset((*results)[0].name);
+      d.op.target = ~0u;
       return d.emit(silentPrintf);
     }
-    if (target.name == "__assertfail")
+    if (target.name == "__assertfail") {
+      d.op.target = ~0u;
       return d.emit(assertFail);
+    }
     FunctionInfo *f = d.functionNamed(target.name);
     if (!f)
       d.fail("function '" + target.name + "' is not declared");
@@ -387,6 +446,9 @@ void registerControl(OpTable &t) {
   t["trap"] = [](Decode &d) { d.emit(trap); };
   t["brkpt"] = [](Decode &d) { d.emit(trap); };
   t["call"] = decodeCall;
+  t["alloca"] = decodeAlloca;
+  t["stacksave"] = decodeStackSave;
+  t["stackrestore"] = decodeStackRestore;
   t["nanosleep"] = decodeNanosleep;
   t["prefetch"] = t["prefetchu"] = t["applypriority"] = t["discard"] =
       t["pmevent"] = decodeHint;

@@ -7,9 +7,17 @@ namespace {
 using Kind = ast::Operand::Kind;
 u32 firstLane(u32 m) { return static_cast<u32>(std::countr_zero(m)); }
 
-/// Members of the first executing lane; they must name the lanes that execute.
-u32 membersOf(Warp &w, const Op &o, u32 reg, u32 m) {
-  u32 members = lane<u32>(w, reg)[firstLane(m)];
+/// Members that the first executing lane names; `m` becomes the lanes that name
+/// the same ones, the others run the instruction by themselves.
+u32 membersOf(Warp &w, const Op &o, u32 reg, u32 &m) {
+  Vec<u32> named = get<u32>(w, reg);
+  u32 members = named[firstLane(m)];
+  u32 others = m & ~maskOf(named == Vec<u32>(members));
+  if (others) {
+    w.split(others, w.pc);
+    w.nextPc = 0; // they come next
+    m &= ~others;
+  }
   if (m & ~members)
     misuse(w, o, firstLane(m & ~members), "barrier-misuse",
            "a lane executes the instruction without being named in its member "
