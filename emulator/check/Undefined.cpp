@@ -1,5 +1,8 @@
 #include "emulator/check/Undefined.h"
 
+#include "emulator/core/Decode.h"
+
+#include <bit>
 #include <set>
 
 namespace hamlet::emu {
@@ -18,6 +21,21 @@ bool permutes(const OpInfo &i) {
   return ends(i, "prmt") && i.inst->operands.size() == 4 &&
          i.inst->operands[3].kind == Kind::Immediate &&
          i.inst->modifiers.size() == 1;
+}
+/// Whether a store goes to the stack: parameters, local memory.
+bool toStack(const Warp &w, const Op &op, const OpInfo &i, u32 mask) {
+  for (const std::string &m : i.inst->modifiers) {
+    if (m == "local" || m.starts_with("param"))
+      return true;
+    if (m.starts_with("global") || m.starts_with("shared"))
+      return false;
+  }
+  const ast::Operand &to = i.inst->operands[0];
+  if (to.elems.empty() || to.elems[0].kind != Kind::Register || !mask)
+    return false;
+  const u64 *address = reinterpret_cast<const u64 *>(w.regs + op.a);
+  u64 at = address[std::countr_zero(mask)] + static_cast<u64>(op.imm);
+  return at >= kLocalWindow && at < kLocalWindow + (u64(1) << 32);
 }
 Undefined::Pieces every(u32 mask) { return {{mask, mask, mask, mask}}; }
 } // namespace
@@ -221,6 +239,8 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
     return it == lanes.end() ? Pieces{} : it->second;
   };
   u32 bad = 0;
+  // A stack slot is as undefined as before.
+  bool keeps = ends(i, "st") && toStack(w, op, i, mask);
   if (op.guard != kNoRegister)
     bad |= w.mask & ~written(op.guard).any();
   std::vector<Pieces> from;
@@ -253,7 +273,7 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
       for (u32 q = 0; q < 4; ++q)
         result.part[q] &= f.part[q];
     }
-  } else if (!i.moves) {
+  } else if (!i.moves && !keeps) {
     for (const Pieces &f : from)
       bad |= mask & ~f.any();
   }

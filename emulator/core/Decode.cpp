@@ -40,7 +40,9 @@ bool isSpecial(const std::string &n) {
                                "%current_graph_exec",
                                "%reserved_smem_offset_begin",
                                "%reserved_smem_offset_end",
-                               "%reserved_smem_offset_cap"};
+                               "%reserved_smem_offset_cap",
+                               "%reserved_smem_offset_0",
+                               "%reserved_smem_offset_1"};
     for (const char *v : {"%tid", "%ntid", "%ctaid", "%nctaid", "%clusterid",
                           "%nclusterid", "%cluster_ctaid", "%cluster_nctaid"})
       for (const char *d : {".x", ".y", ".z"})

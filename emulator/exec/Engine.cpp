@@ -11,6 +11,9 @@ namespace hamlet::emu {
 namespace {
 constexpr u64 kQuantum = 4096;   // operations of one warp's turn
 constexpr u64 kIdleLimit = 3000; // rounds without progress until a deadlock
+/// Warp instructions after which another cluster becomes resident, and late
+/// asynchronous work completes, though something else still runs.
+constexpr u64 kPatience = 300000;
 constexpr u32 kRecursionBytes =
     32768; // local memory a thread of recursive code
 
@@ -286,7 +289,10 @@ bool Engine::round(Cluster &cluster) {
     cluster.finished = true;
     return true;
   }
-  if (!moved && !cluster.queue.items.empty()) {
+  // A wait may poll in a way that looks like progress.
+  bool late = instructions - cluster.completedAt > kPatience;
+  if ((!moved || late) && !cluster.queue.items.empty()) {
+    cluster.completedAt = instructions;
     size_t pick = config->async == AsyncMode::Random
                       ? rng() % cluster.queue.items.size()
                       : 0;
@@ -397,9 +403,11 @@ void setUp(Engine &e, const Program &p, DeviceMemory &m, const LaunchConfig &c,
 }
 
 void runClusters(Engine &e, Shared &shared, u64 limit) {
-  u64 idle = 0;
+  u64 idle = 0, admitted = e.instructions;
   bool stuck = false;
   while (true) {
+    // What polls in a way that looks like progress waits for others, too.
+    stuck |= e.program->strongGlobal && e.instructions - admitted > kPatience;
     e.pendingClusters = shared.count - std::min<u64>(shared.count, shared.next);
     if (e.resident.empty() ||
         (stuck && e.resident.size() < limit && e.pendingClusters)) {
@@ -411,6 +419,7 @@ void runClusters(Engine &e, Shared &shared, u64 limit) {
         e.resident.push_back(
             e.makeCluster(shared.order.empty() ? n : shared.order[n]));
         idle = 0;
+        admitted = e.instructions;
       }
     }
     bool moved = false;

@@ -134,6 +134,7 @@ struct Cluster {
   u32 exitedArrived = 0; ///< threads that arrived in this phase and exited
   u32 barrierArrived = 0, threads = 0, liveThreads = 0;
   AsyncQueue queue;
+  u64 completedAt = 0; ///< instructions when late work last completed
   u64 round = 0;
   struct Free {
     void operator()(u8 *p) const { std::free(p); }
