@@ -89,7 +89,17 @@ def locked_count():
             {1: (np.array([20]), 0)}, [])
 
 
-CASES = [reduce_ticket, softmax, dispatch, topk, locked_count, gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]
+def attention():
+    heads, length, d = 2, 150, 64
+    q, k, v = (bf16(rng.standard_normal((heads, length, d))) for _ in range(3))
+    s = unbf16(q) @ unbf16(k).transpose(0, 2, 1) / 8
+    p = np.exp(np.where(np.tril(np.ones((length, length), bool)), s, -np.inf))
+    ref = p / p.sum(2, keepdims=True) @ unbf16(v)
+    return ("attention_sm80.cu", "sm_80", "attention", "3,2", "128",
+            [q, k, v, "empty:f32:%dx%dx%d" % (heads, length, d), "i32:%d" % length, "f32:0.125"], {3: (ref, 0.01)}, [])
+
+
+CASES = [attention, reduce_ticket, softmax, dispatch, topk, locked_count, gemm_sm90, adamw, rmsnorm, argmax, gemm_sm80]
 
 
 def main():
