@@ -368,6 +368,9 @@ u32 Decode::special(const std::string &name, Type type) {
     return h.d;
   }
   if (!isSpecial(name)) {
+    if (name.ends_with(".w") &&
+        isSpecial(name.substr(0, name.size() - 1) + "x"))
+      return constant(0, bytes); // unused
     bool workspace = name == "%envreg1" || name == "%envreg2";
     if (!workspace &&
         (name.rfind("%envreg", 0) == 0 || name.rfind("%pm", 0) == 0))
@@ -766,16 +769,22 @@ void markRecursion(Program &p) {
 void decodeInto(Decode &d, Program &p, const ast::Module &module) {
   const OpTable &table = opTable();
   FunctionInfo *entry = d.functionNamed(p.name);
-  if (!entry || !entry->ast->isEntry || !entry->ast->hasBody)
+  // Looking for unsupported forms may begin at a function.
+  if (!entry || !(entry->ast->isEntry || d.errors) || !entry->ast->hasBody)
     throw PtxError(0, "no entry '" + p.name + "' in the module");
   p.entry = entry->ast;
   d.layoutShared(*p.entry);
   for (size_t i = 0; i < d.pending.size(); ++i) {
     FunctionInfo &f = *d.pending[i];
-    if (!f.ast->hasBody)
-      throw PtxError(f.ast->line,
-                     "function '" + f.ast->name +
-                         "' is called but has no body in this module");
+    if (!f.ast->hasBody) {
+      PtxError missing(f.ast->line,
+                       "function '" + f.ast->name +
+                           "' is called but has no body in this module");
+      if (!d.errors)
+        throw missing;
+      d.errors->push_back(missing.what());
+      continue;
+    }
     d.begin(f);
     for (u32 k = 0; k < f.ast->code.size(); ++k)
       d.instructionAt(k, table);

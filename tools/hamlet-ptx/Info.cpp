@@ -65,6 +65,14 @@ int info(const Options &o, const std::string &text) {
       e["reqnctapercluster"] = f->reqnctapercluster;
     j["entries"].push_back(e);
   }
+  // Functions that an entry reaches are counted with it too.
+  j["functions"] = json::array();
+  for (const emu::ast::Function &f : ast.functions)
+    if (!f.isEntry && f.hasBody)
+      j["functions"].push_back(
+          {{"name", f.name},
+           {"unsupported",
+            emu::unsupportedForms(ast, module.symbolTable(), f.name)}});
   if (o.json) {
     std::cout << j.dump(2) << "\n";
     return 0;
@@ -90,6 +98,10 @@ int info(const Options &o, const std::string &text) {
     for (const json &u : e["unsupported"])
       std::cout << "  unsupported: " << u.get<std::string>() << "\n";
   }
+  for (const json &f : j["functions"])
+    for (const json &u : f["unsupported"])
+      std::cout << "function " << f["name"].get<std::string>()
+                << "\n  unsupported: " << u.get<std::string>() << "\n";
   return 0;
 }
 
