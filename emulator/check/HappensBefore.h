@@ -74,7 +74,7 @@ private:
     Clock seen; ///< by strong reads, waiting for an acquire fence
     std::map<u32, u32> inFlight;             ///< wgmma registers to group
     std::set<u32> dirty;                     ///< written since wgmma.fence
-    bool fenced = false, freshFence = false; ///< fresh: no wgmma since
+    bool fenced = false, freshFence = false; ///< fresh: no commit since
     Clock reached;            ///< Gathering::reached of barriers it passed
     Undefined::Lanes written; ///< of registers that may be undefined
     u32 groups = 0;

@@ -343,11 +343,10 @@ void HappensBefore::wgmmaIssue(Warp &w, const Op &op,
   for (u32 r : fragments)
     s.inFlight[r] = s.groups + 1;
   s.openProducts = true;
-  s.freshFence = false;
 }
 void HappensBefore::wgmmaCommit(Warp &w) {
   ++of(w).groups;
-  of(w).openProducts = false;
+  of(w).openProducts = of(w).freshFence = false;
 }
 void HappensBefore::wgmmaWait(Warp &w, u32 pending) {
   WarpState &s = of(w);
