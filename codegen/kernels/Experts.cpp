@@ -101,14 +101,23 @@ func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name,
 }
 
 namespace {
-/// The block a program instance has.
+/// The block of one expert's rows that a program instance has.
 struct RowBlock {
   Value expert, first, count;
-  RowBlock(TileBuilder &t, Value blocks) {
+
+  /// `body(block, r)` with as many rows as the block needs of up to `rows`;
+  /// nothing where there is no block.
+  static void each(TileBuilder &t, Value blocks, int64_t rows,
+                   function_ref<void(const RowBlock &, int64_t)> body) {
     Value at = t.mul(t.programId(0), 3);
-    expert = t.loadIndex(blocks, at);
-    first = t.loadIndex(blocks, t.add(at, 1));
-    count = t.loadIndex(blocks, t.add(at, 2));
+    RowBlock block;
+    block.count = t.loadIndex(blocks, t.add(at, 2));
+    t.ifThen(t.lessIndex(t.index(0), block.count), [&] {
+      // Of no block, only the count is written.
+      block.expert = t.loadIndex(blocks, at);
+      block.first = t.loadIndex(blocks, t.add(at, 1));
+      t.forCount(block.count, rows, [&](int64_t r) { body(block, r); });
+    });
   }
 };
 } // namespace
@@ -136,9 +145,8 @@ func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name,
   TileBuilder t(module, name,
                 {element, i32, i32, weight, weight, TileBuilder::ptr(s.result),
                  index, index});
-  RowBlock block(t, t.arg(2));
-  Value zero = t.index(0);
-  t.ifThen(t.lessIndex(zero, block.count), [&] {
+  RowBlock::each(t, t.arg(2), rows, [&](const RowBlock &block, int64_t rows) {
+    Value zero = t.index(0);
     Value col = t.mul(t.programId(1), s.columns);
     Value pairs = t.load(t.view(t.arg(1), zero, {-1}, {1}, {t.arg(7)}),
                          {block.first}, {rows});
@@ -170,9 +178,8 @@ func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name,
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
   TileBuilder t(module, name,
                 {element, i32, weight, TileBuilder::ptr(s.result), index});
-  RowBlock block(t, t.arg(1));
-  Value zero = t.index(0);
-  t.ifThen(t.lessIndex(zero, block.count), [&] {
+  RowBlock::each(t, t.arg(1), rows, [&](const RowBlock &block, int64_t rows) {
+    Value zero = t.index(0);
     Value col = t.mul(t.programId(1), s.columns);
     Value x = t.load(t.view(t.arg(0), t.mul(block.first, s.in), {-1, s.in},
                             {s.in, 1}, {block.count}),

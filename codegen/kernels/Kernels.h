@@ -134,6 +134,11 @@ mlir::func::FuncOp dispatchKernel(mlir::ModuleOp module, llvm::StringRef name,
 mlir::func::FuncOp blockPlanKernel(mlir::ModuleOp module, llvm::StringRef name,
                                    int64_t experts, int64_t rows);
 
+/// Columns of a product's tiles, for `n` of them: whole panels, and more where
+/// every tile works its rows out anew (a norm before the product), so that this
+/// is done half as often.
+int64_t productColumns(int64_t n, bool computedRows);
+
 struct ExpertShape {
   int64_t experts, topK;
   int64_t in, out;

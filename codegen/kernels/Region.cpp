@@ -59,9 +59,18 @@ public:
     tokens = t.arg(n + 1);
     rowStart = t.mul(t.programId(0), rows);
     lane = t.programId(1);
-    Operation *yield = op.getBody().front().getTerminator();
-    for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-      storeResult(value, t.arg(op->getNumOperands() + i));
+    auto storeAll = [&](int64_t size) {
+      rows = size;
+      windows.clear();
+      routes.clear();
+      Operation *yield = op.getBody().front().getTerminator();
+      for (auto [i, value] : llvm::enumerate(yield->getOperands()))
+        storeResult(value, t.arg(op->getNumOperands() + i));
+    };
+    if (plan.product)
+      t.forCount(t.sub(domainRows, rowStart), rows, storeAll);
+    else
+      storeAll(rows);
     func::FuncOp func = t.finish();
     if (failed_)
       return failure();
@@ -609,13 +618,23 @@ private:
   bool failed_ = false;
 };
 
-/// Columns of a product's tile: one that divides the width, in panels.
-int64_t tileColumns(int64_t n) {
-  int64_t padded = (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel;
-  return std::min<int64_t>(padded, 64);
+/// Whether every tile of a product works its rows out: they are not plain rows
+/// of an operand of the region.
+bool computesRows(Value x) {
+  while (Operation *def = x.getDefiningOp()) {
+    if (!isa<nn::HeadsOp, nn::MergeHeadsOp>(def))
+      return true;
+    x = def->getOperand(0);
+  }
+  return false;
 }
 
 } // namespace
+
+int64_t hamlet::codegen::productColumns(int64_t n, bool computedRows) {
+  int64_t padded = (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel;
+  return std::min<int64_t>(padded, computedRows && n >= 1024 ? 128 : 64);
+}
 
 FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
   RegionPlan plan;
@@ -640,14 +659,16 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
         TypeSwitch<Operation *, LogicalResult>(&inner)
             .Case([&](nn::LinearOp linear) {
               plan.product = true;
-              plan.columns = tileColumns(rowWidth(linear.getResult()));
+              plan.columns = productColumns(rowWidth(linear.getResult()),
+                                            computesRows(linear.getX()));
               plan.lanes = (rowWidth(linear.getResult()) + plan.columns - 1) /
                            plan.columns;
               return panel(linear.getW(), linear.getX());
             })
             .Case([&](nn::LmHeadOp head) {
               plan.product = true;
-              plan.columns = tileColumns(rowWidth(head.getResult()));
+              plan.columns = productColumns(rowWidth(head.getResult()),
+                                            computesRows(head.getX()));
               plan.lanes = (rowWidth(head.getResult()) + plan.columns - 1) /
                            plan.columns;
               return panel(head.getW(), head.getX());

@@ -332,3 +332,16 @@ void TileBuilder::ifThen(Value condition, function_ref<void()> body) {
   b.setInsertionPointToStart(op.thenBlock());
   body();
 }
+
+void TileBuilder::forCount(Value count, int64_t rows,
+                           function_ref<void(int64_t)> body) {
+  constexpr int64_t step = 16;
+  for (int64_t below = 0; below < rows; below += step) {
+    int64_t size = std::min(below + step, rows);
+    ifThen(lessIndex(index(below), count), [&] {
+      if (size == rows)
+        return body(size);
+      ifThen(lessIndex(count, index(size + 1)), [&] { body(size); });
+    });
+  }
+}

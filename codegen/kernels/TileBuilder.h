@@ -125,6 +125,11 @@ public:
           llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
               body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
+  /// `body(r)` for the least r of 16, 32, 48, `rows` that covers `count`
+  /// (index) rows: a block's last rows do not drag the whole block. Nothing
+  /// where count is 0; up to 16 rows there is one size.
+  void forCount(Value count, int64_t rows,
+                llvm::function_ref<void(int64_t)> body);
 
 private:
   static mlir::RankedTensorType tileType(Value x) {

@@ -638,8 +638,7 @@ private:
     s.element = elementOf(x);
     s.weight = elementOf(weight);
     s.result = elementOf(result);
-    s.columns = std::min<int64_t>(
-        (s.out + tile::kPanel - 1) / tile::kPanel * tile::kPanel, 64);
+    s.columns = productColumns(s.out, /*computedRows=*/false);
     return s;
   }
 
