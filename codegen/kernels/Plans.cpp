@@ -1,5 +1,4 @@
-//===- Plans.cpp - what a plain call prepares for itself
-//------------------------===//
+//===- Plans.cpp - what a plain call prepares for itself ------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

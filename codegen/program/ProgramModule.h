@@ -1,5 +1,4 @@
-//===- ProgramModule.h - a container's functions as IR -----------*- C++
-//-*-===//
+//===- ProgramModule.h - a container's functions as IR ----------*- C++ -*-===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ProgramDialect.cpp - registration and types
-//----------------------------===//
+//===- ProgramDialect.cpp - registration and types ------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
