@@ -40,8 +40,9 @@ void ProgramDialect::initialize() {
 }
 
 LogicalResult ExtentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 Quantity quantity, int64_t index, int64_t mul,
-                                 int64_t div, bool byRows, int64_t add) {
+                                 Quantity quantity, int64_t index,
+                                 int64_t /*mul*/, int64_t div, bool byRows,
+                                 int64_t /*add*/) {
   // (C1)
   if (div < 1 || (byRows && div != 1))
     return emitError() << "expected 'div' to be at least 1, and 1 with "
