@@ -199,6 +199,7 @@ private:
       return failure(function.arena_slots, " arena slots for ", count,
                      " buffers");
     std::vector<const BufferT *> sorted;
+    sorted.reserve(count);
     for (const auto &buffer : function.buffers)
       sorted.push_back(buffer.get());
     std::sort(sorted.begin(), sorted.end(),

@@ -46,11 +46,16 @@ Status parseShape(std::string_view text, std::vector<int64_t> &shape) {
       continue;
     }
     int64_t dim = 0;
-    for (; i < close && std::isdigit(static_cast<unsigned char>(text[i])); ++i)
-      if ((dim = dim * 10 + (text[i] - '0')) > kLargest)
+    for (; i < close && std::isdigit(static_cast<unsigned char>(text[i]));
+         ++i) {
+      dim = dim * 10 + (text[i] - '0');
+      if (dim > kLargest)
         return failure("a dimension is too large");
+    }
     shape.push_back(dim);
-    if (dim && (elements *= dim) > kLargest)
+    if (dim)
+      elements *= dim;
+    if (elements > kLargest)
       return failure("the shape is too large");
     if (shape.size() > 16)
       return failure("more than 16 dimensions");

@@ -134,6 +134,9 @@ Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
     packer.bytesPerGroup = packer.rowsPerGroup * rowBytes;
     return packer;
   }
+  if (rank < 2 || weight.shape[rank - 2] < 1 || rows < weight.shape[rank - 2])
+    return failure("panels need a matrix, got ", rank, " dimensions and ", rows,
+                   " rows");
   packer.rowsPerMatrix = weight.shape[rank - 2];
   int64_t panels = (packer.rowsPerMatrix + kPanel - 1) / kPanel;
   packer.groupCount = rows / packer.rowsPerMatrix * panels;

@@ -241,9 +241,12 @@ private:
           tensor.size > mapped.size() - tensor.offset)
         return failure("'", checkpoint.files[tensor.file],
                        "' changed while it was read");
-      hmlt::DType dtype = *storedType(tensor.dtype);
-      sources.push_back({mapped.data() + tensor.offset, dtype,
-                         static_cast<int64_t>(tensor.size) / sizeOf(dtype)});
+      std::optional<hmlt::DType> dtype = storedType(tensor.dtype);
+      if (!dtype)
+        return failure("'", source->tensor,
+                       "' is stored in a type that cannot be packed");
+      sources.push_back({mapped.data() + tensor.offset, *dtype,
+                         static_cast<int64_t>(tensor.size) / sizeOf(*dtype)});
     }
     Result<WeightPacker> packer =
         WeightPacker::make(weight, std::move(sources));

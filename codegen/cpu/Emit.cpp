@@ -33,6 +33,7 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -299,10 +300,11 @@ linkShared(ModuleOp at, ArrayRef<SmallVector<char>> objects) {
   if (std::error_code ec =
           llvm::sys::fs::createTemporaryFile("hamlet-kernels", "so", path))
     return at.emitError("could not make a temporary file: ") << ec.message();
-  llvm::scope_exit remover([&] { llvm::sys::fs::remove(path); });
+  llvm::FileRemover remover(path);
   arguments.push_back("-o");
   arguments.push_back(path.str().str());
   std::vector<const char *> pointers;
+  pointers.reserve(arguments.size());
   for (const std::string &argument : arguments)
     pointers.push_back(argument.c_str());
   std::string messages;

@@ -199,9 +199,6 @@ FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
 namespace {
 template <typename Derived>
 struct ChipPass : PassWrapper<Derived, OperationPass<ModuleOp>> {
-  ChipPass() = default;
-  ChipPass(const ChipPass &other)
-      : PassWrapper<Derived, OperationPass<ModuleOp>>(other) {}
   void getDependentDialects(DialectRegistry &registry) const override {
     registry
         .insert<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
@@ -213,6 +210,12 @@ struct ChipPass : PassWrapper<Derived, OperationPass<ModuleOp>> {
   typename Pass::Option<std::string> chip{*this, "chip",
                                           llvm::cl::desc("GPU, such as sm_80"),
                                           llvm::cl::init("sm_80")};
+
+private:
+  friend Derived;
+  ChipPass() = default;
+  ChipPass(const ChipPass &other)
+      : PassWrapper<Derived, OperationPass<ModuleOp>>(other) {}
 };
 
 struct TileToNvvmPass : ChipPass<TileToNvvmPass> {

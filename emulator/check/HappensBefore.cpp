@@ -219,7 +219,7 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
   if (agent == agentOf(w, kThreads)) {
     if (t.lane == lane || s.knows.all.knowsLane(agent, t.lane, t.clock))
       return true;
-    if (t.lane == 255)
+    if (t.lane >= 32) // 255: the whole warp
       return s.syncAt[lane] > t.clock;
     return s.syncAt[lane] > t.clock && s.syncAt[t.lane] > t.clock;
   }

@@ -8,7 +8,7 @@
 namespace hamlet::emu {
 namespace {
 constexpr u8 kAsync = 1;
-}
+} // namespace
 
 void HappensBefore::warpSync(Warp &w, u32 mask) {
   tick(w);

@@ -244,6 +244,7 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
   if (op.guard != kNoRegister)
     bad |= w.mask & ~written(op.guard).any();
   std::vector<Pieces> from;
+  from.reserve(i.reads.size());
   for (u32 r : i.reads)
     from.push_back(written(r));
   Pieces result = every(~0u);

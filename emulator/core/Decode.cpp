@@ -432,7 +432,7 @@ u64 Decode::symbolAddress(const std::string &name, bool &found) const {
   return 0;
 }
 
-Decode::Address Decode::address(const ast::Operand &o, Space space) {
+Decode::Address Decode::address(const ast::Operand &o) {
   if (o.kind != Kind::Address)
     fail("expected an address in brackets");
   Address a;

@@ -98,7 +98,7 @@ public:
     Space symbolSpace = Space::Generic; ///< where the symbol lives
     bool entryParam = false;
   };
-  Address address(const ast::Operand &o, Space space);
+  Address address(const ast::Operand &o);
   /// Offset of an arena constant that holds `value` in all lanes.
   u32 constant(u64 value, u32 laneBytes);
   u32 temporary(u32 laneBytes);

@@ -6,10 +6,10 @@
 namespace hamlet::emu {
 namespace avx2 {
 const OpTable &table();
-}
+} // namespace avx2
 namespace avx512 {
 const OpTable &table();
-}
+} // namespace avx512
 
 const OpTable &opTable() {
   static const OpTable &chosen = []() -> const OpTable & {

@@ -1,6 +1,7 @@
 // Initialisation, devices and contexts.
 #include "emulator/driver/State.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -89,6 +90,19 @@ void deleteContext(CUcontext c) {
   state().contexts.erase(c);
   delete c;
 }
+
+/// `value` from the environment where it is set; says so where it is wrong.
+bool fromEnvironment(const char *name, u64 least, u64 most, u64 &value) {
+  const char *text = std::getenv(name);
+  if (!text || readNumber(text, least, most, value))
+    return true;
+  std::fprintf(stderr,
+               "libcuda (emulated): %s is '%s', expected a number from %llu to "
+               "%llu\n",
+               name, text, static_cast<unsigned long long>(least),
+               static_cast<unsigned long long>(most));
+  return false;
+}
 } // namespace
 
 HAMLET_CUDA cuInit(unsigned flags) {
@@ -98,18 +112,17 @@ HAMLET_CUDA cuInit(unsigned flags) {
     return kInvalidValue;
   if (s.initialised)
     return kSuccess;
-  const char *n = std::getenv("EMU_DEVICES"), *sm = std::getenv("EMU_SM");
-  const char *memory = std::getenv("EMU_MEMORY"),
-             *faults = std::getenv("EMU_FAULT");
-  int count = n ? std::atoi(n) : 1;
-  if (count < 1 || count > 64)
-    count = 1;
-  if (sm && std::atoi(sm) >= 50)
-    s.architecture = std::atoi(sm);
-  u64 bytes = memory ? std::strtoull(memory, nullptr, 0) : kMemory;
-  for (int i = 0; i < count; ++i) {
+  u64 count = 1, architecture = static_cast<u64>(s.architecture),
+      bytes = kMemory;
+  if (!fromEnvironment("EMU_DEVICES", 1, 64, count) ||
+      !fromEnvironment("EMU_SM", 50, 999, architecture) ||
+      !fromEnvironment("EMU_MEMORY", 1, u64(1) << 46, bytes))
+    return kInvalidValue;
+  const char *faults = std::getenv("EMU_FAULT");
+  s.architecture = static_cast<int>(architecture);
+  for (u64 i = 0; i < count; ++i) {
     auto d = std::make_unique<Device>();
-    d->ordinal = i;
+    d->ordinal = static_cast<int>(i);
     d->memory = std::make_unique<DeviceMemory>(static_cast<u32>(i), bytes);
     s.devices.push_back(std::move(d));
   }

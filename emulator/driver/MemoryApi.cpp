@@ -140,12 +140,15 @@ CUresult copyAny(CUdeviceptr to, CUdeviceptr from, size_t bytes,
 
 template <class T>
 CUresult fill(CUdeviceptr to, T value, size_t n, CUstream stream, bool async) {
-  size_t bytes = n * sizeof(T);
-  if (!valid(to, bytes) || (to & (sizeof(T) - 1)))
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(n, sizeof(T), &bytes) || !valid(to, bytes) ||
+      (to & (sizeof(T) - 1)))
     return kInvalidValue;
   CUresult r = enqueue(stream, [=]() -> CUresult {
-    u8 *d = bytes ? range(to, bytes, true) : nullptr;
-    if (bytes && !d)
+    if (!bytes)
+      return kSuccess;
+    u8 *d = range(to, bytes, true);
+    if (!d)
       return kIllegalAddress;
     for (size_t i = 0; i < n; ++i)
       std::memcpy(d + i * sizeof(T), &value, sizeof(T));

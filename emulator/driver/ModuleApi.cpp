@@ -5,6 +5,7 @@
 #include "emulator/hopper/TensorMap.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -22,7 +23,9 @@ enum Option {
 
 /// Whether code for `target` (sm_80, sm_90a) runs on a device of `sm`.
 bool runsOn(const std::string &target, int sm) {
-  int number = std::atoi(target.c_str() + 3);
+  int number = 0;
+  if (target.starts_with("sm_"))
+    std::from_chars(target.data() + 3, target.data() + target.size(), number);
   bool exact = !target.empty() && target.back() == 'a';
   if (!target.empty() && target.back() == 'f')
     return number / 10 == sm / 10 && number <= sm;

@@ -9,7 +9,7 @@ using namespace hamlet::emu::driver;
 namespace {
 const EntryPoint kTable[] = {
 #define ROW(name, version, symbol)                                             \
-  {#name, version, reinterpret_cast<void *>(&symbol)},
+  {#name, version, reinterpret_cast<void *>(&(symbol))},
 #define NONE(name, version) {#name, version, nullptr},
 #include "emulator/driver/EntryPoints.inc"
 };

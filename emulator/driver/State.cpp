@@ -1,6 +1,8 @@
 #include "emulator/driver/State.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 namespace hamlet::emu::driver {
 namespace {
@@ -34,6 +36,17 @@ DeviceMemory *memoryOf(CUdeviceptr address) {
   return nullptr;
 }
 
+bool readNumber(const char *text, u64 least, u64 most, u64 &value) {
+  errno = 0;
+  char *end = nullptr;
+  u64 v = std::strtoull(text, &end, 0);
+  if (end == text || *end || errno || std::strchr(text, '-') || v < least ||
+      v > most)
+    return false;
+  value = v;
+  return true;
+}
+
 bool addFaults(const std::string &text) {
   size_t from = 0;
   while (from < text.size()) {
@@ -45,8 +58,12 @@ bool addFaults(const std::string &text) {
       return false;
     State::Fault f;
     f.name = one.substr(0, at);
-    f.at = std::strtoull(one.c_str() + at + 1, nullptr, 10);
-    f.code = std::atoi(one.c_str() + eq + 1);
+    u64 code = 0;
+    if (!readNumber(one.substr(at + 1, eq - at - 1).c_str(), 0, ~u64(0),
+                    f.at) ||
+        !readNumber(one.c_str() + eq + 1, 0, 999, code))
+      return false;
+    f.code = static_cast<int>(code);
     state().faults.push_back(f);
     if (end == std::string::npos)
       break;

@@ -91,6 +91,10 @@ bool isPinned(const void *host, size_t bytes);
 bool validStream(CUstream stream);
 /// Parses "name@n=code,...". False on nonsense.
 bool addFaults(const std::string &text);
+
+/// Whether all of `text` is a number (0x: hexadecimal) of `least` to `most`,
+/// which it then puts into `value`.
+bool readNumber(const char *text, u64 least, u64 most, u64 &value);
 /// All entry points, for cuGetProcAddress.
 struct EntryPoint {
   const char *name;

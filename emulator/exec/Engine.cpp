@@ -3,6 +3,7 @@
 #include "emulator/core/Decode.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -476,8 +477,14 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
   u32 threads = config.threads;
   if (!threads) {
     const char *env = std::getenv("HAMLET_EMULATOR_THREADS");
-    threads = env ? static_cast<u32>(std::atoi(env))
-                  : std::thread::hardware_concurrency();
+    threads = std::thread::hardware_concurrency();
+    const char *end = env ? env + std::strlen(env) : nullptr;
+    if (env && std::from_chars(env, end, threads).ptr != end) {
+      result.status = LaunchStatus::InvalidConfiguration;
+      result.message = std::string("HAMLET_EMULATOR_THREADS is '") + env +
+                       "', expected a number of threads";
+      return result;
+    }
   }
   bool serial = config.check || config.trace || p.strongGlobal || p.usesClock ||
                 shared.count < 4 || threads <= 1 || config.coverage ||
@@ -519,6 +526,7 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
     setUp(*engines.back(), p, memory, config, &result.findings, shared);
     engines.back()->gridWorkspace = workspace.address;
   }
+  workers.reserve(engines.size());
   for (auto &e : engines)
     workers.emplace_back([&work, &e] { work(*e); });
   work(first);

@@ -59,7 +59,7 @@ template <class T, Kind K> Step atomic(Warp &w, const Op &o, u32 m) {
       std::memcpy(&c, &raw, sizeof(T));
     }
     T next = applied<T, K>(old, b, c);
-    if (std::memcmp(&next, &old, sizeof(T))) {
+    if (std::memcmp(&next, &old, sizeof(T)) != 0) {
       changed = true;
       std::memcpy(r.host, &next, sizeof(T));
     }

@@ -14,7 +14,6 @@ enum Flag : u32 {
   kRelaxed = 8,
   kReduce = 16
 };
-u32 firstLane(u32 m) { return static_cast<u32>(std::countr_zero(m)); }
 
 void arrive(Warp &w, const Op &o, u32 id, u32 count, u32 lanes) {
   NamedBarrier &b = w.cta->barriers[id];

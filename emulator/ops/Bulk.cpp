@@ -162,7 +162,7 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
 /// An address operand as register, lane bytes and offset.
 void addressParts(Decode &d, const ast::Operand &o, Space space, u32 &reg,
                   u32 &bytes, u32 &offset) {
-  Decode::Address a = d.address(o, space);
+  Decode::Address a = d.address(o);
   reg = a.base;
   bytes = a.narrow ? 4 : 8;
   offset = static_cast<u32>(a.offset);

@@ -78,18 +78,12 @@ void exitLanes(Warp &w, u32 m) {
     w.check->laneExits(w, m);
   afterExit(w);
 }
-Step exitOp(Warp &w, const Op &o, u32 m) {
+Step exitOp(Warp &w, const Op &, u32 m) {
   u32 next = w.pc + 1;
   exitLanes(w, m);
   w.mask &= ~m;
   w.pc = next;
   return Step::Jumped;
-}
-
-void copyParam(Warp &w, u32 lanes, const u8 *fromBase, const u8 *toBase,
-               u32 bytes) {
-  (void)lanes;
-  std::memcpy(const_cast<u8 *>(toBase), fromBase, bytes);
 }
 
 u64 &frameBase(Warp &w, u32 l) {
@@ -117,8 +111,8 @@ Step ret(Warp &w, const Op &o, u32 m) {
       const u8 *from =
           localMemory(w, l, callee + f.callee->resultOffsets[i], v.bytes, o);
       if (!v.isRegister) {
-        copyParam(w, l, from, localMemory(w, l, caller + v.where, v.bytes, o),
-                  v.bytes);
+        std::memcpy(localMemory(w, l, caller + v.where, v.bytes, o), from,
+                    v.bytes);
       } else if (v.where) {
         u32 bytes = v.bytes <= 4 ? 4 : v.bytes;
         u8 *to = w.regs + v.where + bytes * l;
@@ -196,8 +190,8 @@ void enter(Warp &w, const Op &o, const Callsite &site,
         std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l,
                     v.bytes);
       else
-        copyParam(w, l, localMemory(w, l, caller + v.where, v.bytes, o), to,
-                  v.bytes);
+        std::memcpy(to, localMemory(w, l, caller + v.where, v.bytes, o),
+                    v.bytes);
     }
     localMemory(w, l, base, callee.frameBytes, o);
     frameBase(w, l) = base;

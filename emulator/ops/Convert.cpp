@@ -3,11 +3,17 @@
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Real.h"
 
+#include <cassert>
+
 HAMLET_SIMD_BEGIN
 namespace {
 
 enum Flag : u32 { kFtz = 16, kSat = 32, kRelu = 64, kSatFinite = 128 };
-Round roundOf(const Op &o) { return static_cast<Round>(o.flags & 15); }
+Round roundOf(const Op &o) {
+  u32 code = o.flags & 15;
+  assert(code <= static_cast<u32>(Round::NearestAway));
+  return static_cast<Round>(code);
+}
 
 // ---- integer to integer ----
 template <class D, class S, class RD>
@@ -109,8 +115,6 @@ Step floatToInt(Warp &w, const Op &o, u32 m) {
     u64 r;
     if (v != v) {
       r = s == Type::F64 || bits == 64 ? u64(1) << (bits - 1) : 0;
-      if (s != Type::F64 && bits != 64)
-        r = 0;
     } else {
       v = roundInteger(v, roundOf(o));
       if (isSigned(t)) {
@@ -129,9 +133,10 @@ Step floatToInt(Warp &w, const Op &o, u32 m) {
     if (wide == 8)
       lane<u64>(w, o.d)[l] = r;
     else
-      lane<u32>(w, o.d)[l] = typeBytes(t) < 4 && !isSigned(t)
-                                 ? static_cast<u32>(r & ((1u << bits) - 1))
-                                 : static_cast<u32>(r);
+      lane<u32>(w, o.d)[l] =
+          typeBytes(t) < 4 && !isSigned(t)
+              ? static_cast<u32>(r & (0xffffffffu >> (32 - bits)))
+              : static_cast<u32>(r);
   }
   return Step::Next;
 }

@@ -93,7 +93,7 @@ void decodeCopy(Decode &d) {
   size_t n = d.count() - (hint ? 1 : 0);
   if (n < 3 || n > 4)
     d.fail("expected 3 or 4 operands");
-  Decode::Address from = d.address(d.operand(1), Space::Global);
+  Decode::Address from = d.address(d.operand(1));
   if (from.narrow)
     d.fail("global address needs 64 bits");
   d.op.b = from.base;

@@ -3,11 +3,19 @@
 
 #include "emulator/core/Decode.h"
 
+#include <bit>
+
 #ifndef HAMLET_ISA
 #error "HAMLET_ISA names the vector level"
 #endif
 
 namespace hamlet::emu::HAMLET_ISA {
+
+/// The first of the executing lanes, of which there is at least one.
+inline u32 firstLane(u32 mask) {
+  __builtin_assume(mask != 0);
+  return static_cast<u32>(std::countr_zero(mask));
+}
 
 /// add sub mul mad div rem abs neg min max of integers; false for others.
 bool decodeIntegerArithmetic(Decode &d);

@@ -82,6 +82,7 @@ void decodeMatrix(Decode &d) {
   if (elems.size() != (1u << n))
     d.fail("expected " + std::to_string(1u << n) + " registers");
   std::vector<u32> regs;
+  regs.reserve(elems.size());
   for (const ast::Operand &e : elems)
     regs.push_back(store ? d.source(e, Type::B32) : d.sink(e, Type::B32));
   d.list(regs);

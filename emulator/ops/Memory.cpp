@@ -50,7 +50,7 @@ u32 takeAccess(Decode &d, bool atomic) {
 }
 
 void setAddress(Decode &d, const ast::Operand &o, Space space) {
-  Decode::Address a = d.address(o, space);
+  Decode::Address a = d.address(o);
   d.op.a = a.base;
   d.op.imm = a.offset;
   d.op.e = d.lookup();
@@ -97,7 +97,7 @@ FORCE void locate(Warp &w, const Op &o, u32 m, Places &p, const u8 *data) {
   Vec<u64> a = addressesOf(w, o);
   Space space = spaceOf(o);
   checkAligned(w, o, a, Bytes, m);
-  u32 l0 = static_cast<u32>(std::countr_zero(m));
+  u32 l0 = firstLane(m);
   u64 first = a[l0];
   Resolved r = resolve(w, o, space, first, Bytes, l0, Write);
   bool check = w.check && r.space != Space::Local && r.space != Space::Param;
@@ -195,7 +195,7 @@ template <class M, class R, u32 N> Step load(Warp &w, const Op &o, u32 m) {
     }
   }
   if (__builtin_expect(o.flags & kPolls, 0)) {
-    u32 l = static_cast<u32>(std::countr_zero(m));
+    u32 l = firstLane(m);
     notePoll(w, w.pc, reinterpret_cast<u64>(p.at[l]), readAt<M>(p.at[l]));
     return Step::Yield;
   }
@@ -318,6 +318,7 @@ std::vector<u32> registersOf(Decode &d, const ast::Operand &o, Type t, u32 n,
   for (const ast::Operand &e : elems)
     laneWidth = std::max(laneWidth, d.registerBytes(e));
   std::vector<u32> regs;
+  regs.reserve(elems.size());
   Type as =
       laneWidth > laneBytes(t) ? (laneWidth == 8 ? Type::B64 : Type::B128) : t;
   for (const ast::Operand &e : elems)

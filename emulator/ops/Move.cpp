@@ -127,6 +127,7 @@ void mov(Decode &d) {
     }
     Type e = elementType(d, bits / n);
     std::vector<u32> regs;
+    regs.reserve(n);
     for (const ast::Operand &x : from.elems)
       regs.push_back(d.source(x, e));
     d.op.d = d.sink(to, t);
@@ -147,6 +148,7 @@ void mov(Decode &d) {
     Type e = n == 1 ? t : elementType(d, bits / n);
     d.op.a = d.source(from, t);
     std::vector<u32> regs;
+    regs.reserve(n);
     for (const ast::Operand &x : to.elems)
       regs.push_back(d.sink(x, e));
     if (n == 1) {

@@ -239,7 +239,7 @@ void decodeBulkTensor(Decode &d, bool reduce) {
   // The map's address, with its offset folded in.
   ast::Operand map = tensor;
   map.elems.resize(1);
-  Decode::Address a = d.address(map, Space::Generic);
+  Decode::Address a = d.address(map);
   if (a.uniform) {
     u64 base = a.entryParam ? kParamWindow : 0;
     d.op.b = d.constant(base + static_cast<u64>(a.offset), 8);
@@ -250,7 +250,7 @@ void decodeBulkTensor(Decode &d, bool reduce) {
   }
   std::vector<u32> regs(6);
   if (barrier) {
-    Decode::Address b = d.address(d.operand(2), Space::Shared);
+    Decode::Address b = d.address(d.operand(2));
     regs[0] = b.uniform ? d.constant(static_cast<u64>(b.offset), 4) : b.base;
     regs[1] = b.uniform || b.narrow ? 4 : 8;
     regs[2] = b.uniform ? 0 : static_cast<u32>(b.offset);
@@ -365,7 +365,7 @@ void decodeTensormap(Decode &d) {
       d.takeAny();
     d.expectCount(3);
     d.op.flags = static_cast<u32>(Space::Generic);
-    Decode::Address s = d.address(d.operand(1), Space::Shared);
+    Decode::Address s = d.address(d.operand(1));
     d.op.b = s.uniform ? d.constant(static_cast<u64>(s.offset), 4) : s.base;
     d.op.bytes = s.uniform || s.narrow ? 4 : 8;
     d.op.target = s.uniform ? 0 : static_cast<u32>(s.offset);

@@ -5,7 +5,6 @@
 HAMLET_SIMD_BEGIN
 namespace {
 using Kind = ast::Operand::Kind;
-u32 firstLane(u32 m) { return static_cast<u32>(std::countr_zero(m)); }
 
 /// Members that the first executing lane names; `m` becomes the lanes that name
 /// the same ones, the others run the instruction by themselves.

@@ -8,6 +8,8 @@
 #include "emulator/ops/Gate.h"
 #include "emulator/ops/Real.h"
 
+#include <charconv>
+
 HAMLET_SIMD_BEGIN
 namespace {
 struct Shape {
@@ -298,9 +300,17 @@ void decodeMma(Decode &d) {
   d.take("aligned");
   Shape s{};
   std::string shape = d.firstModifier();
-  u32 m = 0;
-  if (std::sscanf(shape.c_str(), "m%un%uk%u", &m, &s.n, &s.k) != 3 || m != 64 ||
-      s.n % 8 || s.n < 8 || s.n > 256)
+  const char *end = shape.data() + shape.size();
+  bool whole = shape.starts_with("m64n");
+  if (whole) {
+    auto n = std::from_chars(shape.data() + 4, end, s.n);
+    whole = n.ec == std::errc() && n.ptr != end && *n.ptr == 'k';
+    if (whole) {
+      auto k = std::from_chars(n.ptr + 1, end, s.k);
+      whole = k.ec == std::errc() && k.ptr == end;
+    }
+  }
+  if (!whole || s.n % 8 || s.n < 8 || s.n > 256)
     d.fail("expected a shape m64nNkK");
   d.takeAny();
   s.saturate = d.take("satfinite");
@@ -326,6 +336,7 @@ void decodeMma(Decode &d) {
     d.fail("expected " + std::to_string(s.dRegs) + " accumulators, got " +
            std::to_string(dst.elems.size()));
   std::vector<u32> regs;
+  regs.reserve(dst.elems.size() + 4);
   Type dt = s.d == Type::F16 ? Type::B32 : s.d;
   for (const ast::Operand &e : dst.elems)
     regs.push_back(d.sink(e, dt));

@@ -50,7 +50,7 @@ void writeElement(Warp &w, const u32 *regs, u32 bits, u32 l, u32 i, u64 v) {
     return;
   }
   u32 &r = lane<u32>(w, regs[i / per])[l];
-  if (bits == 32) {
+  if (bits >= 32) {
     r = static_cast<u32>(v);
     return;
   }

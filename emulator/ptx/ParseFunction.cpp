@@ -6,7 +6,7 @@
 namespace hamlet::emu {
 namespace {
 constexpr u64 kMaxRegisters = 1 << 20; // of one function
-}
+} // namespace
 
 std::vector<ast::Variable> Parser::parameterList() {
   std::vector<ast::Variable> list;

@@ -3,6 +3,7 @@
 #include "emulator/ptx/ParserImpl.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace hamlet::emu {
@@ -162,10 +163,12 @@ void Parser::versionDirective() {
   if (token.kind != Token::Kind::Float && token.kind != Token::Kind::Integer)
     fail("expected a version such as 8.5, got " + shown());
   std::string v(token.text);
-  size_t dot = v.find('.');
-  result.versionMajor = std::atoi(v.c_str());
-  result.versionMinor =
-      dot == std::string::npos ? 0 : std::atoi(v.c_str() + dot + 1);
+  const char *end = v.data() + v.size();
+  auto [dot, error] = std::from_chars(v.data(), end, result.versionMajor);
+  if (error == std::errc() && dot != end && *dot == '.')
+    error = std::from_chars(dot + 1, end, result.versionMinor).ec;
+  if (error != std::errc())
+    fail("expected a version such as 8.5, got " + shown());
   sawVersion = true;
   if (std::pair(result.versionMajor, result.versionMinor) >
       std::pair(kNewestMajor, kNewestMinor))

@@ -2,6 +2,7 @@
 #include "runtime/cuda/CudaDevice.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <vector>
 
@@ -14,7 +15,10 @@ constexpr int kStaticSharedBytes = 48 << 10; // more must be asked for
 
 /// 80 for "sm_80", 90 for "sm_90a", 0 for anything else.
 int capabilityOf(const std::string &target) {
-  return target.starts_with("sm_") ? std::atoi(target.c_str() + 3) : 0;
+  int number = 0;
+  if (target.starts_with("sm_"))
+    std::from_chars(target.data() + 3, target.data() + target.size(), number);
+  return number;
 }
 
 class CudaDevice final : public Device {

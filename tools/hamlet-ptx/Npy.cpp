@@ -31,11 +31,10 @@ Array readNpy(const std::string &path) {
                   std::istreambuf_iterator<char>());
   if (all.size() < 10 || all.compare(0, 6, "\x93NUMPY") != 0)
     bad(path, "is no .npy file");
-  int version = all[6];
-  size_t start = version == 1 ? 10 : 12, length;
   auto byte = [&](size_t i) {
     return static_cast<size_t>(static_cast<unsigned char>(all[i]));
   };
+  size_t version = byte(6), start = version == 1 ? 10 : 12, length;
   if (all.size() < start)
     bad(path, "is truncated");
   length = byte(8) | byte(9) << 8;

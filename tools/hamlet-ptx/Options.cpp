@@ -14,6 +14,12 @@ uint64_t number(const std::string &option, const std::string &s) {
   return v;
 }
 
+[[noreturn]] void notDimensions(const std::string &option,
+                                const std::string &s) {
+  throw UsageError(option + " expects X[,Y[,Z]] of at least 1, got '" + s +
+                   "'");
+}
+
 emu::Dim dimensions(const std::string &option, const std::string &s) {
   emu::Dim d;
   uint32_t *parts[] = {&d.x, &d.y, &d.z};
@@ -24,8 +30,7 @@ emu::Dim dimensions(const std::string &option, const std::string &s) {
         option,
         s.substr(from, comma == std::string::npos ? comma : comma - from));
     if (i > 2 || v == 0 || v > 0xffffffff)
-      throw UsageError(option + " expects X[,Y[,Z]] of at least 1, got '" + s +
-                       "'");
+      notDimensions(option, s);
     *parts[i] = static_cast<uint32_t>(v);
     if (comma == std::string::npos)
       return d;

@@ -100,6 +100,7 @@ json coverage(const emu::Program &p, const std::vector<Outcome> &runs) {
 
 int run(const Options &o, const std::string &text) {
   std::vector<Argument> arguments;
+  arguments.reserve(o.args.size());
   for (const std::string &a : o.args)
     arguments.push_back(parseArgument(a));
   for (auto &[n, path] : o.saves)
@@ -131,6 +132,7 @@ int run(const Options &o, const std::string &text) {
     }
     const emu::Program &program = module.program(o.entry);
     std::vector<uint32_t> slots;
+    slots.reserve(program.params.size());
     for (const emu::ParamSlot &s : program.params)
       slots.push_back(s.bytes);
     Placement placement(arguments, memory, slots, o.check);

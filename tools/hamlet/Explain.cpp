@@ -34,8 +34,9 @@ Work workOf(const ContainerT &file, const FunctionT &function,
                              double(sizeOf(weight.dtype));
     } else if (arg->kind == ArgKind::buffer) {
       const Expr &bytes = *function.buffers[i]->bytes;
-      work.bufferBytes +=
-          double((bytes.mul() + bytes.div() - 1) / bytes.div() + bytes.add());
+      int64_t aToken =
+          (bytes.mul() + bytes.div() - 1) / bytes.div() + bytes.add();
+      work.bufferBytes += double(aToken);
     } else if (arg->kind == ArgKind::cache) {
       work.cacheBytes += double(file.caches[i]->bytes);
     }

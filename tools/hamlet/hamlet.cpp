@@ -33,9 +33,7 @@ int startCompiler(char **argv) {
   return kFailed;
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
+int start(int argc, char **argv) {
   using namespace hamlet;
   // A limit on file sizes is then a failed write with its message.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -81,4 +79,15 @@ int main(int argc, char **argv) {
     return 0;
   std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());
   return kFailed;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  try {
+    return start(argc, argv);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "hamlet: %s\n", error.what());
+    return kFailed;
+  }
 }
