@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 
 namespace hamlet::runtime {
@@ -140,6 +141,7 @@ Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
   packer.rowsPerMatrix = weight.shape[rank - 2];
   int64_t panels = (packer.rowsPerMatrix + kPanel - 1) / kPanel;
   packer.groupCount = rows / packer.rowsPerMatrix * panels;
+  assert(packer.groupCount > 0 && "there is a matrix, and it has rows");
   packer.bytesPerGroup = packedBytes(weight) / packer.groupCount;
   return packer;
 }

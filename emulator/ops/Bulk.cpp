@@ -160,8 +160,8 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
 }
 
 /// An address operand as register, lane bytes and offset.
-void addressParts(Decode &d, const ast::Operand &o, Space space, u32 &reg,
-                  u32 &bytes, u32 &offset) {
+void addressParts(Decode &d, const ast::Operand &o, u32 &reg, u32 &bytes,
+                  u32 &offset) {
   Decode::Address a = d.address(o);
   reg = a.base;
   bytes = a.narrow ? 4 : 8;
@@ -218,10 +218,10 @@ void decodeBulk(Decode &d, bool reduce) {
   setAddress(d, d.operand(0), spaces[0]);
   u32 sourceBytes, sourceOffset, mbar = 0, mbarBytes = 0, mbarOffset = 0,
                                  mask = 0;
-  addressParts(d, d.operand(1), spaces[1], d.op.b, sourceBytes, sourceOffset);
+  addressParts(d, d.operand(1), d.op.b, sourceBytes, sourceOffset);
   d.op.c = d.source(2, Type::B32);
   if (barrier)
-    addressParts(d, d.operand(3), Space::Shared, mbar, mbarBytes, mbarOffset);
+    addressParts(d, d.operand(3), mbar, mbarBytes, mbarOffset);
   if (multicast)
     mask = d.source(4, Type::B16);
   d.list({sourceBytes, mbar, mbarBytes, mask, static_cast<u32>(spaces[1]),
@@ -245,7 +245,7 @@ void decodeAsyncStore(Decode &d, bool reduce) {
   setAddress(d, d.operand(0), Space::SharedCluster);
   std::vector<u32> regs(3);
   u32 offset;
-  addressParts(d, d.operand(2), Space::SharedCluster, regs[0], regs[1], offset);
+  addressParts(d, d.operand(2), regs[0], regs[1], offset);
   d.op.target = offset;
   regs[2] = reduction | static_cast<u32>(t) << 8;
   const ast::Operand &v = d.operand(1);

@@ -135,7 +135,7 @@ Step floatToInt(Warp &w, const Op &o, u32 m) {
     else
       lane<u32>(w, o.d)[l] =
           typeBytes(t) < 4 && !isSigned(t)
-              ? static_cast<u32>(r & (0xffffffffu >> (32 - bits)))
+              ? static_cast<u32>(r & ((u64(1) << (bits & 63)) - 1))
               : static_cast<u32>(r);
   }
   return Step::Next;
