@@ -23,6 +23,8 @@ public:
   virtual ~Checker() = default;
   virtual void clusterStarts(Cluster &cluster) = 0;
   virtual void clusterEnds(Cluster &cluster) = 0;
+  /// The launch is over, or ends with a fault: clusters may still be resident.
+  virtual void launchEnds() = 0;
   virtual void laneExits(Warp &w, u32 mask) = 0;
 
   /// One lane's access, before memory changes. `data`: the bytes to be stored,

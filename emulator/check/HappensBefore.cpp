@@ -11,6 +11,7 @@
 namespace hamlet::emu {
 namespace {
 constexpr u8 kAsync = 1, kAtomic = 2;
+constexpr u8 kMixed = 4; ///< several instructions or unknown lanes read
 
 bool includes(u8 scope, bool sameCta, bool sameCluster) {
   switch (static_cast<Scope>(scope)) {
@@ -74,7 +75,9 @@ std::unique_ptr<Checker> makeChecker(Engine &engine) {
   return std::make_unique<HappensBefore>(engine);
 }
 
-HappensBefore::HappensBefore(Engine &e) : engine(e), undefined(*e.program) {
+HappensBefore::HappensBefore(Engine &e)
+    : engine(e), undefined(*e.program), uses(*e.program),
+      poison(*e.program, uses) {
   warpsPerCta = static_cast<u32>((e.config->block.total() + 31) / 32);
   const Program &p = *e.program;
   for (size_t i = 0; i < p.ops.size(); ++i)
@@ -162,6 +165,7 @@ void HappensBefore::clusterStarts(Cluster &c) {
       w->checkSlot = freeSlots.back();
       freeSlots.pop_back();
       warps[w->checkSlot] = std::make_unique<WarpState>();
+      of(*w).effects.resize(uses.effectCount());
       of(*w).knows.all.raise(agentOf(*w, kThreads), 1);
     }
   }
@@ -169,6 +173,7 @@ void HappensBefore::clusterStarts(Cluster &c) {
 
 void HappensBefore::clusterEnds(Cluster &c) {
   checkLifetime(c);
+  settle(c);
   for (auto &cta : c.ctas) {
     for (auto &w : cta->warps) {
       freeSlots.push_back(w->checkSlot);
@@ -317,8 +322,8 @@ void HappensBefore::overBarrier(Warp &w, const Op &op, u32 lane,
 }
 
 void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
-                         bool write, bool beforeWrite, Space space,
-                         u64 address) {
+                         bool write, bool beforeWrite, Space space, u64 address,
+                         u32 readers) {
   Finding f;
   f.kind = "race";
   f.space = spaceName(space);
@@ -345,7 +350,70 @@ void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
               (beforeWrite ? "write" : "read") + " of the same " + f.space +
               " memory: between line " + std::to_string(f.second->line) +
               " and line " + std::to_string(f.first.line) + " " + missing;
-  report(f);
+  u32 now = key(w, agentOf(w, kThreads));
+  bool held = write
+                  ? !beforeWrite && !(before.flags & kMixed) &&
+                        holdBack(w, before.op, before.agent,
+                                 before.lane < 32      ? 1u << before.lane
+                                 : before.agent == now ? readers & ~(1u << lane)
+                                                       : readers,
+                                 f)
+                  : holdBack(w, w.pcOf(op), now, 1u << lane, f);
+  if (!held)
+    report(f);
+}
+
+/// Whether what a load at `pc` brought to `lanes` of a warp had an effect.
+bool HappensBefore::matters(const WarpState &s, u32 pc, u32 lanes) {
+  const Uses::Reach &r = uses.reach(pc);
+  u32 reached = Uses::spread(r, lanes);
+  return r.everywhere || std::ranges::any_of(r.effects, [&](u32 e) {
+           return (s.effects[e] & reached) != 0;
+         });
+}
+
+/// A race of a load is kept until the loaded value had an effect, if it need
+/// not have one: some threads load what others overwrite and use nothing of it.
+/// `lanes`: that load, 0 unknown.
+bool HappensBefore::holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
+                             const Finding &f) {
+  u32 perCta = warpsPerCta * kAgentsPerWarp, agent = readerAgent % kAgents;
+  if (!lanes || readerAgent / kAgents != static_cast<u32>(w.cluster->id) ||
+      agent >= perCta * w.cluster->ctas.size() ||
+      agent % kAgentsPerWarp != kThreads || uses.reach(readerPc).everywhere)
+    return false;
+  const Cta &cta = *w.cluster->ctas[agent / perCta];
+  Warp &reader = *cta.warps[agent % perCta / kAgentsPerWarp];
+  if (matters(of(reader), readerPc, lanes))
+    return false;
+  auto [it, fresh] = held.try_emplace(
+      {reader.checkSlot, readerPc, f.first.line, f.second->line},
+      Held{reader.checkSlot, readerPc, lanes, f});
+  if (!fresh) {
+    it->second.lanes |= lanes;
+    ++it->second.finding.count;
+  }
+  return true;
+}
+
+/// Reports what was held back of the cluster's loads and had an effect.
+void HappensBefore::settle(const Cluster &c) {
+  if (held.empty())
+    return;
+  for (auto &cta : c.ctas)
+    for (auto &w : cta->warps)
+      for (auto it = held.lower_bound({w->checkSlot, 0, 0, 0});
+           it != held.end() && it->second.slot == w->checkSlot;) {
+        if (matters(of(*w), it->second.pc, it->second.lanes))
+          report(it->second.finding);
+        it = held.erase(it);
+      }
+}
+
+void HappensBefore::launchEnds() {
+  for (auto &c : engine.resident)
+    if (clusters.count(c.get()))
+      settle(*c);
 }
 
 void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
@@ -459,20 +527,20 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
   if (!write)
     return rememberRead(cell, now);
   if (conflict(cell.read))
-    race(w, op, lane, cell.read, true, false, space, address);
+    race(w, op, lane, cell.read, true, false, space, address,
+         cell.rest ? cell.rest->lanes : 0);
   if (cell.rest)
-    for (const Touch &t : cell.rest->more)
-      if (conflict(t)) {
-        race(w, op, lane, t, true, false, space, address);
-        break;
-      }
+    for (const Rest::Reader &r : cell.rest->more)
+      if (conflict(r.touch))
+        race(w, op, lane, r.touch, true, false, space, address, r.lanes);
   rememberWrite(cell, now);
 }
 
 /// A read joins the word's readers. One that an agent's later read covers is
 /// forgotten; lanes of one clock share an entry where they read the same bytes.
 void HappensBefore::rememberRead(Cell &cell, const Touch &now) {
-  auto joins = [&](Touch &t) {
+  // `several`: where the lanes of such an entry stand.
+  auto joins = [&](Touch &t, auto several) {
     if (!t.valid() || t.agent != now.agent || t.scope != now.scope)
       return false;
     if (t.clock != now.clock) {
@@ -481,26 +549,36 @@ void HappensBefore::rememberRead(Cell &cell, const Touch &now) {
       t = now;
       return true;
     }
+    if (t.lane != now.lane && t.bytes != now.bytes)
+      return false;
+    bool quiet = uses.quiet(now.op);
+    if (t.op != now.op) {
+      // Either of two loads may be the one that matters.
+      if (quiet && uses.quiet(t.op) && !(t.flags & kMixed))
+        return false;
+      t.flags |= kMixed;
+      t.op = now.op;
+    }
     if (t.lane == now.lane) {
       t.bytes |= now.bytes;
-      t.op = now.op;
       return true;
     }
-    if (t.bytes != now.bytes)
-      return false;
+    if (quiet && !(t.flags & kMixed)) {
+      u32 &lanes = several();
+      lanes = 1u << now.lane | (t.lane < 32 ? 1u << t.lane : lanes);
+    }
     t.lane = 255;
-    t.op = now.op;
     return true;
   };
-  if (!cell.read.valid())
+  if (!cell.read.valid()) {
     cell.read = now;
-  else if (!joins(cell.read)) {
-    std::vector<Touch> &more = cell.more().more;
-    for (Touch &t : more)
-      if (joins(t))
+  } else if (!joins(cell.read, [&]() -> u32 & { return cell.more().lanes; })) {
+    auto &more = cell.more().more;
+    for (Rest::Reader &r : more)
+      if (joins(r.touch, [&]() -> u32 & { return r.lanes; }))
         return;
     if (more.size() < 64)
-      more.push_back(now);
+      more.push_back({now, 0});
   }
 }
 
@@ -530,7 +608,10 @@ void HappensBefore::rememberWrite(Cell &cell, const Touch &now) {
   }
   without(cell.read);
   if (cell.rest) {
-    drop(cell.rest->more);
+    for (Rest::Reader &r : cell.rest->more)
+      without(r.touch);
+    std::erase_if(cell.rest->more,
+                  [](const Rest::Reader &r) { return !r.touch.valid(); });
     // A pushed entry has none of these bytes, so this leaves it as it is.
     drop(cell.rest->writes);
     if (cell.rest->weak.valid() && !now.scope)
@@ -539,7 +620,7 @@ void HappensBefore::rememberWrite(Cell &cell, const Touch &now) {
   if (now.scope && before.valid() && !before.scope)
     cell.more().weak = before;
   else if (cell.rest && !cell.rest->weak.valid() && cell.rest->more.empty() &&
-           cell.rest->writes.empty())
+           cell.rest->writes.empty() && !cell.read.valid())
     cell.rest.reset();
 }
 
@@ -567,27 +648,48 @@ void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,
 
 void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane,
                                   const Resolved &where, u32 bytes) {
+  u32 missing = 0;
   u32 used = ~0u;
   if (const ast::Instruction *i = w.program->info[w.pcOf(op)].inst)
     used = i->usedBytes;
   const CtaState *s =
       where.space == Space::Shared ? ctas[where.cta].get() : nullptr;
+  u32 first = bytes;
   for (u32 b = 0; b < bytes; ++b) {
     bool there = s ? s->written[where.address - kSharedStart + b]
                    : where.allocation->initialised(where.address + b);
     if (there || (b < 32 && !(used >> b & 1)))
       continue;
-    Finding f;
-    f.kind = "uninitialised";
-    f.space = spaceName(where.space);
-    f.address = where.address + b;
-    f.bytes = bytes;
-    f.first = site(w, op, lane);
-    f.message =
-        std::string("read of ") + f.space + " memory that nothing has written";
-    report(f);
-    return;
+    first = std::min(first, b);
+    missing |= b < 32 ? 1u << b : 0;
   }
+  if (first == bytes)
+    return;
+  Finding f;
+  f.kind = "uninitialised";
+  f.space = spaceName(where.space);
+  f.address = where.address + first;
+  f.bytes = bytes;
+  f.first = site(w, op, lane);
+  f.message =
+      std::string("read of ") + f.space + " memory that nothing has written";
+  u32 pc = w.pcOf(op);
+  if (bytes > 32 || !poison.defers(pc))
+    return report(f);
+  auto [it, fresh] =
+      loadOf.try_emplace({pc, static_cast<u32>(where.space)},
+                         static_cast<u32>(unwrittenLoads.size()));
+  if (fresh)
+    unwrittenLoads.push_back(std::move(f));
+  poison.loaded(pc, lane, bytes, missing, it->second, of(w).poison);
+}
+
+/// A value from memory that nothing had written is used.
+void HappensBefore::usesUnwritten(Warp &w, const Op &op, u32 lane, u32 origin) {
+  Finding f = unwrittenLoads[origin];
+  f.second = site(w, op, lane);
+  f.message += "; line " + std::to_string(f.second->line) + " uses the value";
+  report(f);
 }
 
 void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
@@ -689,8 +791,17 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane,
   laneStride = bytes;
   touchRange(w, op, lane, where, bytes, now, write, data);
   laneData = nullptr;
-  if (write)
-    markWritten(where, bytes);
+  if (!write)
+    return;
+  markWritten(where, bytes);
+  if (!stored.any || info.access != Access::Write || !stored.bytes[lane])
+    return;
+  if (where.space == Space::Global)
+    return usesUnwritten(w, op, lane, stored.origin);
+  u8 *written = &ctas[where.cta]->written[where.address - kSharedStart];
+  for (u32 b = 0; b < bytes && b < 32; ++b)
+    if (stored.bytes[lane] >> b & 1)
+      written[b] = 0;
 }
 
 bool HappensBefore::allWritten(const Resolved &where, u32 bytes) {
@@ -717,8 +828,8 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
                               const u8 *data) {
   bool write = info.access == Access::Write;
   bool plain =
-      mask == ~0u && info.order == kWeak && published.empty() && bytes >= 4 &&
-      info.access != Access::Atomic && !guesses[w.pcOf(op)] &&
+      mask == ~0u && !stored.any && info.order == kWeak && published.empty() &&
+      bytes >= 4 && info.access != Access::Atomic && !guesses[w.pcOf(op)] &&
       (first.space != Space::Shared ||
        (first.cta == w.cta && !(write && !ctas[first.cta]->live.empty())));
   if (!plain || (!write && !allWritten(first, 32 * bytes))) {
@@ -751,9 +862,17 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
         return !t.valid() || (t.agent == now.agent && t.lane == l && !t.scope);
       };
       if (!c.rest && mine(c.write) && mine(c.read)) {
-        (write ? c.write : c.read) = now;
-        if (write)
+        if (write) {
+          c.write = now;
           c.read = Touch();
+        } else {
+          u8 flags =
+              c.read.valid() && c.read.clock == now.clock && c.read.op != now.op
+                  ? kMixed
+                  : 0;
+          c.read = now;
+          c.read.flags = flags;
+        }
         continue;
       }
       u32 at = l * bytes + i * 4;

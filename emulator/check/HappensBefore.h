@@ -4,6 +4,7 @@
 
 #include "emulator/check/Checker.h"
 #include "emulator/check/Clocks.h"
+#include "emulator/check/Poison.h"
 #include "emulator/check/Shadow.h"
 #include "emulator/check/Undefined.h"
 
@@ -18,6 +19,7 @@ public:
 
   void clusterStarts(Cluster &cluster) override;
   void clusterEnds(Cluster &cluster) override;
+  void launchEnds() override;
   void laneExits(Warp &w, u32 mask) override;
   void access(Warp &w, const Op &op, u32 lane, const Resolved &where, u32 bytes,
               AccessInfo info, const u8 *data) override;
@@ -77,6 +79,8 @@ private:
     bool fenced = false, freshFence = false; ///< fresh: no commit since
     Clock reached;            ///< Gathering::reached of barriers it passed
     Undefined::Lanes written; ///< of registers that may be undefined
+    Poison::Registers poison; ///< from memory that nothing had written
+    std::vector<u32> effects; ///< lanes that wrote memory, by Uses::effect
     u32 groups = 0;
     bool openProducts = false;
   };
@@ -123,14 +127,19 @@ private:
   void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
                  bool write, Space space, u64 address, const u8 *data,
                  const u8 *memory, u32 base);
-  static void rememberRead(Cell &cell, const Touch &now);
+  void rememberRead(Cell &cell, const Touch &now);
   static void rememberWrite(Cell &cell, const Touch &now);
   void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where,
                   u32 bytes, Touch now, bool write, const u8 *data);
   void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
-            bool beforeWrite, Space space, u64 address);
+            bool beforeWrite, Space space, u64 address, u32 readers = 0);
+  bool holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
+                const Finding &f);
+  void settle(const Cluster &c);
+  bool matters(const WarpState &s, u32 pc, u32 lanes);
   void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
                      u32 bytes);
+  void usesUnwritten(Warp &w, const Op &op, u32 lane, u32 origin);
   void roundingDiffers(Warp &w, const Op &op, u32 lane, Space space,
                        u64 address);
   bool allWritten(const Resolved &where, u32 bytes);
@@ -161,6 +170,17 @@ private:
   std::vector<bool> touches; ///< by pc: any of those
   u32 warpsPerCta = 1;
   Undefined undefined;
+  Uses uses;
+  Poison poison;
+  Poison::Stored stored;                     ///< by the operation under way
+  std::vector<Finding> unwrittenLoads;       ///< origins of poison
+  std::map<std::pair<u32, u32>, u32> loadOf; ///< pc and space to its index
+  /// Races of loads whose value has had no effect so far.
+  struct Held {
+    u32 slot, pc, lanes;
+    Finding finding;
+  };
+  std::map<std::tuple<u32, u32, u32, u32>, Held> held; ///< by slot, pcs, kind
   const u8 *laneData = nullptr; ///< of the store under way, all lanes
   u32 laneStride = 0;
 };

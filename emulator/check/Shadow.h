@@ -21,8 +21,13 @@ struct Touch {
 
 /// What few words need.
 struct Rest {
-  Touch weak; ///< the last weak write, where a strong one came after it
-  std::vector<Touch> more;   ///< further readers
+  Touch weak;    ///< the last weak write, where a strong one came after it
+  u32 lanes = 0; ///< of Cell::read, where they are several
+  struct Reader {
+    Touch touch;
+    u32 lanes = 0; ///< where they are several
+  };
+  std::vector<Reader> more;  ///< further readers
   std::vector<Touch> writes; ///< of bytes that the last write left alone
 };
 struct Cell {

@@ -366,6 +366,16 @@ void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
       f.message = "a register is used that nothing has written in this thread";
       report(f);
     }
+  if (!of(w).poison.empty() || stored.any) {
+    if (stored.any)
+      stored = {};
+    Poison::Used used = poison.step(w, op, pc, mask, of(w).poison, stored);
+    if (used.lanes)
+      usesUnwritten(w, op, static_cast<u32>(std::countr_zero(used.lanes)),
+                    used.origin);
+  }
+  if (u32 e = uses.effect(pc); e != Uses::kNone)
+    of(w).effects[e] |= mask;
   if (!touches[pc] || !mask)
     return;
   const OpInfo &i = w.program->info[pc];

@@ -514,6 +514,8 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
     first.check = makeChecker(first);
   if (serial) {
     work(first);
+    if (first.check)
+      first.check->launchEnds();
     result.hits = std::move(first.hits);
     result.branches = std::move(first.branches);
     first.resident.clear();

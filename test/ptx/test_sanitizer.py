@@ -121,6 +121,44 @@ case("lanes exchange through memory", " st.shared.u32 [%r3], %r0;\n {fault}\n xo
 case("a barrier between warps", " st.shared.u32 [%r3], %r0;\n {fault}\n xor.b32 %r4, %r0, 32; mad.lo.u32 %r4, %r4, 4, %r1;"
      " ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], %r5;\n", "bar.sync 0;", "bar.warp.sync -1;", "race")
 
+# ---- values that have no effect ----
+# Threads 32 ... 63 load what the others overwrite in place, as in a Triton tile smaller than the block.
+case("idle threads of an in-place tile", """ and.b32 %r4, %r0, 31; mul.wide.u32 %d3, %r4, 4; add.u64 %d3, %d0, %d3;
+ ld.global.u32 %r5, [%d3]; mul.lo.u32 %r6, %r5, 3; add.u32 %r6, %r6, 1; shfl.sync.bfly.b32 %r7, %r6, 16, 31, -1; add.u32 %r6, %r6, %r7;
+ @%p1 st.global.u32 [%d3], %r6;
+ {fault}
+""", "", "@!%p1 st.global.u32 [%d1+1024], %r6;", "race")
+case("idle lanes of an in-place tile", """ and.b32 %r4, %r0, 15; mul.wide.u32 %d3, %r4, 4; add.u64 %d3, %d0, %d3; setp.lt.u32 %p2, %r0, 16;
+ ld.global.u32 %r5, [%d3]; mul.lo.u32 %r6, %r5, 3;
+ @%p2 st.global.u32 [%d3], %r6;
+ {fault}
+""", "", "@!%p2 st.global.u32 [%d1+1024], %r6;", "race", 32)
+case("an idle load that decides", """ and.b32 %r4, %r0, 31; mul.wide.u32 %d3, %r4, 4; add.u64 %d3, %d0, %d3;
+ ld.global.u32 %r5, [%d3]; {fault}
+ @%p1 st.global.u32 [%d3], 7;
+""", "", "setp.eq.u32 %p2, %r5, 9; @%p2 st.global.u32 [%d1+1024], 1;", "race")
+MERGE = """ setp.ne.u32 %p3, %r0, 0; @%p3 bra ON;
+ st.shared.u32 [%r1], 5;
+ON:
+ bar.sync 0;
+ ld.shared.u32 %r4, [%r3]; setp.lt.u32 %p2, %r4, 9; """
+case("an unwritten element that is compared and dropped", MERGE + """ and.pred %p2, %p2, {fault};
+ selp.u32 %r5, %r4, 3, %p2; shl.b32 %r5, %r5, 1; st.global.u32 [%d1], %r5;
+""", "%p0", "%p1", "uninitialised")
+case("an unwritten element that decides a branch", MERGE + """ {fault} and.pred %p2, %p2, %p0;
+ @%p2 bra DONE;
+ st.global.u32 [%d1], 1;
+DONE:
+""", "", "not.pred %p0, %p0;", "uninitialised")
+case("an unwritten element through a shuffle", MERGE + """ shfl.sync.idx.b32 %r5, %r4, {fault}, 31, -1;
+ @%p1 st.global.u32 [%d1], %r5;
+""", "0", "1", "uninitialised")
+case("unwritten bytes of a packed word", """ st.shared.u8 [%r3], %r0; {fault}
+ ld.shared.u32 %r4, [%r3]; shl.b32 %r5, %r4, 8; and.b32 %r4, %r4, 255; shr.u32 %r5, %r5, 24; prmt.b32 %r6, %r4, %r5, 0x7740; st.global.u32 [%d1], %r6;
+""", "st.shared.u8 [%r3+2], %r0;", "st.shared.u8 [%r3+3], %r0;", "uninitialised")
+case("unwritten elements copied and copied back", MERGE + """ st.shared.u32 [%r3+256], %r4; ld.shared.u32 %r5, [%r3+256]; {fault} st.global.u32 [%d1], %r5;
+""", "@%p0", "", "uninitialised")
+
 
 def main():
     failures = 0

@@ -25,9 +25,9 @@ std::vector<Finding> findingsOf(const std::string &body) {
     )" + body + "\n ret; }";
   DeviceMemory memory(0, u64(1) << 30);
   LoadedModule module(text, memory);
-  u64 buffer = memory.allocate(128);
-  std::memset(memory.host(buffer, 128), 0, 128);
-  memory.find(buffer)->markWritten(buffer, 128);
+  u64 buffer = memory.allocate(256);
+  std::memset(memory.host(buffer, 256), 0, 256);
+  memory.find(buffer)->markWritten(buffer, 256);
   LaunchConfig config;
   config.block.x = 64;
   config.check = true;
@@ -47,9 +47,16 @@ TEST(Sanitizer, ThreadsOwnHalvesOfWords) {
 
 TEST(Sanitizer, WritingAHalfThatAnotherWarpReadIsARace) {
   auto found = findingsOf("ld.global.u16 %h2, [%d1];"
-                          "@%p1 st.global.u16 [%d2], %h1;");
+                          "@%p1 st.global.u16 [%d2], %h1;"
+                          "@!%p1 st.global.u16 [%d1+128], %h2;");
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].kind, "race");
+}
+
+TEST(Sanitizer, ARacingLoadWithoutEffectIsNone) {
+  EXPECT_TRUE(findingsOf("ld.global.u16 %h2, [%d1];"
+                         "@%p1 st.global.u16 [%d2], %h1;")
+                  .empty());
 }
 
 TEST(Sanitizer, AWriteOfOneHalfDoesNotHideTheOther) {
