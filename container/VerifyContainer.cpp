@@ -173,7 +173,7 @@ private:
                      expr->add(),
                      ", expected mul of at least 0, div of at least 1");
     if (expr->by_rows() && !mayUseRows)
-      return failure("a buffer's size cannot depend on a variant's rows");
+      return failure("cannot depend on a variant's rows");
     return {};
   }
 
@@ -219,15 +219,8 @@ private:
 
   Status verifyLaunch(const LaunchT &launch, int number) {
     HAMLET_TRY(verifyIndex("kernel", launch.kernel, file.kernels));
-    if (!isValid(launch.metric))
-      return failure("unknown metric ", static_cast<int>(launch.metric));
-    if (!isStep && launch.metric != RowMetric::one &&
-        launch.metric != RowMetric::tokens)
-      return failure("metric '", EnumNameRowMetric(launch.metric),
-                     "' is known in a step only");
-    if (launch.row_mul < 1 || launch.row_div < 1)
-      return failure("rows * ", launch.row_mul, " / ", launch.row_div,
-                     ", expected positive factors");
+    HAMLET_TRY(
+        verifyExpr(launch.metric.get(), /*mayUseRows=*/false).in("metric"));
     if (launch.grid.size() != 3)
       return failure("a grid of ", launch.grid.size(), ", expected 3");
     for (const Expr &expr : launch.grid)

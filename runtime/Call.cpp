@@ -164,7 +164,6 @@ callFunction(LoadedModel &model, const std::string &name,
     if (quantities.extents[i] == kUnknown)
       return failure("no operand fixes the dimension '", function->extents[i],
                      "'");
-  quantities.tokens = quantities.extents.empty() ? 1 : quantities.extents[0];
   for (const auto &derived : function->derived)
     quantities.extents.push_back(evaluate(*derived, quantities));
   for (size_t i = 0; i < operands.size(); ++i)

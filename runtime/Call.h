@@ -12,9 +12,7 @@ namespace hamlet::runtime {
 /// Runs the function `name` of `model` on `operands`, in order, and returns its
 /// results. Dtypes, ranks and static dimensions must be those of the function;
 /// a bf16 operand takes f32, rounded to nearest even, and a bf16 result comes
-/// back as f32. Dynamic dimensions come from the operands, which must agree. In
-/// a call the metric and symbol `tokens` is the function's first extent, 1 if
-/// it has none.
+/// back as f32. Dynamic dimensions come from the operands, which must agree.
 Result<std::vector<NpyArray>>
 callFunction(LoadedModel &model, const std::string &name,
              const std::vector<NpyArray> &operands, Profile *profile = nullptr);

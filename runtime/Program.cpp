@@ -33,27 +33,10 @@ int64_t valueOf(Symbol symbol, int index, const Quantities &quantities,
     return quantities.maxPages;
   case Symbol::extent:
     return quantities.extents[static_cast<size_t>(index)];
+  case Symbol::longest_prefill:
+    return quantities.longestPrefill();
   }
   return 0;
-}
-
-int64_t metricOf(const LaunchT &launch, const Quantities &quantities) {
-  int64_t value = 1;
-  switch (launch.metric) {
-  case RowMetric::tokens:
-  case RowMetric::routed_rows:
-    value = quantities.tokens;
-    break;
-  case RowMetric::output_rows:
-    value = quantities.outputRows;
-    break;
-  case RowMetric::one:
-    break;
-  case RowMetric::longest_prefill:
-    value = quantities.longestPrefill();
-    break;
-  }
-  return (value * launch.row_mul + launch.row_div - 1) / launch.row_div;
 }
 
 bool needsQueryBlocks(const LaunchT &launch) {
@@ -157,7 +140,7 @@ int Program::variantOf(const LaunchT &launch,
                        const Quantities &quantities) const {
   const auto &variants =
       file.kernels[static_cast<size_t>(launch.kernel)]->variants;
-  int64_t metric = metricOf(launch, quantities);
+  int64_t metric = evaluate(*launch.metric, quantities, /*rows=*/1);
   size_t i = 0;
   while (i + 1 < variants.size() && variants[i]->rows < metric)
     ++i;

@@ -444,7 +444,7 @@ FailureOr<Place> FunctionBuilder::packed(Value v, OperandLayout layout) {
   LaunchArgs args;
   args.push_back(arg(*plain));
   args.push_back(arg(place));
-  launch(*kernel, hmlt::RowMetric::one,
+  launch(*kernel, codegen::constant(1),
          {codegen::constant((n + tile::kPanel - 1) / tile::kPanel),
           codegen::constant(count), codegen::constant(1)},
          std::move(args));
@@ -573,15 +573,11 @@ std::unique_ptr<hmlt::ArgT> FunctionBuilder::scalar(const hmlt::Expr &value) {
   return arg;
 }
 
-void FunctionBuilder::launch(int32_t kernel, hmlt::RowMetric metric,
-                             std::array<hmlt::Expr, 3> grid, LaunchArgs args,
-                             int64_t rowMul, int64_t rowDiv) {
+void FunctionBuilder::launch(int32_t kernel, const hmlt::Expr &metric,
+                             std::array<hmlt::Expr, 3> grid, LaunchArgs args) {
   auto launch = std::make_unique<hmlt::LaunchT>();
   launch->kernel = kernel;
-  // A plain call has one variant of each kernel and nothing to pick by.
-  launch->metric = step ? metric : hmlt::RowMetric::one;
-  launch->row_mul = static_cast<int32_t>(rowMul);
-  launch->row_div = static_cast<int32_t>(rowDiv);
+  launch->metric = std::make_unique<hmlt::Expr>(metric);
   launch->grid.assign(grid.begin(), grid.end());
   launch->layer = layer;
   auto at = static_cast<int32_t>(out->launches.size());

@@ -46,7 +46,6 @@ public:
                   hmlt::ContainerT &container);
 
   /// A model's step, told by `hamlet.input` attributes; else a plain call.
-  bool isStep() const { return step; }
   mlir::LogicalResult bindArguments();
   mlir::LogicalResult bindResults(mlir::func::ReturnOp returned);
   mlir::LogicalResult addConstant(mlir::arith::ConstantOp op);
@@ -77,9 +76,9 @@ public:
 
   std::unique_ptr<hmlt::ArgT> arg(const Place &place);
   std::unique_ptr<hmlt::ArgT> scalar(const hmlt::Expr &value);
-  void launch(int32_t kernel, hmlt::RowMetric metric,
-              std::array<hmlt::Expr, 3> grid, LaunchArgs args,
-              int64_t rowMul = 1, int64_t rowDiv = 1);
+  /// `metric`: the rows by which a variant of the kernel is picked.
+  void launch(int32_t kernel, const hmlt::Expr &metric,
+              std::array<hmlt::Expr, 3> grid, LaunchArgs args);
   std::string familyKey(llvm::ArrayRef<int64_t> rows) const;
 
 private:

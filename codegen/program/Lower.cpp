@@ -166,9 +166,16 @@ private:
     return Value();
   }
 
-  /// Variants for rows of the function: a plain call has one.
-  std::vector<int64_t> variants(const std::vector<int64_t> &rows) const {
-    return f.isStep() ? rows : std::vector<int64_t>{8};
+  /// The variants that `rows` rows can need: one, if they are known now.
+  static std::vector<int64_t> variants(const std::vector<int64_t> &family,
+                                       const hmlt::Expr &rows) {
+    if (rows.symbol() != hmlt::Symbol::one)
+      return family;
+    int64_t count = (rows.mul() + rows.div() - 1) / rows.div() + rows.add();
+    for (int64_t variant : family)
+      if (variant >= count)
+        return {variant};
+    return {family.back()};
   }
 
   //===--------------------------------------------------------------------===//
@@ -191,7 +198,7 @@ private:
           tokens = f.rowsOf(outside(op, select.getX()));
 
     std::vector<int64_t> family =
-        variants(plan->product ? kProductRows : kRowRows);
+        variants(plan->product ? kProductRows : kRowRows, rows);
     // Whole rows in scratch: at most about a quarter of an L2 cache.
     if (!plan->product)
       while (family.size() > 1 &&
@@ -219,10 +226,7 @@ private:
       args.push_back(f.arg(f.define(result, rows)));
     args.push_back(f.scalar(rows));
     args.push_back(f.scalar(tokens));
-    f.launch(*kernel,
-             plan->selectsRows ? hmlt::RowMetric::output_rows
-                               : hmlt::RowMetric::tokens,
-             {byRows(rows), constant(plan->lanes), constant(1)},
+    f.launch(*kernel, rows, {byRows(rows), constant(plan->lanes), constant(1)},
              std::move(args));
     return success();
   }
@@ -328,7 +332,7 @@ private:
         args.push_back(f.arg(*f.placeOf(outside(op, attention.getInitial()),
                                         OperandLayout::plain)));
         args.push_back(f.arg(state));
-        f.launch(*kernel, hmlt::RowMetric::one,
+        f.launch(*kernel, constant(1),
                  {constant(1), times(sequences, hs), constant(1)},
                  std::move(args));
       }
@@ -360,8 +364,8 @@ private:
         args.push_back(f.arg(place));
       if (s.finalState)
         args.push_back(f.arg(finalState));
-      f.launch(*kernel, hmlt::RowMetric::one,
-               {constant(hs), count, constant(1)}, std::move(args));
+      f.launch(*kernel, constant(1), {constant(hs), count, constant(1)},
+               std::move(args));
       return success();
     };
     if (!attention.getCache())
@@ -386,8 +390,8 @@ private:
     FunctionBuilder::LaunchArgs args;
     args.push_back(f.arg(out));
     args.push_back(f.scalar(count));
-    f.launch(*kernel, hmlt::RowMetric::one,
-             {constant(1), constant(1), constant(1)}, std::move(args));
+    f.launch(*kernel, constant(1), {constant(1), constant(1), constant(1)},
+             std::move(args));
     return success();
   }
 
@@ -481,8 +485,8 @@ private:
         args.push_back(f.arg(place));
       for (const hmlt::Expr &count : {sequences, maxPages, blockCount})
         args.push_back(f.scalar(count));
-      f.launch(*plan, hmlt::RowMetric::one,
-               {constant(1), constant(1), constant(1)}, std::move(args));
+      f.launch(*plan, constant(1), {constant(1), constant(1), constant(1)},
+               std::move(args));
     }
     Place out = f.define(result, tokens), logSumExp;
     if (s.logSumExp)
@@ -505,12 +509,12 @@ private:
          {k, v, keyPages, valuePages, tokenPages, tokenOffsets})
       appendArgs.push_back(f.arg(place));
     appendArgs.push_back(f.scalar(tokens));
-    f.launch(*append, hmlt::RowMetric::one,
-             {constant(s.keyHeads), tokens, constant(1)},
+    f.launch(*append, constant(1), {constant(s.keyHeads), tokens, constant(1)},
              std::move(appendArgs));
 
-    auto attend = [&](int32_t which, hmlt::RowMetric metric, const Place &list,
-                      int64_t heads, const hmlt::Expr &count) {
+    auto attend = [&](int32_t which, const hmlt::Expr &metric,
+                      const Place &list, int64_t heads,
+                      const hmlt::Expr &count) {
       FunctionBuilder::LaunchArgs args;
       for (const Place &place :
            {q, out, keyPages, valuePages, list, starts, first, table})
@@ -527,17 +531,18 @@ private:
                  [&](StringRef name, int64_t) -> FailureOr<func::FuncOp> {
                    return attentionDecodeKernel(kernels.module(), name, s);
                  });
-      attend(*decode, hmlt::RowMetric::one,
-             stepInput(hmlt::StepInput::decode_list), s.keyHeads,
-             symbol(hmlt::Symbol::decode_sequences));
+      attend(*decode, constant(1), stepInput(hmlt::StepInput::decode_list),
+             s.keyHeads, symbol(hmlt::Symbol::decode_sequences));
     }
     FailureOr<int32_t> prefill =
         kernel("attention_prefill", rows,
                [&](StringRef name, int64_t r) -> FailureOr<func::FuncOp> {
                  return attentionPrefillKernel(kernels.module(), name, s, r);
                });
-    attend(*prefill, hmlt::RowMetric::longest_prefill, blocks, s.queryHeads,
-           blockCount);
+    attend(*prefill,
+           attention.getCache() ? symbol(hmlt::Symbol::longest_prefill)
+                                : constant(1),
+           blocks, s.queryHeads, blockCount);
     return success();
   }
 
@@ -561,17 +566,15 @@ private:
   }
 
   Place blockList(const hmlt::Expr &pairs, int64_t experts) {
-    hmlt::Expr count = f.isStep() ? pairs : ceilDiv(pairs, 8);
+    hmlt::Expr count = pairs; // as many as the variant of one row has
     count.mutate_add(count.add() + experts);
     return f.temporary("expert_blocks", IntegerType::get(func.getContext(), 32),
                        times(count, 3), false);
   }
 
-  void launchRouted(int32_t kernel, int64_t experts, const hmlt::Expr &pairs,
-                    std::array<hmlt::Expr, 3> grid,
-                    FunctionBuilder::LaunchArgs args) {
-    f.launch(kernel, hmlt::RowMetric::routed_rows, grid, std::move(args),
-             pairs.mul(), experts);
+  /// The mean rows of an expert.
+  static hmlt::Expr routedRows(const hmlt::Expr &pairs, int64_t experts) {
+    return ceilDiv(pairs, experts);
   }
 
   LogicalResult lowerDispatch(nn::FusedOp op, moe::DispatchOp dispatch) {
@@ -580,7 +583,8 @@ private:
             k = type.getDimSize(1);
     Value ids = outside(op, dispatch.getIds());
     hmlt::Expr tokens = f.rowsOf(ids), pairs = times(tokens, k);
-    std::vector<int64_t> family = variants(kProductRows);
+    std::vector<int64_t> family =
+        variants(kProductRows, routedRows(pairs, experts));
     KernelInfo about = info(op, "dispatch", family, false);
     FailureOr<int32_t> kernel =
         kernels.get(structuralKey(op, f.familyKey(family)), about,
@@ -599,8 +603,8 @@ private:
       args.push_back(f.arg(p));
     args.push_back(f.scalar(pairs));
     args.push_back(f.scalar(blockCount(pairs, experts)));
-    launchRouted(*kernel, experts, pairs,
-                 {constant(1), constant(1), constant(1)}, std::move(args));
+    f.launch(*kernel, routedRows(pairs, experts),
+             {constant(1), constant(1), constant(1)}, std::move(args));
     return success();
   }
 
@@ -611,7 +615,8 @@ private:
     auto it = blocksOf.find(offsets);
     if (it != blocksOf.end())
       return it->second;
-    std::vector<int64_t> family = variants(kProductRows);
+    std::vector<int64_t> family =
+        variants(kProductRows, routedRows(pairs, experts));
     KernelInfo about = info(op, "block_plan", family, false);
     FailureOr<int32_t> kernel = kernels.get(
         "block_plan " + std::to_string(experts) + f.familyKey(family), about,
@@ -623,8 +628,8 @@ private:
     args.push_back(f.arg(*f.placeOf(offsets, OperandLayout::plain)));
     args.push_back(f.arg(list));
     args.push_back(f.scalar(blockCount(pairs, experts)));
-    launchRouted(*kernel, experts, pairs,
-                 {constant(1), constant(1), constant(1)}, std::move(args));
+    f.launch(*kernel, routedRows(pairs, experts),
+             {constant(1), constant(1), constant(1)}, std::move(args));
     blocksOf[offsets] = list;
     return list;
   }
@@ -649,7 +654,8 @@ private:
     Value x = outside(op, up.getX()), order = outside(op, up.getOrder());
     hmlt::Expr tokens = f.rowsOf(x), pairs = f.rowsOf(order);
     Place list = blocks(op, outside(op, up.getOffsets()), s.experts, pairs);
-    std::vector<int64_t> family = variants(kProductRows);
+    std::vector<int64_t> family =
+        variants(kProductRows, routedRows(pairs, s.experts));
     KernelInfo about = info(op, "expert_up", family, true);
     about.schedule = "tiles of " + std::to_string(s.columns) +
                      " columns, one expert's rows a block";
@@ -675,9 +681,9 @@ private:
     args.push_back(f.scalar(tokens));
     args.push_back(f.scalar(pairs));
     int64_t lanes = (s.out + s.columns - 1) / s.columns;
-    launchRouted(*kernel, s.experts, pairs,
-                 {blockCount(pairs, s.experts), constant(lanes), constant(1)},
-                 std::move(args));
+    f.launch(*kernel, routedRows(pairs, s.experts),
+             {blockCount(pairs, s.experts), constant(lanes), constant(1)},
+             std::move(args));
     return success();
   }
 
@@ -686,7 +692,8 @@ private:
     Value h = outside(op, down.getH());
     hmlt::Expr pairs = f.rowsOf(h);
     Place list = blocks(op, outside(op, down.getOffsets()), s.experts, pairs);
-    std::vector<int64_t> family = variants(kProductRows);
+    std::vector<int64_t> family =
+        variants(kProductRows, routedRows(pairs, s.experts));
     KernelInfo about = info(op, "expert_down", family, true);
     about.schedule = "tiles of " + std::to_string(s.columns) +
                      " columns, one expert's rows a block";
@@ -707,9 +714,9 @@ private:
       args.push_back(f.arg(place));
     args.push_back(f.scalar(pairs));
     int64_t lanes = (s.out + s.columns - 1) / s.columns;
-    launchRouted(*kernel, s.experts, pairs,
-                 {blockCount(pairs, s.experts), constant(lanes), constant(1)},
-                 std::move(args));
+    f.launch(*kernel, routedRows(pairs, s.experts),
+             {blockCount(pairs, s.experts), constant(lanes), constant(1)},
+             std::move(args));
     return success();
   }
 

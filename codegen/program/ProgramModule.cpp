@@ -56,10 +56,8 @@ private:
       grid.push_back(extent(size));
     const std::string &kernel = container.kernels[launch.kernel]->name;
     program::LaunchOp::create(
-        b, at, StringRef(kernel), b.getArrayAttr(grid),
-        static_cast<program::Metric>(launch.metric), args,
-        static_cast<uint64_t>(launch.row_mul),
-        static_cast<uint64_t>(launch.row_div),
+        b, at, StringRef(kernel), b.getArrayAttr(grid), extent(*launch.metric),
+        args,
         launch.layer >= 0 ? b.getI64IntegerAttr(launch.layer) : IntegerAttr(),
         /*device=*/0, /*stream=*/0, /*wait=*/{}, /*signal=*/IntegerAttr());
   }

@@ -39,7 +39,8 @@ def Program_Quantity : I32EnumAttr<"Quantity", "what is known when a step is pre
     I32EnumAttrCase<"query_blocks", 5>,
     I32EnumAttrCase<"output_rows", 6>,
     I32EnumAttrCase<"max_pages", 7>,
-    I32EnumAttrCase<"extent", 8>]> {
+    I32EnumAttrCase<"extent", 8>,
+    I32EnumAttrCase<"longest_prefill", 9>]> {
   let cppNamespace = "::hamlet::program";
   let genSpecializedAttr = 0;
 }
@@ -57,16 +58,6 @@ def Program_StepInput : I32EnumAttr<"StepInput", "what the runtime gives to each
     I32EnumAttrCase<"prefill_list", 9>,
     I32EnumAttrCase<"query_block_list", 10>,
     I32EnumAttrCase<"output_row_list", 11>]> {
-  let cppNamespace = "::hamlet::program";
-  let genSpecializedAttr = 0;
-}
-
-def Program_Metric : I32EnumAttr<"Metric", "by which rows a kernel's variant is picked", [
-    I32EnumAttrCase<"tokens", 0>,
-    I32EnumAttrCase<"output_rows", 1>,
-    I32EnumAttrCase<"one", 2>,
-    I32EnumAttrCase<"routed_rows", 3>,
-    I32EnumAttrCase<"longest_prefill", 4>]> {
   let cppNamespace = "::hamlet::program";
   let genSpecializedAttr = 0;
 }

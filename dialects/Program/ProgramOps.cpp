@@ -114,9 +114,7 @@ LogicalResult LaunchOp::verify() {
   auto atLeast = [](uint64_t value, int64_t least) {
     return static_cast<int64_t>(value) >= least;
   };
-  if (!atLeast(getRowMul(), 1) || !atLeast(getRowDiv(), 1) ||
-      !atLeast(getDevice(), 0) || !atLeast(getStream(), 0))
-    return emitOpError("expected 'row_mul' and 'row_div' of at least 1, and "
-                       "'device' and 'stream' of at least 0");
+  if (!atLeast(getDevice(), 0) || !atLeast(getStream(), 0))
+    return emitOpError("expected 'device' and 'stream' of at least 0");
   return success();
 }

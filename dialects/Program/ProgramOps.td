@@ -37,7 +37,7 @@ def Program_FuncOp : Program_Op<"func",
       %embed = program.weight @embed : !program.memory<f32>
       %x = program.alloc "x" bytes <tokens, mul = 128> slot 0 live 0 to 0 : !program.memory<f32>
       %rows = program.scalar <tokens>
-      program.launch @embedding grid [#program.extent<tokens, byRows = true>, #program.extent<one>, #program.extent<one>] by tokens (%ids, %embed, %x, %rows) : !program.memory<i32>, !program.memory<f32>, !program.memory<f32>, index
+      program.launch @embedding grid [#program.extent<tokens, byRows = true>, #program.extent<one>, #program.extent<one>] by <tokens> (%ids, %embed, %x, %rows) : !program.memory<i32>, !program.memory<f32>, !program.memory<f32>, index
     }
     ```
 
@@ -138,23 +138,20 @@ def Program_RealOp : Program_InFunc<"real", [Pure]> {
 def Program_LaunchOp : Program_InFunc<"launch"> {
   let summary = "a kernel over a grid";
   let description = [{
-    Of the kernel's variants, the smallest whose rows are at least the metric (times
-    `row_mul` over `row_div`), else the largest, runs. A grid with a 0 is not
-    launched. `device` and `stream` count from 0; the launch waits for `wait` and
+    Of the kernel's variants, the smallest whose rows are at least the metric, else
+    the largest, runs. A grid with a 0 is not launched. `device` and `stream` count from 0; the launch waits for `wait` and
     signals `signal`, which are numbers of events.
 
     Constraints:
     - (C1) `grid` is three extents.
-    - (C2) `row_mul` and `row_div` are at least 1; `device` and `stream` at least 0.
+    - (C2) `device` and `stream` are at least 0.
     - (C3) a launch waits only for events that a launch before it signals.
 
     Source: the table `Launch` of `container/hmlt.fbs`.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$grid,
-                       EnumAttr<Program_Dialect, Program_Metric, "metric">:$metric,
+                       Program_ExtentAttr:$metric,
                        Variadic<AnyTypeOf<[Program_MemoryType, Index, F32]>>:$args,
-                       DefaultValuedAttr<I64Attr, "1">:$row_mul,
-                       DefaultValuedAttr<I64Attr, "1">:$row_div,
                        OptionalAttr<I64Attr>:$layer,
                        DefaultValuedAttr<I64Attr, "0">:$device,
                        DefaultValuedAttr<I64Attr, "0">:$stream,

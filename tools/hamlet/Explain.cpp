@@ -17,8 +17,9 @@ struct Work {
 Work workOf(const ContainerT &file, const FunctionT &function,
             const LaunchT &launch) {
   Work work;
-  bool routed = launch.metric == RowMetric::routed_rows;
-  double share = routed ? double(launch.row_mul) / double(launch.row_div) : 1.0;
+  const Expr &metric = *launch.metric;
+  bool fixed = metric.symbol() == Symbol::one;
+  double share = fixed ? 1.0 : double(metric.mul()) / double(metric.div());
   bool product = file.kernels[static_cast<size_t>(launch.kernel)]->product;
   for (const auto &arg : launch.args) {
     auto i = static_cast<size_t>(arg->index);

@@ -110,9 +110,7 @@ Json describe(const ContainerT &file, const FunctionT &function) {
     launches.push_back(
         {{"kernel", file.kernels[static_cast<size_t>(launch->kernel)]->name},
          {"layer", launch->layer},
-         {"metric", EnumNameRowMetric(launch->metric)},
-         {"row_mul", launch->row_mul},
-         {"row_div", launch->row_div},
+         {"metric", shown(*launch->metric)},
          {"grid", grid},
          {"args", args}});
   }

@@ -38,11 +38,11 @@ std::unique_ptr<ArgT> scalar(Symbol symbol, int64_t mul = 1) {
 }
 
 template <typename... Args>
-std::unique_ptr<LaunchT> launch(int kernel, RowMetric metric,
+std::unique_ptr<LaunchT> launch(int kernel, Symbol metric,
                                 std::vector<Expr> grid, Args... args) {
   auto launch = std::make_unique<LaunchT>();
   launch->kernel = kernel;
-  launch->metric = metric;
+  launch->metric = expr(metric);
   launch->grid = std::move(grid);
   (launch->args.push_back(std::move(args)), ...);
   return launch;
@@ -100,31 +100,31 @@ std::unique_ptr<FunctionT> stepFunction() {
   Expr one = value(Symbol::one);
   auto hidden = [] { return scalar(Symbol::one, kHidden); };
   auto &list = step->launches;
-  list.push_back(
-      launch(0, RowMetric::tokens, {byRows(Symbol::tokens), one, one},
-             input(StepInput::token_ids), arg(ArgKind::weight, 0), buffer(0),
-             scalar(Symbol::tokens), hidden(), std::move(scale)));
-  list.push_back(launch(1, RowMetric::one, {value(Symbol::sequences), one, one},
+  list.push_back(launch(0, Symbol::tokens, {byRows(Symbol::tokens), one, one},
+                        input(StepInput::token_ids), arg(ArgKind::weight, 0),
+                        buffer(0), scalar(Symbol::tokens), hidden(),
+                        std::move(scale)));
+  list.push_back(launch(1, Symbol::one, {value(Symbol::sequences), one, one},
                         buffer(0), input(StepInput::sequence_starts),
                         input(StepInput::slots), arg(ArgKind::cache, 0),
                         hidden()));
   list.push_back(launch(
-      2, RowMetric::one, {value(Symbol::sequences), one, one}, buffer(0),
+      2, Symbol::one, {value(Symbol::sequences), one, one}, buffer(0),
       buffer(1), input(StepInput::sequence_starts),
       input(StepInput::first_positions), input(StepInput::page_table),
       scalar(Symbol::max_pages), input(StepInput::token_pages),
       input(StepInput::token_offsets), arg(ArgKind::cache, 1), hidden()));
   list.push_back(launch(
-      3, RowMetric::longest_prefill, {byRows(Symbol::query_blocks), one, one},
+      3, Symbol::longest_prefill, {byRows(Symbol::query_blocks), one, one},
       input(StepInput::query_block_list), input(StepInput::sequence_starts),
       buffer(1), hidden()));
   list.back()->grid[0] = value(Symbol::query_blocks);
   list.push_back(
-      launch(4, RowMetric::one, {value(Symbol::decode_sequences), one, one},
+      launch(4, Symbol::one, {value(Symbol::decode_sequences), one, one},
              input(StepInput::decode_list), input(StepInput::sequence_starts),
              buffer(1), hidden()));
   list.push_back(launch(
-      5, RowMetric::output_rows,
+      5, Symbol::output_rows,
       {value(Symbol::one, kVocab, kPanel), byRows(Symbol::output_rows), one},
       buffer(1), input(StepInput::output_row_list), arg(ArgKind::weight, 1),
       buffer(2), scalar(Symbol::output_rows), hidden(),
@@ -148,7 +148,7 @@ std::unique_ptr<FunctionT> twiceFunction() {
   }
   Expr one = value(Symbol::one);
   twice->launches.push_back(
-      launch(6, RowMetric::one, {value(Symbol::extent), one, one},
+      launch(6, Symbol::one, {value(Symbol::extent), one, one},
              arg(ArgKind::operand, 0), arg(ArgKind::result, 0),
              scalar(Symbol::extent), arg(ArgKind::constant, 0)));
   return twice;

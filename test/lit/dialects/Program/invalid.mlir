@@ -19,7 +19,7 @@ program.func @func_c2_lives extents [] arena_slots 1 {
 program.func @func_c3_use extents [] arena_slots 1 {
   %a = program.alloc "a" bytes <one> slot 0 live 1 to 1 : !program.memory<f32>
   // expected-error @below {{is launch 0, but its argument "a" is live from 1 to 1}}
-  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by one (%a) : !program.memory<f32>
+  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by <one> (%a) : !program.memory<f32>
 }
 
 // -----
@@ -41,15 +41,15 @@ program.func @alloc_c1_life extents [] arena_slots 1 {
 program.func @launch_c1_grid extents [] arena_slots 0 {
   %n = program.scalar <tokens>
   // expected-error @below {{expected a grid of three extents}}
-  program.launch @k grid [#program.extent<one>] by one (%n) : index
+  program.launch @k grid [#program.extent<one>] by <one> (%n) : index
 }
 
 // -----
 
-program.func @launch_c2_factors extents [] arena_slots 0 {
+program.func @launch_c2_stream extents [] arena_slots 0 {
   %n = program.scalar <tokens>
-  // expected-error @below {{expected 'row_mul' and 'row_div' of at least 1}}
-  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by tokens (%n) {row_mul = 0 : i64} : index
+  // expected-error @below {{expected 'device' and 'stream' of at least 0}}
+  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by <tokens> (%n) {stream = -1 : i64} : index
 }
 
 // -----
@@ -57,5 +57,5 @@ program.func @launch_c2_factors extents [] arena_slots 0 {
 program.func @launch_c3_events extents [] arena_slots 0 {
   %n = program.scalar <tokens>
   // expected-error @below {{waits for event 4, which no launch before it signals}}
-  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by tokens (%n) {wait = array<i64: 4>} : index
+  program.launch @k grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by <tokens> (%n) {wait = array<i64: 4>} : index
 }

@@ -11,10 +11,10 @@ program.func @call extents ["q.rows"] arena_slots 1 {
   %x = program.operand 0 : !program.memory<f32>
   %y = program.result 0 : !program.memory<f32>
   %n = program.scalar <extent>
-  // CHECK: program.launch @first grid [#program.extent<extent, byRows = true>, #program.extent<one>, #program.extent<one>] by one
-  program.launch @first grid [#program.extent<extent, byRows = true>, #program.extent<one>, #program.extent<one>] by one (%x, %a, %n) {signal = 0 : i64} : !program.memory<f32>, !program.memory<f32>, index
+  // CHECK: program.launch @first grid [#program.extent<extent, byRows = true>, #program.extent<one>, #program.extent<one>] by <one>
+  program.launch @first grid [#program.extent<extent, byRows = true>, #program.extent<one>, #program.extent<one>] by <one> (%x, %a, %n) {signal = 0 : i64} : !program.memory<f32>, !program.memory<f32>, index
   // CHECK: program.launch @second
-  program.launch @second grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by one (%b, %y) {stream = 1 : i64, wait = array<i64: 0>} : !program.memory<i32>, !program.memory<f32>
+  program.launch @second grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] by <one> (%b, %y) {stream = 1 : i64, wait = array<i64: 0>} : !program.memory<i32>, !program.memory<f32>
 }
 
 // CHECK-LABEL: program.func @step
@@ -25,6 +25,6 @@ program.func @step extents [] arena_slots 0 {
   %w = program.weight @embed : !program.memory<bf16>
   // CHECK: program.cache @lightning.0.state
   %c = program.cache @lightning.0.state : !program.memory<i8>
-  // CHECK: program.launch @k {{.*}} by routed_rows
-  program.launch @k grid [#program.extent<tokens, mul = 2, byRows = true, add = 8>, #program.extent<one>, #program.extent<one>] by routed_rows (%ids, %w, %c) {layer = 3 : i64, row_mul = 2 : i64, row_div = 8 : i64} : !program.memory<i32>, !program.memory<bf16>, !program.memory<i8>
+  // CHECK: program.launch @k {{.*}} by <tokens, mul = 2, div = 8>
+  program.launch @k grid [#program.extent<tokens, mul = 2, byRows = true, add = 8>, #program.extent<one>, #program.extent<one>] by <tokens, mul = 2, div = 8> (%ids, %w, %c) {layer = 3 : i64} : !program.memory<i32>, !program.memory<bf16>, !program.memory<i8>
 }
