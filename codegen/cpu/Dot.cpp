@@ -94,6 +94,24 @@ private:
 
 } // namespace hamlet::cpu
 
+bool KernelEmitter::collectsRows(tile::LoadOp op) {
+  constexpr int64_t kShortRow = 512; // bytes
+  auto found = views.find(op.getSource());
+  ArrayRef<int64_t> shape = op.getResult().getType().getShape();
+  if (found == views.end() || found->second.type().isPanel() ||
+      shape.size() != 2 || shape[0] < kLanes)
+    return false;
+  const View &view = found->second;
+  auto stride = constantOf(view.strides[view.rank() - 2]);
+  if (constantOf(view.strides.back()) != 1 || stride == shape[1] ||
+      shape[1] * bytesOf(view.element) > kShortRow)
+    return false;
+  return llvm::any_of(op->getUsers(), [&](Operation *user) {
+    auto dot = dyn_cast<tile::DotOp>(user);
+    return dot && dot.getA() == op.getResult();
+  });
+}
+
 void KernelEmitter::emitDot(tile::DotOp op) { DotEmitter(*this, op).run(); }
 
 DotEmitter::DotEmitter(KernelEmitter &e, tile::DotOp op)

@@ -215,9 +215,20 @@ private:
                 mlir::Value from, mlir::Value col, int64_t lanes,
                 int64_t extent);
   void writePanel(mlir::Value value, const Box &box, const Strip &s);
+  /// Both rows of each pair at once, where the box has them.
+  bool writesPairs(const Box &box);
+  void writePairs(tile::StoreOp op, const Box &box);
   void writeMasked(mlir::Value value, mlir::Value ptr, mlir::Value mask);
   void writeLanes(mlir::Value value, mlir::Value ptr, mlir::Value offsets,
                   mlir::Value mask);
+
+  //===--------------------------------------------------------------------===//
+  // Rows into columns (Transpose.cpp)
+  //===--------------------------------------------------------------------===//
+
+  /// True if strips of the load run across the rows of memory, in whole blocks.
+  bool readsAcross(tile::LoadOp op);
+  void evaluateAcross(tile::LoadOp op, const Buffer &buffer);
 
   //===--------------------------------------------------------------------===//
   // Ops (Ops.cpp)
@@ -245,6 +256,9 @@ private:
 
   friend class DotEmitter;
   void emitDot(tile::DotOp op);
+  /// True if the load is a dot's rows, short ones that lie far apart: every
+  /// panel of columns would fetch them again.
+  bool collectsRows(tile::LoadOp op);
 
   mlir::func::FuncOp kernel;
   Level level;

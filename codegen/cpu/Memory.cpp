@@ -329,6 +329,53 @@ void KernelEmitter::writePanel(Value value, const Box &box, const Strip &s) {
     writeMasked(value, ptr, mask);
 }
 
+bool KernelEmitter::writesPairs(const Box &box) {
+  const View &view = box.view;
+  int64_t rank = view.rank();
+  return view.type().getLayout() == tile::Layout::panel_pairs &&
+         box.shape.size() == 2 && box.shape[0] % 2 == 0 &&
+         view.type().getShape()[rank - 2] % 2 == 0 &&
+         isMultiple(box.coords[rank - 2], 2) &&
+         isMultiple(box.coords[rank - 1], kLanes);
+}
+
+void KernelEmitter::writePairs(tile::StoreOp op, const Box &box) {
+  const View &view = box.view;
+  int64_t rank = view.rank();
+  Value block = leading(box, rank - 2, {c(0), c(0)}).first;
+  Value from = box.coords[rank - 1], fromK = box.coords[rank - 2];
+  int64_t columns = view.type().getShape()[rank - 1];
+  Value lo = c(0), hi = c(box.shape[0]);
+  if (inside(view, rank - 2, fromK, box.shape[0], fromK)) {
+    lo = arith::MaxSIOp::create(b, sub(c(0), fromK), lo);
+    hi = arith::MinSIOp::create(b, sub(view.sizes[rank - 2], fromK), hi);
+  }
+  auto word = [&](Value half) {
+    return arith::ExtUIOp::create(b, vec(i32), half).getResult();
+  };
+  loop(lo, hi, 2, [&](Value k) {
+    forEachStrip(box.shape.take_back(1), [&](Strip &s) {
+      s.lead = {k};
+      Strip next;
+      next.lead = {add(k, c(1))};
+      next.col = s.col;
+      next.lanes = s.lanes;
+      Value odd = word(strip(op.getValue(), next));
+      odd = arith::ShLIOp::create(b, odd, splatInt(i32, 16));
+      Value both = arith::OrIOp::create(b, word(strip(op.getValue(), s)), odd);
+      Value first = add(from, s.col);
+      Value ptr =
+          at(block, view.element, panelOffsets(view, add(fromK, k), first));
+      bool always = !inside(view, rank - 1, from, box.shape[1], first);
+      if (always && s.lanes == kLanes)
+        return storeAt(both, ptr, 2);
+      Value mask = always ? laneMask(s.lanes)
+                          : columnMask(first, c(columns), s.lanes, {});
+      writeMasked(both, ptr, mask);
+    });
+  });
+}
+
 void KernelEmitter::emitStore(tile::StoreOp op) {
   Box box = makeBox(op.getDest(), op.getCoords(), op.getValue().getType());
   if (failed)
@@ -360,6 +407,8 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
     auto branch = scf::IfOp::create(b, ok);
     b.setInsertionPointToStart(branch.thenBlock());
   }
+  if (panel && writesPairs(box))
+    return writePairs(op, box);
   forEachStrip(
       box.shape,
       [&](Strip &s) {

@@ -69,12 +69,16 @@ void KernelEmitter::emitTable(arith::ConstantOp op, const Buffer &buffer) {
 void KernelEmitter::emitOp(Operation *op) {
   if (tile::isLazyOp(op)) {
     Value result = op->getResult(0);
-    if (!plan.isBuffered(result))
+    auto load = dyn_cast<tile::LoadOp>(op);
+    bool across = load && readsAcross(load);
+    if (!plan.isBuffered(result) && !across && !(load && collectsRows(load)))
       return;
     Buffer buffer = allocateFor(result);
     auto constant = dyn_cast<arith::ConstantOp>(op);
     if (constant && !isa<SplatElementsAttr>(constant.getValue()))
       emitTable(constant, buffer);
+    else if (across)
+      evaluateAcross(load, buffer);
     else
       evaluateInto(result, buffer);
     buffers[result] = buffer;
