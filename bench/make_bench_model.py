@@ -25,13 +25,18 @@ import tensors
 SCALES = {
     "full": dict(hidden_size=1024, intermediate_size=1024, vocab_size=32000, num_attention_heads=16),
     "tiny": dict(hidden_size=256, intermediate_size=256, vocab_size=2000, num_attention_heads=4),
+    # Long contexts: no softmax layer; small, so that a prompt of 64K tokens is short.
+    "lightning": dict(
+        hidden_size=512, intermediate_size=512, vocab_size=2000, num_attention_heads=8,
+        num_hidden_layers=4, layer_types=["linear_attention"] * 4,
+    ),  # fmt: skip
 }
 LAYERS = 16
 
 
 def config(scale, dtype):
     factors = {f"{p}_alpha_factor": (2 * LAYERS) ** 0.25 for p in ("linear_attn", "full_attn", "mlp")}
-    return dict(
+    values = dict(
         architectures=["MiniMaxForCausalLM"],
         model_type="minimax",
         num_hidden_layers=LAYERS,
@@ -49,9 +54,9 @@ def config(scale, dtype):
         eos_token_id=None,
         rope_parameters=dict(rope_type="default", rope_theta=1e7, partial_rotary_factor=0.5),
         torch_dtype=dtype,
-        **SCALES[scale],
         **factors,
     )
+    return {**values, **SCALES[scale]}
 
 
 def make(out, dtype="float32", scale="full"):

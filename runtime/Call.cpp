@@ -2,6 +2,8 @@
 
 #include "runtime/Float.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace hamlet::runtime {
@@ -141,7 +143,8 @@ Status allocate(Device &device, uint64_t bytes,
 
 Result<std::vector<NpyArray>>
 callFunction(LoadedModel &model, const std::string &name,
-             const std::vector<NpyArray> &operands, Profile *profile) {
+             const std::vector<NpyArray> &operands, Profile *profile,
+             CallTimes *times) {
   const hmlt::FunctionT *function = nullptr;
   for (const auto &candidate : model.file->functions)
     if (candidate->name == name)
@@ -201,7 +204,17 @@ callFunction(LoadedModel &model, const std::string &name,
   bindings.operands = operandAddresses;
   bindings.results = resultAddresses;
   Program program(*model.file, *function, device);
-  HAMLET_TRY(program.run(quantities, bindings, nullptr, profile));
+  unsigned repeats = times ? std::max(times->repeats, 1u) : 1;
+  for (unsigned i = 0; i < repeats; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    HAMLET_TRY(program.run(quantities, bindings, nullptr, profile));
+    if (!times)
+      continue;
+    HAMLET_TRY(device.synchronize());
+    times->seconds.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count());
+  }
   for (size_t i = 0; i < results.size(); ++i) {
     if (!results[i].bytes.empty())
       HAMLET_TRY(device.copyOut(results[i].bytes.data(), resultAddresses[i],

@@ -3,6 +3,7 @@
 #include "container/AtomicFile.h"
 #include "runtime/Call.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,24 @@ namespace {
 using namespace runtime;
 
 struct CallOptions {
-  std::string file, function, weights, profile;
+  std::string file, function, weights, profile, stats;
   std::string device = "cpu";
   std::vector<std::string> inputs, outputs;
-  unsigned threads = 0;
+  unsigned threads = 0, repeats = 1;
 };
+
+/// Best and median of a call's runs, in seconds, and each of them.
+Status writeStats(const CallOptions &options, const CallTimes &times) {
+  std::vector<double> sorted = times.seconds;
+  std::ranges::sort(sorted);
+  nlohmann::ordered_json stats;
+  stats["function"] = options.function;
+  stats["repeats"] = sorted.size();
+  stats["best_seconds"] = sorted.front();
+  stats["median_seconds"] = sorted[sorted.size() / 2];
+  stats["seconds"] = times.seconds;
+  return writeFileAtomically(options.stats, stats.dump(1) + "\n");
+}
 
 Status call(const CallOptions &options) {
   auto loaded = loadModel(options.file, options.device, options.threads);
@@ -43,8 +57,10 @@ Status call(const CallOptions &options) {
     operands.push_back(std::move(*array));
   }
   Profile profile;
-  auto results = callFunction(model, options.function, operands,
-                              options.profile.empty() ? nullptr : &profile);
+  CallTimes times{options.repeats, {}};
+  auto results =
+      callFunction(model, options.function, operands,
+                   options.profile.empty() ? nullptr : &profile, &times);
   if (results.failed())
     return results.status();
   if (results->size() != options.outputs.size())
@@ -54,6 +70,8 @@ Status call(const CallOptions &options) {
     HAMLET_TRY(writeNpy(options.outputs[i], (*results)[i]));
   if (!options.profile.empty())
     HAMLET_TRY(writeProfile(options.profile, profile, *model.file));
+  if (!options.stats.empty())
+    HAMLET_TRY(writeStats(options, times));
   return {};
 }
 
@@ -99,6 +117,11 @@ Action addCallCommand(CLI::App &app) {
   app.add_option("--threads", o.threads,
                  "Default: HAMLET_THREADS, else the cores")
       ->check(CLI::Range(1u, 4096u));
+  app.add_option("--repeat", o.repeats,
+                 "Times to run it, on one set of operands")
+      ->check(CLI::Range(1u, 1000000u));
+  app.add_option("--stats", o.stats,
+                 "Write the seconds of every run, best and median (.json)");
   app.add_option("--device", o.device, "cpu, cuda:N or emulated");
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");

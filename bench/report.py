@@ -1,0 +1,72 @@
+#!/usr/bin/python3
+"""Writes the tables of docs/performance.md from files of `bench/run --json`.
+
+    bench/report.py RESULTS.json...
+
+Between the lines `<!-- table -->` and `<!-- end -->` of the page stands what this
+writes; the rest of the page is left as it is.
+"""
+
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- table -->", "<!-- end -->"
+
+
+def figure(row, value):
+    if row["unit"] == "s":
+        return f"{value * 1e3:.3g} ms"
+    return f"{value:.4g}" + ("" if row["unit"] == "ratio" else f" {row['unit']}")
+
+
+def rate(row):
+    if not row.get("flops") or row["unit"] != "s":
+        return ""
+    if row["bound"] == "compute":
+        return f"{row['flops'] / row['hamlet'] / 1e9:.0f} GF/s"
+    return f"{row['bytes'] / row['hamlet'] / 1e9:.1f} GB/s"
+
+
+def table(path):
+    facts = json.loads(path.read_text())
+    rows = [r for r in facts["rows"] if not r["what"].startswith("kernel ")]
+    runs = {r["run"]["time"]: r["run"] for r in rows}
+    lines = [f"### {facts['processor']}, {facts['threads']} threads", ""]
+    for time, run in runs.items():
+        rates = ", ".join(f"{k} {v:.0f} GF/s" for k, v in run["machine"]["gflops"].items())
+        lines.append(f"Run of {time} (commit {run['commit']}): {rates}, read {run['machine']['read_gb_per_s']:.1f} GB/s.")
+    lines += ["", "| row | Hamlet | rate | of the roofline | peer | Hamlet over peer |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        peers = ", ".join(f"{p} {figure(row, v)}" for p, v in row.get("peers", {}).items())
+        ratios = ", ".join(f"{v:.2f}" for v in row.get("ratios", {}).values())
+        roof = f"{row['roofline']:.2f} ({row['bound']})" if row.get("roofline") else ""
+        hamlet = figure(row, row["hamlet"])
+        lines.append(f"| {row['what']} | {hamlet} | {rate(row)} | {roof} | {peers} | {ratios} |")
+    kernels = [r for r in facts["rows"] if r["what"].startswith("kernel ")]
+    if kernels:
+        lines += ["", "| kernel of the bench model | ms | share | launches | of the roofline |", "|---|---|---|---|---|"]
+        for row in kernels:
+            if row["share"] < 0.01:
+                continue
+            roof = f"{row['roofline']:.2f} ({row['bound']})" if row.get("roofline") else ""
+            lines.append(f"| {row['what'][7:]} | {row['hamlet'] * 1e3:.1f} | {row['share']:.1%} | {row['launches']} | {roof} |")
+    return "\n".join(lines)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    page = PAGE.read_text()
+    if BEGIN not in page or END not in page:
+        sys.exit(f"{PAGE}: expected the lines {BEGIN} and {END}")
+    head, rest = page.split(BEGIN, 1)
+    tail = rest.split(END, 1)[1]
+    tables = "\n\n".join(table(pathlib.Path(name)) for name in sys.argv[1:])
+    PAGE.write_text(f"{head}{BEGIN}\n{tables}\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()

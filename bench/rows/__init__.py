@@ -1,0 +1,1 @@
+"""The rows of bench/run, one file for each way of measuring."""

@@ -1,0 +1,43 @@
+"""bench/run in small: every row is measured, and the report takes what it writes."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import harness
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROWS = ("product", "lightning", "softmax", "MoE", "norm", "LM head", "prefill", "decode batch 16", "kernel decode")
+
+
+class Bench(unittest.TestCase):
+    def test_quick(self):
+        with harness.workspace() as work:
+            found = work / "found.json"
+            command = [sys.executable, ROOT / "bench" / "run", "--quick", "--dtypes", "f32", "--work", work, "--json", found, "--peers", "torch",
+                       "--peer-python", work / "no-such-python"]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HAMLET_BIN": str(harness.BIN)})
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("peer torch: absent", done.stdout)
+            rows = json.loads(found.read_text())["rows"]
+            for name in ROWS:
+                mine = [row for row in rows if row["what"].startswith(name)]
+                self.assertTrue(mine, f"no row {name} in {[row['what'] for row in rows]}")
+                for row in mine:
+                    self.assertGreater(row["hamlet"], 0, row)
+                    self.assertEqual(row["peers"], {}, row)
+
+    def test_no_such_row(self):
+        done = subprocess.run(
+            [sys.executable, ROOT / "bench" / "run", "--quick", "--only", "nonsense"],
+            capture_output=True, text=True, env={**os.environ, "HAMLET_BIN": str(harness.BIN)},
+        )  # fmt: skip
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("nonsense", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
