@@ -35,12 +35,6 @@ def softmax(o, dtype):
     return lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
 
 
-def softmax_decode(o, dtype):
-    q = torch.randn(1, o["heads"], 1, o["dim"]).to(dtype)
-    k, v = (torch.randn(1, o["kv_heads"], o["tokens"], o["dim"]).to(dtype) for _ in "kv")
-    return lambda: F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
-
-
 def lightning(o, dtype):
     """The chunk formula of Lightning Attention-2, the chunks of a head batched but for the state."""
     heads, dim, chunk = o["heads"], o["dim"], 64
@@ -89,7 +83,7 @@ def moe(o, dtype):
     return run
 
 
-KINDS = dict(product=product, norm=norm, softmax=softmax, softmax_decode=softmax_decode, lightning=lightning, moe=moe)
+KINDS = dict(product=product, norm=norm, softmax=softmax, lightning=lightning, moe=moe)
 
 
 @torch.no_grad()

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Writes the tables of docs/performance.md from files of `bench/run --json`.
 
-    bench/report.py RESULTS.json...
+    bench/report.py [--page F] RESULTS.json...
 
 Between the lines `<!-- table -->` and `<!-- end -->` of the page stands what this
 writes; the rest of the page is left as it is.
 """
 
+import argparse
 import json
 import pathlib
 import sys
@@ -19,7 +20,7 @@ BEGIN, END = "<!-- table -->", "<!-- end -->"
 def figure(row, value):
     if row["unit"] == "s":
         return f"{value * 1e3:.3g} ms"
-    return f"{value:.4g}" + ("" if row["unit"] == "ratio" else f" {row['unit']}")
+    return f"{value:.4g} {row['unit']}"
 
 
 def rate(row):
@@ -57,15 +58,17 @@ def table(path):
 
 
 def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    page = PAGE.read_text()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--page", type=pathlib.Path, default=PAGE)
+    parser.add_argument("results", type=pathlib.Path, nargs="+")
+    args = parser.parse_args()
+    page = args.page.read_text()
     if BEGIN not in page or END not in page:
-        sys.exit(f"{PAGE}: expected the lines {BEGIN} and {END}")
+        sys.exit(f"{args.page}: expected the lines {BEGIN} and {END}")
     head, rest = page.split(BEGIN, 1)
     tail = rest.split(END, 1)[1]
-    tables = "\n\n".join(table(pathlib.Path(name)) for name in sys.argv[1:])
-    PAGE.write_text(f"{head}{BEGIN}\n{tables}\n{END}{tail}")
+    tables = "\n\n".join(table(path) for path in args.results)
+    args.page.write_text(f"{head}{BEGIN}\n{tables}\n{END}{tail}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from . import ops
-from .common import ROOT, execute, timed_row
+from .common import ROOT, WIDTH, execute, timed_row
 
 sys.path.insert(0, str(ROOT / "test" / "golden"))
 import tensors
@@ -20,7 +20,7 @@ def write_weights(folder, weights):
     """A safetensors file of the row's weights, tensor by tensor."""
     header, offset = {}, 0
     for name, (shape, dtype) in weights.items():
-        size = int(np.prod(shape)) * ops.WIDTH[dtype]
+        size = int(np.prod(shape)) * WIDTH[dtype]
         header[name] = dict(dtype=STORED[dtype], shape=list(shape), data_offsets=[offset, offset + size])
         offset += size
     text = json.dumps(header).encode()

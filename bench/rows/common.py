@@ -10,7 +10,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WIDTH = {"f32": 4, "bf16": 2, "i32": 4}
+WIDTH = {"f32": 4, "bf16": 2}
 
 
 def execute(command, env=None):

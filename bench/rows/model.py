@@ -5,12 +5,11 @@ import os
 import pathlib
 import random
 
-from .common import ROOT, execute
+from .common import ROOT, WIDTH, execute
 
 import make_bench_model
 
 DTYPES = {"f32": "float32", "bf16": "bfloat16"}
-WIDTH = {"f32": 4, "bf16": 2}
 
 
 class Model:
@@ -98,7 +97,7 @@ def torch_figures(bench, model, prompt, decode, batch):
 def llama_figures(bench, model, prompt, decode, batch):
     gguf = bench.args.llama_models / f"bench-{model.dtype}.gguf"
     if not gguf.exists():
-        print(f"peer llama.cpp: {gguf} is absent; bench/install_peers.sh converts it", flush=True)
+        print(f"peer llama.cpp: {gguf} is absent; see bench/README.md", flush=True)
         return None
     if batch == 1:
         text, _, _ = execute(

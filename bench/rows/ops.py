@@ -8,10 +8,11 @@ import dataclasses
 
 import numpy as np
 
+from .common import WIDTH
+
 F32 = "#tile.numerics<operands = f32, accumulate = f32, group = 1>"
 BF16 = "#tile.numerics<operands = bf16, accumulate = f32, group = 2>"
 NUMERICS = {"f32": F32, "bf16": BF16}
-WIDTH = {"f32": 4, "bf16": 2}
 
 
 @dataclasses.dataclass

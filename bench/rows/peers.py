@@ -43,8 +43,8 @@ def present(args):
         problem = None
         if peer == "torch":
             try:
-                probe = subprocess.run([str(args.peer_python), "-c", "import torch"], capture_output=True)
-                problem = probe.returncode and f"{args.peer_python} has no torch; name one that has with --peer-python"
+                probe = subprocess.run([str(args.peer_python), "-c", "import torch, transformers"], capture_output=True)
+                problem = probe.returncode and f"{args.peer_python} has no torch and transformers; name one that has with --peer-python"
             except OSError as error:
                 problem = f"{args.peer_python}: {error.strerror}"
         elif not (args.llama_bench and args.llama_bench.exists()):
@@ -52,7 +52,7 @@ def present(args):
         elif not (args.llama_models and args.llama_models.is_dir()):
             problem = "no folder of converted models; name it with --llama-models"
         if problem:
-            print(f"peer {peer}: absent ({problem}; bench/install_peers.sh installs it)", flush=True)
+            print(f"peer {peer}: absent ({problem}; see bench/README.md)", flush=True)
         else:
             found.append(peer)
     return found

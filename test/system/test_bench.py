@@ -29,12 +29,22 @@ class Bench(unittest.TestCase):
                 for row in mine:
                     self.assertGreater(row["hamlet"], 0, row)
                     self.assertEqual(row["peers"], {}, row)
+            page = work / "page.md"
+            page.write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n")
+            subprocess.run([sys.executable, ROOT / "bench" / "report.py", "--page", page, found], check=True)
+            text = page.read_text()
+            self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"), text)
+            self.assertNotIn("old", text)
+            for row in rows:
+                if not row["what"].startswith("kernel "):
+                    self.assertIn(f"| {row['what']} |", text)
 
     def test_no_such_row(self):
-        done = subprocess.run(
-            [sys.executable, ROOT / "bench" / "run", "--quick", "--only", "nonsense"],
-            capture_output=True, text=True, env={**os.environ, "HAMLET_BIN": str(harness.BIN)},
-        )  # fmt: skip
+        with harness.workspace() as work:
+            done = subprocess.run(
+                [sys.executable, ROOT / "bench" / "run", "--quick", "--only", "nonsense", "--work", work],
+                capture_output=True, text=True, env={**os.environ, "HAMLET_BIN": str(harness.BIN)},
+            )  # fmt: skip
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("nonsense", done.stderr)
 

@@ -209,7 +209,7 @@ class Usage(unittest.TestCase):
                 "--dump-logits", "--prefill-chunk", "--max-batch", "--max-context", "--threads",
                 "--device", "--stats",
             ),
-            "call": ("--function", "--input", "--output"),
+            "call": ("--function", "--input", "--output", "--repeat", "--stats", "--profile"),
             "plan": ("--tp", "--json"),
             "inspect": ("--json",),
             "explain": (),

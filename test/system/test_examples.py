@@ -1,6 +1,7 @@
 """The examples of the graph dialects' documentation compile, run under
 `hamlet call`, and give what numpy gives."""
 
+import json
 import re
 import unittest
 
@@ -192,6 +193,62 @@ REFERENCE = {
     "expert_down": expert_down,
     "combine": lambda y, ids, g: (y[dispatch(ids)[2]] * g[:, :, None]).sum(1),
 }
+
+
+F32 = "#tile.numerics<operands = f32, accumulate = f32, group = 1>"
+LINEAR = f"""func.func @linear_rows(%x: tensor<?x32xf32>, %w: tensor<48x32xf32>) -> tensor<?x48xf32> {{
+  %y = nn.linear {F32} %x, %w : (tensor<?x32xf32>, tensor<48x32xf32>) -> tensor<?x48xf32>
+  return %y : tensor<?x48xf32>
+}}
+"""
+EXPERTS = f"""func.func @expert_rows(%x: tensor<?x32xf32>, %r: tensor<4x32xf32>, %g: tensor<4x48x32xf32>, %u: tensor<4x48x32xf32>, %d: tensor<4x32x48xf32>) -> tensor<?x32xf32> {{
+  %ids, %gates = moe.route softmax %x, %r {{top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32}} : (tensor<?x32xf32>, tensor<4x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  %offsets, %order, %place = moe.dispatch %ids {{experts = 4}} : (tensor<?x2xi32>) -> (tensor<5xi32>, tensor<?xi32>, tensor<?x2xi32>)
+  %h = moe.expert_up silu {F32} %x, %offsets, %order, %g, %u {{top_k = 2}} : (tensor<?x32xf32>, tensor<5xi32>, tensor<?xi32>, tensor<4x48x32xf32>, tensor<4x48x32xf32>) -> tensor<?x48xf32>
+  %y = moe.expert_down {F32} %h, %offsets, %d : (tensor<?x48xf32>, tensor<5xi32>, tensor<4x32x48xf32>) -> tensor<?x32xf32>
+  %z = moe.combine %y, %place, %gates : (tensor<?x32xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x32xf32>
+  return %z : tensor<?x32xf32>
+}}
+"""
+
+
+class RowsOfCalls(unittest.TestCase):
+    """A call runs the variant that its rows ask for; which one changes no bit."""
+
+    def check_rows(self, name, text, kernel, weights, wanted):
+        harness.CACHE.mkdir(parents=True, exist_ok=True)
+        source = harness.CACHE / f"{name}.mlir"
+        if not source.exists() or source.read_text() != text:
+            source.write_text(text)
+        file = harness.compiled(source)
+        rng = np.random.default_rng(3)
+        x = rng.standard_normal((max(wanted), 32), np.float32)
+        arrays = [0.2 * rng.standard_normal(shape, np.float32) for shape in weights]
+        found = {}
+        with harness.workspace() as work:
+            for i, array in enumerate(arrays):
+                np.save(work / f"w{i}.npy", array)
+            for rows in wanted:
+                np.save(work / "x.npy", x[:rows])
+                inputs = [a for i in range(len(arrays)) for a in ("--input", work / f"w{i}.npy")]
+                harness.ok("call", file, "--function", name, "--input", work / "x.npy", *inputs,
+                           "--output", work / "y.npy", "--profile", work / "trace.json")  # fmt: skip
+                found[rows] = np.load(work / "y.npy")
+                events = json.loads((work / "trace.json").read_text())["traceEvents"]
+                ran = {e["args"]["rows"] for e in events if e["name"] == kernel}
+                self.assertEqual(ran, {wanted[rows]}, f"{rows} rows")
+        for rows, y in found.items():
+            harness.assert_same_bits(self, y, found[max(wanted)][:rows], f"{rows} rows")
+
+    def test_products(self):
+        self.check_rows("linear_rows", LINEAR, "linear", [(48, 32)], {1: 1, 2: 8, 8: 8, 9: 16, 17: 64, 65: 64, 130: 64})
+
+    def test_experts(self):
+        """By the mean rows of an expert: two of four for each token."""
+        weights = [(4, 32), (4, 48, 32), (4, 48, 32), (4, 32, 48)]
+        wanted = {1: 1, 2: 1, 3: 8, 16: 8, 17: 16, 33: 64, 130: 64}
+        for kernel in ("expert_up", "expert_down"):
+            self.check_rows("expert_rows", EXPERTS, kernel, weights, wanted)
 
 
 class Examples(unittest.TestCase):

@@ -1,5 +1,6 @@
 #include "tools/hamlet/Commands.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace hamlet::tools {
@@ -19,7 +20,8 @@ Work workOf(const ContainerT &file, const FunctionT &function,
   Work work;
   const Expr &metric = *launch.metric;
   bool fixed = metric.symbol() == Symbol::one;
-  double share = fixed ? 1.0 : double(metric.mul()) / double(metric.div());
+  double share =
+      fixed ? 1.0 : std::min(double(metric.mul()) / double(metric.div()), 1.0);
   bool product = file.kernels[static_cast<size_t>(launch.kernel)]->product;
   for (const auto &arg : launch.args) {
     auto i = static_cast<size_t>(arg->index);
