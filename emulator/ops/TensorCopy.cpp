@@ -27,7 +27,7 @@ struct Tile {
 class Runs {
 public:
   explicit Runs(const Tile &t)
-      : t(t), m(t.map), rank(m.rankMinusOne + 1u),
+      : t(t), m(t.map), rank(std::min(m.rankMinusOne + 1u, 5u)),
         size(tensorElementBytes(m.type)) {}
   template <class F> void each(F f) const {
     if (m.im2col)
