@@ -11,7 +11,7 @@ constexpr uint64_t kAlignment = 256;
 
 Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
                                         Device &device, int slots,
-                                        int64_t pages) {
+                                        int64_t pages, int64_t pagesOfOne) {
   CacheManager manager;
   manager.file = &file;
   manager.device = &device;
@@ -40,6 +40,8 @@ Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
     if (pages > INT32_MAX)
       return failure(pages, " cache pages are too many");
     manager.freePages.reserve(static_cast<size_t>(pages));
+    for (Sequence &sequence : manager.sequences)
+      sequence.pages.reserve(static_cast<size_t>(std::min(pages, pagesOfOne)));
     for (int64_t page = pages; page-- > 0;)
       manager.freePages.push_back(static_cast<int32_t>(page));
   }
@@ -72,7 +74,9 @@ void CacheManager::close(int slot) {
   Sequence &closed = sequence(slot);
   for (size_t i = closed.pages.size(); i-- > 0;)
     freePages.push_back(closed.pages[i]);
-  closed = Sequence();
+  closed.open = false;
+  closed.length = 0;
+  closed.pages.clear(); // and keeps its memory
   freeSlots.push_back(slot);
 }
 

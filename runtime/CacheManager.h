@@ -14,9 +14,11 @@ namespace hamlet::runtime {
 /// container and the device must outlive it. Used by one thread at a time.
 class CacheManager {
 public:
-  /// `pages` counts 64-token pages over all sequences.
+  /// `pages` counts 64-token pages over all sequences, `pagesOfOne` those of
+  /// the longest.
   static Result<CacheManager> make(const hmlt::ContainerT &file, Device &device,
-                                   int slots, int64_t pages);
+                                   int slots, int64_t pages,
+                                   int64_t pagesOfOne);
 
   /// Takes a slot and zeroes it; fails if none is free.
   Result<int> open();

@@ -50,6 +50,9 @@ public:
   virtual Status zero(DeviceAddress to, uint64_t bytes) = 0;
   virtual Status launch(const KernelLaunch &launch) = 0;
   virtual Status synchronize() = 0;
+  /// Launches so far after which threads of the host waited for one another; 0
+  /// where the host does not compute.
+  virtual uint64_t barriers() const { return 0; }
 };
 
 /// Opens `cpu`, `cuda:N` or `emulated`. `pool` must outlive the device.

@@ -46,8 +46,8 @@ Result<std::unique_ptr<Executor>> Executor::make(LoadedModel &model,
                    "it was not compiled from a model");
   int64_t pagesOfOne = (limits.context + kPageTokens - 1) / kPageTokens;
   int64_t pages = limits.pages ? limits.pages : limits.sequences * pagesOfOne;
-  auto caches =
-      CacheManager::make(*model.file, *model.device, limits.sequences, pages);
+  auto caches = CacheManager::make(*model.file, *model.device, limits.sequences,
+                                   pages, pagesOfOne);
   if (caches.failed())
     return caches.status();
   std::unique_ptr<Executor> executor(
@@ -65,11 +65,41 @@ Result<std::unique_ptr<Executor>> Executor::make(LoadedModel &model,
   largest.prefillLengths.assign(static_cast<size_t>(limits.sequences), 1);
   largest.prefillLengths[0] = largest.tokens;
   HAMLET_TRY(executor->program.reserve(largest));
+  HAMLET_TRY(executor->reserveInputs(largest));
   return executor;
 }
 
-Status Executor::check(std::span<const Piece> pieces) const {
-  std::vector<bool> seen(static_cast<size_t>(limits.sequences));
+Status Executor::reserveInputs(const Quantities &largest) {
+  auto sequences = static_cast<size_t>(limits.sequences);
+  seen.resize(sequences);
+  quantities.prefillLengths.reserve(sequences);
+  size_t lists = program.mostQueryBlockRows();
+  blockOffsets.reserve(lists);
+  inputs.queryBlocks.reserve(lists);
+  // Each token: id, position, page, offset, row of the output, and two words of
+  // a block in each list. Each sequence: three words, one of either list of
+  // pieces, and its row of the page table.
+  auto tokens = static_cast<size_t>(largest.tokens);
+  size_t words = tokens * (5 + 2 * lists) +
+                 sequences * (5 + static_cast<size_t>(largest.maxPages)) +
+                 (inputs.addresses.size() + lists + 1) * kInputAlignment;
+  staged.reserve(words);
+  return growInputMemory(words * sizeof(int32_t));
+}
+
+Status Executor::growInputMemory(uint64_t bytes) {
+  if (bytes <= inputMemory.size())
+    return {};
+  HAMLET_TRY(model.device->synchronize());
+  auto memory = DeviceMemory::allocate(*model.device, bytes);
+  if (memory.failed())
+    return memory.status().in("step inputs");
+  inputMemory = std::move(*memory);
+  return {};
+}
+
+Status Executor::check(std::span<const Piece> pieces) {
+  std::fill(seen.begin(), seen.end(), 0);
   if (pieces.empty())
     return failure("a step needs at least one piece");
   for (const Piece &piece : pieces) {
@@ -77,7 +107,7 @@ Status Executor::check(std::span<const Piece> pieces) const {
       return failure("sequence ", piece.sequence, " is not open");
     if (seen[static_cast<size_t>(piece.sequence)])
       return failure("sequence ", piece.sequence, " stands in the step twice");
-    seen[static_cast<size_t>(piece.sequence)] = true;
+    seen[static_cast<size_t>(piece.sequence)] = 1;
     if (piece.tokens.empty())
       return failure("sequence ", piece.sequence, ": a piece without tokens");
     int64_t length = caches.length(piece.sequence) +
@@ -94,7 +124,7 @@ Status Executor::check(std::span<const Piece> pieces) const {
 }
 
 Status Executor::uploadInputs(std::span<const Piece> pieces) {
-  quantities = Quantities();
+  quantities.clear();
   staged.clear();
   std::array<size_t, static_cast<size_t>(StepInput::MAX) + 1> offsets;
   auto begin = [&](StepInput input) {
@@ -176,10 +206,12 @@ Status Executor::uploadInputs(std::span<const Piece> pieces) {
     quantities.outputRows += wanted;
   }
 
-  std::map<int64_t, size_t> blockOffsets;
+  inputs.queryBlocks.clear();
+  blockOffsets.clear();
   for (int64_t rows : program.queryBlockRows(quantities)) {
     begin(StepInput::query_block_list);
-    blockOffsets[rows] = staged.size();
+    inputs.queryBlocks.push_back({rows, 0});
+    blockOffsets.push_back(staged.size());
     for (size_t i = 0; i < pieces.size(); ++i) {
       auto count = static_cast<int64_t>(pieces[i].tokens.size());
       for (int64_t first = 0; count > 1 && first < count; first += rows) {
@@ -190,13 +222,8 @@ Status Executor::uploadInputs(std::span<const Piece> pieces) {
   }
 
   uint64_t bytes = staged.size() * sizeof(int32_t);
-  if (bytes > inputMemory.size()) {
-    HAMLET_TRY(model.device->synchronize());
-    auto memory = DeviceMemory::allocate(*model.device, bytes * 2);
-    if (memory.failed())
-      return memory.status().in("step inputs");
-    inputMemory = std::move(*memory);
-  }
+  if (bytes > inputMemory.size()) // a step beyond the limits' stepTokens
+    HAMLET_TRY(growInputMemory(bytes * 2));
   HAMLET_TRY(model.device->copyIn(inputMemory.address(), staged.data(), bytes));
   auto address = [&](size_t offset) {
     return inputMemory.address() + offset * sizeof(int32_t);
@@ -204,9 +231,8 @@ Status Executor::uploadInputs(std::span<const Piece> pieces) {
   for (size_t i = 0; i < offsets.size(); ++i)
     if (i != static_cast<size_t>(StepInput::query_block_list))
       inputs.addresses[i] = address(offsets[i]);
-  inputs.queryBlocks.clear();
-  for (auto [rows, offset] : blockOffsets)
-    inputs.queryBlocks[rows] = address(offset);
+  for (size_t i = 0; i < blockOffsets.size(); ++i)
+    inputs.queryBlocks[i].address = address(blockOffsets[i]);
   return {};
 }
 
@@ -221,8 +247,9 @@ Status Executor::step(std::span<const Piece> pieces) {
   bindings.constants = model.weights.constants;
   bindings.caches = caches.addresses();
   bindings.inputs = &inputs;
-  RowCount &rows = quantities.prefillLengths.empty() ? decodeRows : prefillRows;
-  HAMLET_TRY(program.run(quantities, bindings, &rows, profile));
+  StepCounts &counts =
+      quantities.prefillLengths.empty() ? decodeCounts : prefillCounts;
+  HAMLET_TRY(program.run(quantities, bindings, &counts, profile));
   for (const Piece &piece : pieces)
     caches.commit(piece.sequence, static_cast<int64_t>(piece.tokens.size()));
   rowsOfLogits = quantities.outputRows;

@@ -68,7 +68,7 @@ public:
   int64_t vocabulary() const { return model.file->model->vocab; }
   const ExecutorLimits &bounds() const { return limits; }
   /// Steps with a piece of two tokens or more, and the others.
-  RowCount prefillRows, decodeRows;
+  StepCounts prefillCounts, decodeCounts;
   /// Bytes of arena, inputs, weights and touched caches.
   uint64_t deviceBytes() const;
   /// If set, every launch is waited for and timed.
@@ -80,7 +80,10 @@ private:
       : model(model), limits(limits), caches(std::move(caches)),
         program(*model.file, function, *model.device) {}
 
-  Status check(std::span<const Piece> pieces) const;
+  Status check(std::span<const Piece> pieces);
+  /// Takes the memory that steps within `largest` need for their inputs.
+  Status reserveInputs(const Quantities &largest);
+  Status growInputMemory(uint64_t bytes);
   Status uploadInputs(std::span<const Piece> pieces);
 
   LoadedModel &model;
@@ -89,7 +92,9 @@ private:
   Program program;
   Quantities quantities; // of the last step
   DeviceMemory inputMemory;
-  std::vector<int32_t> staged; // all step inputs, one after another
+  std::vector<int32_t> staged;      // all step inputs, one after another
+  std::vector<uint8_t> seen;        // sequences of the step
+  std::vector<size_t> blockOffsets; // in `staged`, as inputs.queryBlocks
   StepInputs inputs;
   int64_t rowsOfLogits = 0;
 };

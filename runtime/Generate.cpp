@@ -26,8 +26,8 @@ public:
       HAMLET_TRY(admit());
       HAMLET_TRY(step());
     }
-    stats.prefillRows = executor->prefillRows;
-    stats.decodeRows = executor->decodeRows;
+    stats.prefillCounts = executor->prefillCounts;
+    stats.decodeCounts = executor->decodeCounts;
     stats.deviceBytes = executor->deviceBytes();
     return stats;
   }
@@ -75,6 +75,10 @@ private:
     executor = std::move(*made);
     executor->profile = options.profile;
     row.resize(static_cast<size_t>(executor->vocabulary()));
+    auto sequences = static_cast<size_t>(limits.sequences);
+    active.reserve(sequences);
+    pieces.reserve(sequences);
+    owners.reserve(sequences);
     return {};
   }
 
@@ -84,6 +88,10 @@ private:
       Result<int> sequence = executor->open();
       if (sequence.failed())
         return sequence.status();
+      Answer &answer = answers[nextRequest];
+      auto most = static_cast<size_t>(requests[nextRequest].maxTokens);
+      answer.tokens.reserve(most);
+      answer.logprobs.reserve(most);
       active.push_back({nextRequest++, *sequence});
     }
     return {};
@@ -108,8 +116,8 @@ private:
   }
 
   Status step() {
-    std::vector<Piece> pieces;
-    std::vector<Active *> owners;
+    pieces.clear();
+    owners.clear();
     int64_t decoding = 0, prompt = 0;
     for (const Active &sequence : active)
       decoding += sequence.fed == requests[sequence.request].promptIds.size();
@@ -129,7 +137,7 @@ private:
     }
     auto begin = std::chrono::steady_clock::now();
     HAMLET_TRY(executor->step(pieces));
-    HAMLET_TRY(takeLogits(pieces, owners));
+    HAMLET_TRY(takeLogits());
     std::chrono::duration<double> seconds =
         std::chrono::steady_clock::now() - begin;
     account(prompt, decoding, seconds.count());
@@ -144,8 +152,7 @@ private:
     stats.decodeSeconds += seconds * (1 - share);
   }
 
-  Status takeLogits(const std::vector<Piece> &pieces,
-                    const std::vector<Active *> &owners) {
+  Status takeLogits() {
     int64_t at = 0; // row
     for (size_t i = 0; i < pieces.size(); ++i) {
       Active &owner = *owners[i];
@@ -176,7 +183,7 @@ private:
     const Request &request = requests[owner.request];
     Answer &answer = answers[owner.request];
     uint64_t position = request.promptIds.size() + answer.tokens.size();
-    Sampled sampled = sample(row, request.sampling, position);
+    Sampled sampled = sample(row, request.sampling, position, sampleMemory);
     if (sampled.token < 0)
       return failure("request '", request.id, "', position ", position,
                      ": the model's logits are not finite");
@@ -229,10 +236,13 @@ private:
   std::unique_ptr<Executor> executor;
   int64_t budget = 0; ///< Tokens of a step.
   std::vector<Active> active;
+  std::vector<Piece> pieces;    // of the step
+  std::vector<Active *> owners; // of the pieces
   size_t nextRequest = 0, nextAnswer = 0;
   std::vector<Answer> answers;
   std::vector<bool> done;
   std::vector<float> row;
+  SampleMemory sampleMemory;
   GenerateStats stats;
 };
 

@@ -51,7 +51,7 @@ struct GenerateOptions {
 struct GenerateStats {
   int64_t prefillTokens = 0, decodeTokens = 0;
   double prefillSeconds = 0, decodeSeconds = 0;
-  RowCount prefillRows, decodeRows;
+  StepCounts prefillCounts, decodeCounts;
   uint64_t deviceBytes = 0;
 };
 

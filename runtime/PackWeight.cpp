@@ -167,6 +167,20 @@ WeightPacker::Row WeightPacker::row(int64_t index) const {
           source.dtype};
 }
 
+int64_t WeightPacker::elementsBefore(int64_t group) const {
+  int64_t rows = firstRows.back(), before = group * rowsPerGroup;
+  if (weight->layout != Layout::plain) {
+    int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
+    before = group / panels * rowsPerMatrix + group % panels * kPanel;
+  }
+  before = std::min(before, rows);
+  if (weight->permute_a) { // rows of a slice are read in another order
+    int64_t slice = rows / (weight->stack ? weight->shape[0] : 1);
+    before = before / slice * slice;
+  }
+  return before * columns;
+}
+
 int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
   if (weight->layout == Layout::plain) {
     int64_t rowBytes = columns * sizeOf(weight->dtype);

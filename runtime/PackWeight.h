@@ -29,6 +29,9 @@ public:
   int64_t groupBytes() const { return bytesPerGroup; }
   /// Packs group `group` to `out`; returns the bytes written. Thread-safe.
   int64_t pack(int64_t group, uint8_t *out) const;
+  /// So many leading elements of the sources, one source after another, no
+  /// group from `group` on reads.
+  int64_t elementsBefore(int64_t group) const;
 
 private:
   struct Row {

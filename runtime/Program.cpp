@@ -64,6 +64,12 @@ int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows) {
       std::clamp<__int128>(value, 0, __int128(kSaturated)));
 }
 
+void Quantities::clear() {
+  tokens = sequences = decodeSequences = outputRows = maxPages = 0;
+  prefillLengths.clear();
+  extents.clear();
+}
+
 int64_t Quantities::longestPrefill() const {
   return prefillLengths.empty()
              ? 0
@@ -82,6 +88,7 @@ Program::Program(const ContainerT &file, const FunctionT &function,
     : file(file), function(function), device(device),
       slotSizes(static_cast<size_t>(function.arena_slots)),
       slotOffsets(static_cast<size_t>(function.arena_slots)),
+      wanted(static_cast<size_t>(function.arena_slots)),
       zeroedBefore(function.launches.size()) {
   for (size_t i = 0; i < function.buffers.size(); ++i)
     if (function.buffers[i]->zero_first)
@@ -89,30 +96,40 @@ Program::Program(const ContainerT &file, const FunctionT &function,
           static_cast<int>(i));
   for (const auto &launch : function.launches)
     usesQueryBlocks.push_back(needsQueryBlocks(*launch));
+  // A run allocates nothing: what it fills has its size already.
+  std::vector<bool> counted(file.kernels.size());
+  size_t mostBlockRows = 0, mostWords = 0;
+  for (size_t i = 0; i < function.launches.size(); ++i) {
+    const LaunchT &launch = *function.launches[i];
+    mostWords = std::max(mostWords, launch.args.size());
+    auto kernel = static_cast<size_t>(launch.kernel);
+    mostBlockRows += usesQueryBlocks[i] && !counted[kernel];
+    counted[kernel] = counted[kernel] || usesQueryBlocks[i];
+  }
+  blockRows.reserve(mostBlockRows);
+  words.reserve(mostWords);
 }
 
-std::vector<uint64_t> Program::slotBytes(const Quantities &quantities) const {
-  std::vector<uint64_t> sizes(slotSizes.size());
+void Program::measureSlots(const Quantities &quantities) {
+  std::fill(wanted.begin(), wanted.end(), 0);
   for (const auto &buffer : function.buffers) {
-    uint64_t &size = sizes[static_cast<size_t>(buffer->arena_slot)];
+    uint64_t &size = wanted[static_cast<size_t>(buffer->arena_slot)];
     size = std::max(size, static_cast<uint64_t>(evaluate(
                               *buffer->bytes, quantities, /*rows=*/1)));
   }
-  return sizes;
 }
 
 Status Program::reserve(const Quantities &largest) {
-  std::vector<uint64_t> sizes = slotBytes(largest);
+  measureSlots(largest);
   bool fits = true;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    fits &= sizes[i] <= slotSizes[i];
-    sizes[i] = std::max(sizes[i], slotSizes[i]);
-  }
+  for (size_t i = 0; i < wanted.size(); ++i)
+    fits &= wanted[i] <= slotSizes[i];
   if (fits)
     return {};
   uint64_t total = 0;
-  std::vector<uint64_t> offsets;
-  for (uint64_t size : sizes) {
+  std::vector<uint64_t> sizes, offsets;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    uint64_t size = sizes.emplace_back(std::max(wanted[i], slotSizes[i]));
     offsets.push_back(total);
     if (__builtin_add_overflow(total, size + kAlignment, &total))
       return failure("function '", function.name, "': the arena is too large");
@@ -147,18 +164,20 @@ int Program::variantOf(const LaunchT &launch,
   return static_cast<int>(i);
 }
 
-std::set<int64_t> Program::queryBlockRows(const Quantities &quantities) const {
-  std::set<int64_t> rows;
+std::span<const int64_t> Program::queryBlockRows(const Quantities &quantities) {
+  blockRows.clear();
   for (size_t i = 0; i < function.launches.size(); ++i) {
     if (!usesQueryBlocks[i])
       continue;
     const LaunchT &launch = *function.launches[i];
     int variant = variantOf(launch, quantities);
-    rows.insert(file.kernels[static_cast<size_t>(launch.kernel)]
-                    ->variants[static_cast<size_t>(variant)]
-                    ->rows);
+    int64_t rows = file.kernels[static_cast<size_t>(launch.kernel)]
+                       ->variants[static_cast<size_t>(variant)]
+                       ->rows;
+    if (std::find(blockRows.begin(), blockRows.end(), rows) == blockRows.end())
+      blockRows.push_back(rows);
   }
-  return rows;
+  return blockRows;
 }
 
 Result<uint64_t> Program::argument(const ArgT &arg,
@@ -181,8 +200,13 @@ Result<uint64_t> Program::argument(const ArgT &arg,
     if (!bindings.inputs)
       return failure("function '", function.name,
                      "' takes step inputs: run it, it cannot be called");
-    if (i == static_cast<size_t>(StepInput::query_block_list))
-      return bindings.inputs->queryBlocks.at(rows);
+    if (i == static_cast<size_t>(StepInput::query_block_list)) {
+      for (const StepInputs::QueryBlocks &blocks : bindings.inputs->queryBlocks)
+        if (blocks.rows == rows)
+          return blocks.address;
+      return failure("function '", function.name, "': no query blocks of ",
+                     rows, " rows in this step");
+    }
     return bindings.inputs->addresses[i];
   case ArgKind::weight:
     return bound("weight", bindings.weights);
@@ -203,7 +227,7 @@ Result<uint64_t> Program::argument(const ArgT &arg,
 }
 
 Status Program::runLaunch(const LaunchT &launch, const Quantities &quantities,
-                          const Bindings &bindings, RowCount *rowCount,
+                          const Bindings &bindings, StepCounts *counts,
                           Profile *profile) {
   const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
   int variant = variantOf(launch, quantities);
@@ -225,26 +249,37 @@ Status Program::runLaunch(const LaunchT &launch, const Quantities &quantities,
     words.push_back(*word);
   }
   ready.args = words;
-  if (rowCount && kernel.product) {
-    rowCount->rows += double(rows);
-    ++rowCount->launches;
+  if (counts) {
+    ++counts->launches;
+    counts->rows += kernel.product ? double(rows) : 0;
+    counts->products += kernel.product;
   }
-  if (!profile)
-    return device.launch(ready).in("kernel '" + kernel.name + "'");
   using Microseconds = std::chrono::duration<double, std::micro>;
-  auto begin = std::chrono::steady_clock::now();
-  HAMLET_TRY(device.launch(ready).in("kernel '" + kernel.name + "'"));
-  HAMLET_TRY(device.synchronize().in("kernel '" + kernel.name + "'"));
+  std::chrono::steady_clock::time_point begin;
+  if (profile)
+    begin = std::chrono::steady_clock::now();
+  Status status = device.launch(ready);
+  if (profile && status.ok())
+    status = device.synchronize();
+  if (status.failed()) // only then is the name put together
+    return status.in("kernel '" + kernel.name + "'");
+  if (!profile)
+    return {};
   auto end = std::chrono::steady_clock::now();
-  profile->events.push_back({launch.kernel, variant, launch.layer,
+  profile->events.push_back({profile->steps - 1, launch.kernel, variant,
+                             launch.layer,
                              Microseconds(begin - profile->origin).count(),
-                             Microseconds(end - begin).count()});
+                             Microseconds(end - begin).count(),
+                             workOf(file, function, launch, quantities)});
   return {};
 }
 
 Status Program::run(const Quantities &quantities, const Bindings &bindings,
-                    RowCount *rows, Profile *profile) {
+                    StepCounts *counts, Profile *profile) {
   HAMLET_TRY(reserve(quantities));
+  uint64_t barriersBefore = device.barriers();
+  if (profile)
+    ++profile->steps;
   for (size_t i = 0; i < function.launches.size(); ++i) {
     for (int zeroed : zeroedBefore[i]) {
       const BufferT &target = *function.buffers[static_cast<size_t>(zeroed)];
@@ -252,8 +287,12 @@ Status Program::run(const Quantities &quantities, const Bindings &bindings,
       if (bytes)
         HAMLET_TRY(device.zero(buffer(zeroed), static_cast<uint64_t>(bytes)));
     }
-    HAMLET_TRY(
-        runLaunch(*function.launches[i], quantities, bindings, rows, profile));
+    HAMLET_TRY(runLaunch(*function.launches[i], quantities, bindings, counts,
+                         profile));
+  }
+  if (counts) {
+    ++counts->steps;
+    counts->barriers += device.barriers() - barriersBefore;
   }
   return {};
 }

@@ -2,11 +2,10 @@
 #define HAMLET_RUNTIME_PROGRAM_H
 
 #include "runtime/Device.h"
+#include "runtime/Work.h"
 
 #include <array>
 #include <chrono>
-#include <map>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -23,6 +22,8 @@ struct Quantities {
   std::vector<int64_t> prefillLengths; ///< Tokens of each prefill piece.
   std::vector<int64_t> extents;        ///< Of a call's dynamic dimensions.
 
+  /// Everything 0 again; memory is kept.
+  void clear();
   int64_t longestPrefill() const;
   /// Blocks of `rows` tokens that the prefill pieces divide into.
   int64_t queryBlocks(int64_t rows) const;
@@ -38,7 +39,11 @@ struct StepInputs {
   std::array<DeviceAddress, static_cast<size_t>(hmlt::StepInput::MAX) + 1>
       addresses = {};
   /// The query block lists by the rows of a block.
-  std::map<int64_t, DeviceAddress> queryBlocks;
+  struct QueryBlocks {
+    int64_t rows;
+    DeviceAddress address;
+  };
+  std::vector<QueryBlocks> queryBlocks;
 };
 
 /// Addresses that a function's arguments refer to, by index in the container
@@ -48,21 +53,33 @@ struct Bindings {
   const StepInputs *inputs = nullptr;
 };
 
-/// Mean rows of the product kernels' launches.
-struct RowCount {
-  double rows = 0;
-  int64_t launches = 0;
-  double mean() const { return launches ? rows / double(launches) : 0; }
+/// What the steps of a kind launched.
+struct StepCounts {
+  int64_t steps = 0, launches = 0;
+  uint64_t barriers = 0; ///< Device::barriers, of these steps.
+  double rows = 0;       ///< Of the product kernels' launches.
+  int64_t products = 0;
+
+  double launchesPerStep() const { return perStep(double(launches)); }
+  double barriersPerStep() const { return perStep(double(barriers)); }
+  double rowsPerProduct() const {
+    return products ? rows / double(products) : 0;
+  }
+
+private:
+  double perStep(double sum) const { return steps ? sum / double(steps) : 0; }
 };
 
-/// One row of a profile; times in microseconds since the profile's start.
+/// One launch in a profile; times in microseconds since the profile's start.
 struct ProfileEvent {
-  int kernel, variant, layer;
+  int step, kernel, variant, layer;
   double start, duration;
+  Work work;
 };
 struct Profile {
   std::chrono::steady_clock::time_point origin =
       std::chrono::steady_clock::now();
+  int steps = 0; ///< Or calls, begun so far.
   std::vector<ProfileEvent> events;
 };
 
@@ -78,20 +95,25 @@ public:
   Status reserve(const Quantities &largest);
   /// Launches the function; grows the arena if `reserve` was too small.
   Status run(const Quantities &quantities, const Bindings &bindings,
-             RowCount *rows = nullptr, Profile *profile = nullptr);
-  /// Rows of the query blocks that launches of this run will ask for.
-  std::set<int64_t> queryBlockRows(const Quantities &quantities) const;
+             StepCounts *counts = nullptr, Profile *profile = nullptr);
+  /// Rows of the query blocks that launches of a run will ask for, each once;
+  /// valid until the next call.
+  std::span<const int64_t> queryBlockRows(const Quantities &quantities);
+  /// At most so many of them, whatever the run.
+  size_t mostQueryBlockRows() const { return blockRows.capacity(); }
   /// Valid until the next `reserve` or `run`.
   DeviceAddress buffer(int index) const;
   uint64_t arenaBytes() const { return arena.size(); }
   const hmlt::FunctionT &description() const { return function; }
 
 private:
-  std::vector<uint64_t> slotBytes(const Quantities &quantities) const;
+  /// Leaves the bytes of each slot in `wanted`.
+  void measureSlots(const Quantities &quantities);
   int variantOf(const hmlt::LaunchT &launch,
                 const Quantities &quantities) const;
   Status runLaunch(const hmlt::LaunchT &launch, const Quantities &quantities,
-                   const Bindings &bindings, RowCount *rows, Profile *profile);
+                   const Bindings &bindings, StepCounts *counts,
+                   Profile *profile);
   Result<uint64_t> argument(const hmlt::ArgT &arg, const Quantities &quantities,
                             const Bindings &bindings, int64_t rows) const;
 
@@ -99,10 +121,11 @@ private:
   const hmlt::FunctionT &function;
   Device &device;
   DeviceMemory arena;
-  std::vector<uint64_t> slotSizes, slotOffsets;
+  std::vector<uint64_t> slotSizes, slotOffsets, wanted;
   std::vector<std::vector<int>> zeroedBefore; // buffers, by launch
   std::vector<bool> usesQueryBlocks;          // by launch
   std::vector<uint64_t> words;                // arguments of one launch
+  std::vector<int64_t> blockRows;
 };
 
 } // namespace hamlet::runtime

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 namespace hamlet::runtime {
 
@@ -32,7 +31,7 @@ double uniformAt(uint64_t seed, uint64_t position) {
 }
 
 Sampled sample(std::span<const float> logits, const Sampling &options,
-               uint64_t position) {
+               uint64_t position, SampleMemory &memory) {
   const bool greedy = options.temperature == 0;
   const double temperature = greedy ? 1 : options.temperature;
   auto best = static_cast<int32_t>(
@@ -50,7 +49,8 @@ Sampled sample(std::span<const float> logits, const Sampling &options,
   if (greedy)
     return answer(best);
 
-  std::vector<int32_t> order(logits.size());
+  std::vector<int32_t> &order = memory.order;
+  order.resize(logits.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = static_cast<int32_t>(i);
   auto before = [&](int32_t a, int32_t b) {
@@ -65,7 +65,8 @@ Sampled sample(std::span<const float> logits, const Sampling &options,
     std::partial_sort(order.begin(),
                       order.begin() + static_cast<ptrdiff_t>(kept), order.end(),
                       before);
-  std::vector<double> weights(kept);
+  std::vector<double> &weights = memory.weights;
+  weights.resize(order.size());
   double total = 0;
   for (size_t i = 0; i < kept; ++i) {
     weights[i] =

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace hamlet::runtime {
 
@@ -30,12 +31,18 @@ struct Sampled {
   float logprob = 0;
 };
 
+/// Memory that `sample` uses anew each time.
+struct SampleMemory {
+  std::vector<int32_t> order;
+  std::vector<double> weights;
+};
+
 /// Picks the token for `position` (its index in the sequence). Temperature,
 /// then top-k, then top-p: the fewest most probable tokens (ties to the lower
 /// id) that reach `topP` of what is left. The result depends on nothing but
 /// the arguments.
 Sampled sample(std::span<const float> logits, const Sampling &options,
-               uint64_t position);
+               uint64_t position, SampleMemory &memory);
 
 } // namespace hamlet::runtime
 

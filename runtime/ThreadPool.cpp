@@ -117,6 +117,7 @@ void ThreadPool::run(int64_t newCount, int64_t newGrain, Function newFunction,
   context = newContext;
   count = newCount;
   grain = newGrain;
+  ++dispatched;
   next.store(0, std::memory_order_relaxed);
   state.fetch_add(kNumber + kOpen, std::memory_order_release);
   state.notify_all();

@@ -29,6 +29,9 @@ public:
   ~ThreadPool();
 
   unsigned size() const { return static_cast<unsigned>(workers.size()) + 1; }
+  /// Ranges so far that were handed to the workers; the others, of one piece,
+  /// ran on the caller alone.
+  uint64_t dispatches() const { return dispatched; }
 
   /// Calls `body(begin, end, thread)` over all of [0, count) in pieces of at
   /// most `grain`, which threads take as they get free; `thread` < size().
@@ -55,6 +58,7 @@ private:
   Function function = nullptr;
   const void *context = nullptr;
   int64_t count = 0, grain = 1;
+  uint64_t dispatched = 0;
   // Apart, so that taking a piece does not disturb those who watch the state.
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<uint32_t> state{0};

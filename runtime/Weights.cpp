@@ -18,7 +18,7 @@ namespace hamlet::runtime {
 namespace {
 
 constexpr uint64_t kAlignment = 256; // 64 for the CPU, 256 for GPUs
-constexpr int64_t kStageBytes = int64_t(64) << 20;
+constexpr int64_t kStageBytes = int64_t(16) << 20;
 constexpr size_t kShown = 10; // names in a message
 
 uint64_t aligned(uint64_t bytes) {
@@ -135,7 +135,7 @@ public:
                                file.constants[i]->bytes.data(),
                                file.constants[i]->bytes.size()));
     for (size_t i = 0; i < file.weights.size(); ++i)
-      HAMLET_TRY(loadWeight(*file.weights[i], store.weights[i])
+      HAMLET_TRY(packWeight(*file.weights[i], store.weights[i])
                      .in("weight '" + file.weights[i]->name + "'"));
     HAMLET_TRY(device.synchronize());
     return std::move(store);
@@ -221,14 +221,19 @@ private:
     return {};
   }
 
-  Status loadWeight(const hmlt::WeightT &weight, DeviceAddress to) {
-    HAMLET_TRY(packWeight(weight, to));
-    // The pages of the file would otherwise stay beside the packed copy.
+  /// Drops the pages of the first `count` elements of the weight's sources,
+  /// which would otherwise stay beside the packed copy.
+  void releaseElements(const hmlt::WeightT &weight, int64_t count) {
     for (const auto &source : weight.sources) {
       const auto &tensor = checkpoint.tensors.find(source->tensor)->second;
-      files[tensor.file].release(tensor.offset, tensor.size);
+      int64_t width = sizeOf(*storedType(tensor.dtype));
+      int64_t elements = static_cast<int64_t>(tensor.size) / width;
+      int64_t done = std::min(elements, count);
+      if (done > 0)
+        files[tensor.file].release(tensor.offset,
+                                   static_cast<uint64_t>(done * width));
+      count -= done;
     }
-    return {};
   }
 
   Status packWeight(const hmlt::WeightT &weight, DeviceAddress to) {
@@ -252,18 +257,20 @@ private:
         WeightPacker::make(weight, std::move(sources));
     if (packer.failed())
       return packer.status();
-    if (auto *view = static_cast<uint8_t *>(device.hostView(to))) {
-      pack(*packer, 0, packer->groups(), view);
-      return {};
-    }
+    auto *view = static_cast<uint8_t *>(device.hostView(to));
     int64_t perStage = std::max<int64_t>(1, kStageBytes / packer->groupBytes());
     for (int64_t begin = 0; begin < packer->groups(); begin += perStage) {
       int64_t end = std::min(begin + perStage, packer->groups());
-      stage.resize(static_cast<size_t>((end - begin) * packer->groupBytes()));
-      int64_t bytes = pack(*packer, begin, end, stage.data());
-      HAMLET_TRY(device.copyIn(
-          to + static_cast<uint64_t>(begin * packer->groupBytes()),
-          stage.data(), static_cast<uint64_t>(bytes)));
+      int64_t at = begin * packer->groupBytes();
+      if (view) {
+        pack(*packer, begin, end, view + at);
+      } else {
+        stage.resize(static_cast<size_t>((end - begin) * packer->groupBytes()));
+        int64_t bytes = pack(*packer, begin, end, stage.data());
+        HAMLET_TRY(device.copyIn(to + static_cast<uint64_t>(at), stage.data(),
+                                 static_cast<uint64_t>(bytes)));
+      }
+      releaseElements(weight, packer->elementsBefore(end));
     }
     return {};
   }

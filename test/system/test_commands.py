@@ -7,11 +7,15 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 import numpy as np
 
 import harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+import make_bench_model
 
 PACK = "minimax-7p1-tied"
 
@@ -266,6 +270,7 @@ class Usage(unittest.TestCase):
         for key in (
             "load_seconds", "prefill_tokens", "prefill_seconds", "prefill_tokens_per_second",
             "decode_tokens", "decode_seconds", "decode_tokens_per_second", "peak_bytes", "rows_per_launch",
+            "launches_per_step", "barriers_per_step",
         ):  # fmt: skip
             self.assertIn(key, stats)
         self.assertEqual(stats["prefill_tokens"], 60)
@@ -273,6 +278,16 @@ class Usage(unittest.TestCase):
         self.assertGreater(stats["peak_bytes"], 100_000)
         rate = stats["prefill_tokens"] / stats["prefill_seconds"]
         self.assertAlmostEqual(stats["prefill_tokens_per_second"] / rate, 1, delta=0.01)
+
+    def test_resident_memory(self):
+        """The checkpoint, more than 100 MB, does not stay beside the packed weights."""
+        with harness.workspace() as work:
+            make_bench_model.make(work / "model", "float32", "lightning")
+            harness.ok("compile", work / "model", "-o", work / "model.hmlt")
+            run = harness.batch(work / "model.hmlt", work / "model", [harness.request("a", range(200), 5)], logits=False)
+        planned, peak = run.stats["device_bytes"], run.stats["peak_bytes"]
+        self.assertGreater(planned, 100_000_000)
+        self.assertLess(peak, 1.1 * planned)
 
     def test_levels_that_are_not_there(self):
         folder = harness.pack(PACK)

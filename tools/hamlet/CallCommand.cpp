@@ -80,18 +80,32 @@ Status call(const CallOptions &options) {
 Status writeProfile(const std::string &path, const Profile &profile,
                     const hmlt::ContainerT &file) {
   nlohmann::ordered_json events = nlohmann::ordered_json::array();
+  auto named = [&](const char *what, const char *name) {
+    nlohmann::ordered_json event = {
+        {"name", what}, {"ph", "M"}, {"pid", 0}, {"tid", 0}};
+    event["args"]["name"] = name;
+    events.push_back(std::move(event));
+  };
+  named("process_name", "hamlet");
+  named("thread_name", "launches");
   for (const ProfileEvent &event : profile.events) {
     const auto &kernel = *file.kernels[static_cast<size_t>(event.kernel)];
     const auto &variant = *kernel.variants[static_cast<size_t>(event.variant)];
-    events.push_back(
-        {{"name", kernel.name},
-         {"cat", kernel.kind},
-         {"ph", "X"},
-         {"pid", 0},
-         {"tid", 0},
-         {"ts", event.start},
-         {"dur", event.duration},
-         {"args", {{"layer", event.layer}, {"rows", variant.rows}}}});
+    events.push_back({{"name", kernel.name},
+                      {"cat", kernel.kind},
+                      {"ph", "X"},
+                      {"pid", 0},
+                      {"tid", 0},
+                      {"ts", event.start},
+                      {"dur", event.duration},
+                      {"args",
+                       {{"step", event.step},
+                        {"layer", event.layer},
+                        {"rows", variant.rows},
+                        {"weight_bytes", event.work.weightBytes},
+                        {"buffer_bytes", event.work.bufferBytes},
+                        {"cache_bytes", event.work.cacheBytes},
+                        {"product_flops", event.work.productFlops}}}});
   }
   nlohmann::ordered_json trace;
   trace["traceEvents"] = std::move(events);

@@ -1,6 +1,6 @@
+#include "runtime/Work.h"
 #include "tools/hamlet/Commands.h"
 
-#include <algorithm>
 #include <cstdio>
 
 namespace hamlet::tools {
@@ -8,43 +8,12 @@ namespace {
 
 using namespace hmlt;
 
-/// What one launch of a kernel moves and computes for a single token.
-struct Work {
-  double weightBytes = 0, bufferBytes = 0, cacheBytes = 0, productFlops = 0;
-};
-
-/// The launch's work at one token, sequence and output row. Weights of routed
-/// kernels count by the share of their rows that a token uses.
-Work workOf(const ContainerT &file, const FunctionT &function,
-            const LaunchT &launch) {
-  Work work;
-  const Expr &metric = *launch.metric;
-  bool fixed = metric.symbol() == Symbol::one;
-  double share =
-      fixed ? 1.0 : std::min(double(metric.mul()) / double(metric.div()), 1.0);
-  bool product = file.kernels[static_cast<size_t>(launch.kernel)]->product;
-  for (const auto &arg : launch.args) {
-    auto i = static_cast<size_t>(arg->index);
-    if (arg->kind == ArgKind::weight) {
-      const WeightT &weight = *file.weights[i];
-      bool panels = weight.layout != Layout::plain;
-      double used = panels ? share : 1.0;
-      if (weight.layout == Layout::plain && weight.shape.size() > 1 && !product)
-        continue; // a table of which a token reads a row
-      work.weightBytes += double(packedBytes(weight)) * used;
-      if (panels && product)
-        work.productFlops += 2 * used * double(packedBytes(weight)) /
-                             double(sizeOf(weight.dtype));
-    } else if (arg->kind == ArgKind::buffer) {
-      const Expr &bytes = *function.buffers[i]->bytes;
-      int64_t aToken =
-          (bytes.mul() + bytes.div() - 1) / bytes.div() + bytes.add();
-      work.bufferBytes += double(aToken);
-    } else if (arg->kind == ArgKind::cache) {
-      work.cacheBytes += double(file.caches[i]->bytes);
-    }
-  }
-  return work;
+/// A step of one token, whose sequence has one page.
+runtime::Quantities oneToken() {
+  runtime::Quantities one;
+  one.tokens = one.sequences = one.decodeSequences = 1;
+  one.outputRows = one.maxPages = 1;
+  return one;
 }
 
 } // namespace
@@ -54,12 +23,15 @@ Status explain(const std::string &path) {
   if (read.failed())
     return read.status();
   const ContainerT &file = **read;
-  std::vector<Work> work(file.kernels.size());
+  std::vector<runtime::Work> work(file.kernels.size());
+  runtime::Quantities quantities = oneToken();
   std::vector<int> launches(file.kernels.size());
   for (const auto &function : file.functions)
     for (const auto &launch : function->launches) {
       auto k = static_cast<size_t>(launch->kernel);
-      Work one = workOf(file, *function, *launch);
+      quantities.extents.assign(
+          function->extents.size() + function->derived.size(), 1);
+      runtime::Work one = runtime::workOf(file, *function, *launch, quantities);
       work[k].weightBytes += one.weightBytes;
       work[k].bufferBytes += one.bufferBytes;
       work[k].cacheBytes += one.cacheBytes;

@@ -6,9 +6,9 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace hamlet::tools {
@@ -113,10 +113,19 @@ double rate(int64_t tokens, double seconds) {
   return seconds > 0 ? double(tokens) / seconds : 0;
 }
 
+/// Most memory that was resident at once. getrusage would also know of what the
+/// process was before it became this program.
+uint64_t peakBytes() {
+  std::ifstream status("/proc/self/status");
+  uint64_t kilobytes = 0;
+  for (std::string word; status >> word;)
+    if (word == "VmHWM:")
+      status >> kilobytes;
+  return kilobytes * 1024;
+}
+
 Status writeStats(const std::string &path, double loadSeconds,
                   const GenerateStats &stats, const Device &device) {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
   nlohmann::ordered_json json;
   json["load_seconds"] = loadSeconds;
   json["prefill_tokens"] = stats.prefillTokens;
@@ -127,10 +136,15 @@ Status writeStats(const std::string &path, double loadSeconds,
   json["decode_seconds"] = stats.decodeSeconds;
   json["decode_tokens_per_second"] =
       rate(stats.decodeTokens, stats.decodeSeconds);
-  json["peak_bytes"] = uint64_t(usage.ru_maxrss) * 1024; // from KiB
+  json["peak_bytes"] = peakBytes();
   json["device_bytes"] = stats.deviceBytes;
-  json["rows_per_launch"] = {{"prefill", stats.prefillRows.mean()},
-                             {"decode", stats.decodeRows.mean()}};
+  auto ofPhases = [&](double (StepCounts::*value)() const) {
+    return nlohmann::ordered_json{{"prefill", (stats.prefillCounts.*value)()},
+                                  {"decode", (stats.decodeCounts.*value)()}};
+  };
+  json["rows_per_launch"] = ofPhases(&StepCounts::rowsPerProduct);
+  json["launches_per_step"] = ofPhases(&StepCounts::launchesPerStep);
+  json["barriers_per_step"] = ofPhases(&StepCounts::barriersPerStep);
   json["device"] = device.describe();
   return writeFileAtomically(path, json.dump(2) + "\n");
 }

@@ -134,8 +134,8 @@ TEST(Executor, RowsPerLaunchFollowTheVariants) {
                   ->step(std::vector<Piece>{
                       {sequence, {ids.data(), 1}, OutputRows::last}})
                   .ok());
-  EXPECT_EQ((*executor)->prefillRows.mean(), 8);
-  EXPECT_EQ((*executor)->decodeRows.mean(), 1);
+  EXPECT_EQ((*executor)->prefillCounts.rowsPerProduct(), 8);
+  EXPECT_EQ((*executor)->decodeCounts.rowsPerProduct(), 1);
 }
 
 TEST(Executor, RefusesBadSteps) {
@@ -184,6 +184,20 @@ TEST(Weights, ReportMissingAndMisShapedTensors) {
             std::string::npos)
       << weights.message();
 }
+
+#if defined(__x86_64__)
+TEST(Device, TakesTheFasterLevel) {
+  if (!__builtin_cpu_supports("avx512bf16") ||
+      !__builtin_cpu_supports("avx512vl"))
+    GTEST_SKIP() << "this processor has one level of AVX-512 at most";
+  ToyFiles files;
+  auto model = loadModel(files.container, "cpu", 1);
+  ASSERT_TRUE(model.ok()) << model.message();
+  EXPECT_EQ((*model)->device->describe(),
+            __builtin_cpu_is("intel") ? "cpu, x86-64-v4, 1 thread"
+                                      : "cpu, x86-64-v4-bf16, 1 thread");
+}
+#endif
 
 TEST(Device, ForcedLevels) {
   ToyFiles files;

@@ -1,6 +1,7 @@
 #include "runtime/PackWeight.h"
 #include "runtime/Float.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -15,12 +16,34 @@ using namespace hamlet::runtime;
 
 std::vector<uint8_t> packAll(const WeightT &weight,
                              std::vector<SourceData> sources) {
-  auto packer = WeightPacker::make(weight, std::move(sources));
+  // A copy, in which whatever no later group may read is overwritten.
+  std::vector<std::vector<uint8_t>> copies;
+  for (SourceData &source : sources) {
+    size_t bytes = static_cast<size_t>(source.elements * sizeOf(source.dtype));
+    copies.emplace_back(source.data, source.data + bytes);
+    source.data = copies.back().data();
+  }
+  auto overwrite = [&](int64_t elements) {
+    for (size_t s = 0; s < sources.size(); ++s) {
+      int64_t done = std::min(elements, sources[s].elements);
+      std::fill_n(copies[s].begin(), done * sizeOf(sources[s].dtype),
+                  uint8_t(0xdd));
+      elements -= done;
+    }
+    EXPECT_EQ(elements, 0) << "there are no more";
+  };
+  auto packer = WeightPacker::make(weight, sources);
   EXPECT_TRUE(packer.ok()) << packer.message();
   std::vector<uint8_t> out(static_cast<size_t>(packedBytes(weight)), 0xee);
   int64_t written = 0;
-  for (int64_t group = 0; group < packer->groups(); ++group)
+  for (int64_t group = 0; group < packer->groups(); ++group) {
     written += packer->pack(group, out.data() + group * packer->groupBytes());
+    overwrite(packer->elementsBefore(group + 1));
+  }
+  for (const auto &copy : copies)
+    EXPECT_EQ(std::ranges::count(copy, uint8_t(0xdd)),
+              static_cast<ptrdiff_t>(copy.size()))
+        << "in the end all is done";
   EXPECT_EQ(written, packedBytes(weight));
   return out;
 }

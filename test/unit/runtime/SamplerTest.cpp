@@ -10,6 +10,12 @@ namespace {
 using namespace hamlet::runtime;
 using Words = std::array<uint32_t, 4>;
 
+Sampled pick(std::span<const float> logits, const Sampling &options,
+             uint64_t position) {
+  static SampleMemory memory; // what an earlier draw left in it must not matter
+  return sample(logits, options, position, memory);
+}
+
 // Known answers of Random123's kat_vectors.
 TEST(Philox, KnownAnswers) {
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
@@ -24,7 +30,7 @@ TEST(Philox, KnownAnswers) {
 
 TEST(Sampler, GreedyTakesTheLowestOfEqualIds) {
   std::vector<float> logits = {1, 3, 3, 2};
-  Sampled sampled = sample(logits, {}, 0);
+  Sampled sampled = pick(logits, {}, 0);
   EXPECT_EQ(sampled.token, 1);
   double sum = std::exp(-2.0) + 1 + 1 + std::exp(-1.0);
   EXPECT_FLOAT_EQ(sampled.logprob, static_cast<float>(-std::log(sum)));
@@ -39,7 +45,7 @@ TEST(Sampler, FrequenciesFollowTheTemperature) {
   constexpr int kDraws = 20000;
   for (int i = 0; i < kDraws; ++i)
     ++counts[static_cast<size_t>(
-        sample(logits, options, static_cast<uint64_t>(i)).token)];
+        pick(logits, options, static_cast<uint64_t>(i)).token)];
   double sum = 1 + std::exp(0.5) + std::exp(1.0);
   for (int i = 0; i < 3; ++i) // 5 standard deviations
     EXPECT_NEAR(counts[static_cast<size_t>(i)] / double(kDraws),
@@ -54,7 +60,7 @@ TEST(Sampler, TopKAndTopPCutTheTail) {
   auto seen = [&] {
     std::vector<bool> ids(3);
     for (uint64_t i = 0; i < 500; ++i)
-      ids[static_cast<size_t>(sample(logits, options, i).token)] = true;
+      ids[static_cast<size_t>(pick(logits, options, i).token)] = true;
     return ids;
   };
   EXPECT_EQ(seen(), (std::vector<bool>{true, true, true}));
@@ -68,16 +74,16 @@ TEST(Sampler, TopKAndTopPCutTheTail) {
   options.topK = 0;
   EXPECT_EQ(seen(), (std::vector<bool>{true, false, true}));
   // The log-probability is over the whole vocabulary all the same.
-  EXPECT_NEAR(sample(logits, options, 0).logprob,
-              logits[static_cast<size_t>(sample(logits, options, 0).token)],
+  EXPECT_NEAR(pick(logits, options, 0).logprob,
+              logits[static_cast<size_t>(pick(logits, options, 0).token)],
               1e-6);
 }
 
 TEST(Sampler, NamesLogitsThatAreNotFinite) {
   std::vector<float> logits = {0, std::numeric_limits<float>::quiet_NaN()};
-  EXPECT_EQ(sample(logits, {}, 0).token, -1);
+  EXPECT_EQ(pick(logits, {}, 0).token, -1);
   logits[1] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(sample(logits, {}, 0).token, -1);
+  EXPECT_EQ(pick(logits, {}, 0).token, -1);
 }
 
 } // namespace

@@ -38,6 +38,19 @@ TEST(ThreadPool, SleepsAndWakes) {
   EXPECT_EQ(sum.load(), 50);
 }
 
+TEST(ThreadPool, CountsTheRangesThatItHandsOut) {
+  ThreadPool pool(2), alone(1);
+  auto nothing = [](int64_t, int64_t, unsigned) {};
+  for (ThreadPool *each : {&pool, &alone}) {
+    each->forEach(0, 1, nothing);
+    each->forEach(3, 3, nothing); // one piece: the caller's
+    each->forEach(4, 3, nothing);
+    each->forEach(100, 1, nothing);
+  }
+  EXPECT_EQ(pool.dispatches(), 2u);
+  EXPECT_EQ(alone.dispatches(), 0u);
+}
+
 #if defined(__x86_64__)
 TEST(ThreadPool, KernelsSeeTheDefaultFloatMode) {
   unsigned saved = _mm_getcsr();
