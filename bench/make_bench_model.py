@@ -30,6 +30,11 @@ SCALES = {
         hidden_size=512, intermediate_size=512, vocab_size=2000, num_attention_heads=8,
         num_hidden_layers=4, layer_types=["linear_attention"] * 4,
     ),  # fmt: skip
+    # A long cache of keys and values: all layers are softmax, the rest is small.
+    "softmax": dict(
+        hidden_size=256, intermediate_size=64, vocab_size=512, num_attention_heads=16,
+        num_hidden_layers=4, layer_types=["full_attention"] * 4,
+    ),  # fmt: skip
 }
 LAYERS = 16
 

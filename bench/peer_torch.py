@@ -4,7 +4,7 @@
     peer_torch.py --threads N
 
 In: {"kind": "product", "m": .., "dtype": "f32|bf16", "repeats": N, ..}. Out:
-{"seconds": best of the repeats}, after a warm-up. The first line out names the
+{"seconds": best of the repeats, for one layer if it has several}, after a warm-up. The first line out names the
 version. Runs in an environment that has torch; transformers is not needed.
 """
 
@@ -83,7 +83,28 @@ def moe(o, dtype):
     return run
 
 
-KINDS = dict(product=product, norm=norm, softmax=softmax, lightning=lightning, moe=moe)
+def softmax_decode(o, dtype):
+    """One query a head over a cache, the layers in turn."""
+    q = torch.randn(1, o["heads"], 1, o["dim"]).to(dtype)
+    caches = [[torch.randn(1, o["kv_heads"], o["tokens"], o["dim"]).to(dtype) for _ in "kv"] for _ in range(o["layers"])]
+    return lambda: [F.scaled_dot_product_attention(q, k, v, enable_gqa=True) for k, v in caches]
+
+
+def lightning_decode(o, dtype):
+    """The recurrence: the state decays, takes in the token and is read; the layers in turn."""
+    heads, dim = o["heads"], o["dim"]
+    q, k, v = (torch.randn(heads, 1, dim).to(dtype) for _ in "qkv")
+    decay = torch.exp(-(2.0 ** (-8.0 * torch.arange(1, heads + 1) / heads)))[:, None, None]
+    states = [torch.randn(heads, dim, dim) for _ in range(o["layers"])]
+
+    def run():
+        added = k.transpose(-1, -2).float() @ v.float()
+        return [(q.float() @ state.mul_(decay).add_(added)).to(dtype) for state in states]
+
+    return run
+
+
+KINDS = {f.__name__: f for f in (product, norm, softmax, lightning, moe, softmax_decode, lightning_decode)}
 
 
 @torch.no_grad()
@@ -98,7 +119,7 @@ def measure(order):
         best = min(best, time.perf_counter() - start)
         if i >= 2 and time.perf_counter() > limit:
             break
-    return best
+    return best / order.get("layers", 1)
 
 
 def main():

@@ -4,12 +4,14 @@
 //   hamlet-machine [--threads N] [--rounds N] [--megabytes N]
 //
 // gflops: best of the rounds, an FMA counted as two operations, a bf16 pair of
-// a dot as four. read_gb_per_s: best of the rounds, plain and with prefetches.
-// A level that the processor lacks has no figure.
+// a dot as four, a product of two bf16 tiles (AMX) as 16384. read_gb_per_s:
+// best of the rounds, plain and with prefetches. A level that the processor
+// lacks, or the system does not grant, has no figure.
 
 #include <algorithm>
 #include <barrier>
 #include <chrono>
+#include <cpuid.h>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +21,9 @@
 #include <memory>
 #include <string>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -70,6 +74,36 @@ __attribute__((target("avx512f,avx512bf16"))) void dotBf16() {
 }
 
 #undef HAMLET_CHAINS
+
+constexpr int64_t kTileSteps = kSteps / 16;
+constexpr int kTileChains = 6; // and two tiles of operands
+
+/// Whether the processor has bf16 tiles and the kernel lets us use them.
+bool hasTiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & bit_AMXBF16) ||
+      !(d & bit_AMXTILE))
+    return false;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+__attribute__((target("amx-tile,amx-bf16"))) void tileBf16() {
+  struct alignas(64) {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t columns[16] = {64, 64, 64, 64, 64, 64, 64, 64}; // bytes
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } shape;
+  _tile_loadconfig(&shape);
+  _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3);
+  _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+  for (int64_t i = 0; i < kTileSteps; ++i) {
+    _tile_dpbf16ps(0, 6, 7), _tile_dpbf16ps(1, 6, 7);
+    _tile_dpbf16ps(2, 6, 7), _tile_dpbf16ps(3, 6, 7);
+    _tile_dpbf16ps(4, 6, 7), _tile_dpbf16ps(5, 6, 7);
+  }
+  _tile_release();
+}
 
 template <bool prefetch>
 __attribute__((target("avx2"))) void readRange(const char *from,
@@ -140,10 +174,10 @@ int main(int argc, char **argv) {
       usage(("expected a number from 1 to 65536 after " + name).c_str());
   }
   auto count = static_cast<unsigned>(threads);
-  auto peak = [&](void (*loop)(), double operations) {
+  auto peak = [&](void (*loop)(), double operations,
+                  double instructions = double(kSteps) * kChains) {
     double seconds = best(count, int(rounds) + 1, [&](unsigned) { loop(); });
-    return double(threads) * double(kSteps) * kChains * operations / seconds /
-           1e9;
+    return double(threads) * instructions * operations / seconds / 1e9;
   };
   __builtin_cpu_init();
   std::string gflops;
@@ -159,6 +193,8 @@ int main(int argc, char **argv) {
     add("fma_512", peak(fma512, 32));
   if (__builtin_cpu_supports("avx512bf16"))
     add("dot_bf16_512", peak(dotBf16, 64));
+  if (hasTiles())
+    add("tile_bf16", peak(tileBf16, 16384, double(kTileSteps) * kTileChains));
 
   std::string read;
   if (__builtin_cpu_supports("avx2")) {
@@ -183,8 +219,8 @@ int main(int argc, char **argv) {
     char text[160];
     std::snprintf(text, sizeof text,
                   ", \"read_gb_per_s\": %.2f, \"read_plain\": %.2f, "
-                  "\"read_prefetch\": %.2f",
-                  std::max(plain, ahead), plain, ahead);
+                  "\"read_prefetch\": %.2f, \"read_megabytes\": %ld",
+                  std::max(plain, ahead), plain, ahead, megabytes);
     read = text;
     munmap(memory, bytes);
   }

@@ -37,8 +37,7 @@ def repeats(operation, quick):
     return int(min(max((0.02 if quick else 0.35) / guess, 3), 5000))
 
 
-def measure(bench, operation, torch=None):
-    """A row; `torch` is a running bench/peer_torch.py, or nothing."""
+def measure(bench, operation):
     folder = bench.work / "row"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -57,18 +56,19 @@ def measure(bench, operation, torch=None):
             command += ["--input", folder / f"i{i}.npy"]
         for i in range(operation.results):
             command += ["--output", folder / f"o{i}.npy"]
-        best, median, peers = [], [], {}
+        torches = bench.peers.torches(operation.torch["dtype"])
+        best, median, peers, before = [], [], {}, bench.machine.again()
         for _ in range(bench.rounds):
             execute(command)
             found = json.loads(stats.read_text())
             best.append(found["best_seconds"])
             median.append(found["median_seconds"])
-            if torch:
+            for name, torch in torches.items():
                 seconds = torch.ask({**operation.torch, "repeats": count})
-                peers["torch"] = min(peers.get("torch", seconds), seconds)
+                peers[name] = min(peers.get(name, seconds), seconds)
         return timed_row(
-            operation.name, bench.machine, min(best), peers, operation.flops, operation.bytes, operation.dtype,
-            median=min(median), repeats=count,
+            operation.name, before.until(bench.machine.again()), min(best), peers, operation.flops, operation.bytes,
+            operation.dtype, median=min(median), repeats=count,
         )  # fmt: skip
     finally:
         shutil.rmtree(folder, ignore_errors=True)

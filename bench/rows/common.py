@@ -39,32 +39,55 @@ def processor():
 
 @dataclasses.dataclass
 class Machine:
-    """Peaks in FLOP/s and bytes/s; a level that the processor lacks is absent."""
+    """What the machine reached when it was asked: FLOP/s by instruction, bytes/s read.
+
+    A level that the processor lacks is absent. Clocks and above all the memory of
+    a shared machine change from minute to minute: rows measure again.
+    """
 
     facts: dict
+    binary: pathlib.Path
+    threads: int
+    level: str  # the code that Hamlet is held to, or "" for the best
 
     @staticmethod
-    def measure(binary, threads, quick):
-        size = ["--rounds", 2, "--megabytes", 128] if quick else []
+    def measure(binary, threads, level, size=()):
         text, _, _ = execute([binary, "--threads", threads, *size])
-        return Machine(json.loads(text))
+        return Machine(json.loads(text), binary, threads, level)
+
+    def again(self):
+        """The same, measured now, within a second."""
+        return Machine.measure(self.binary, self.threads, self.level, ["--rounds", 3, "--megabytes", self.facts["read_megabytes"]])
+
+    def until(self, later):
+        """The mean of two measurements, one before and one after a row."""
+        rates = {name: (rate + later.facts["gflops"][name]) / 2 for name, rate in self.facts["gflops"].items()}
+        reads = [m.facts["read_gb_per_s"] for m in (self, later)]
+        return dataclasses.replace(self, facts=dict(gflops=rates, read_gb_per_s=sum(reads) / 2, reads=reads))
 
     def flops(self, dtype):
-        """The peak that a product of `dtype` could reach."""
+        """The peak that a product of `dtype` could reach in the level's code."""
         rates = self.facts["gflops"]
-        names = ("dot_bf16_512", "fma_512", "fma_256") if dtype == "bf16" else ("fma_512", "fma_256")
-        return next((rates[n] * 1e9 for n in names if n in rates), None)
+        names = ["fma_256"]
+        if self.level != "avx2":
+            names.append("fma_512")
+        if dtype == "bf16" and self.level in ("", "avx512bf16"):
+            names.append("dot_bf16_512")  # on some processors slower than FMAs of the widened operands
+        return max((rates[n] * 1e9 for n in names if n in rates), default=None)
 
     @property
     def read(self):
-        rate = self.facts.get("read_gb_per_s")
-        return rate and rate * 1e9
+        return self.facts["read_gb_per_s"] * 1e9
 
     def bound(self, flops, bytes, dtype):
         """(seconds that the roofline allows, "compute" or "memory")."""
         compute = flops / self.flops(dtype) if self.flops(dtype) else 0
-        memory = bytes / self.read if self.read else 0
+        memory = bytes / self.read
         return max(compute, memory), "compute" if compute > memory else "memory"
+
+    def around(self):
+        """What rows record: the peaks and the bandwidth before and after."""
+        return dict(gflops={k: round(v, 1) for k, v in self.facts["gflops"].items()}, reads=self.facts["reads"])
 
 
 def timed_row(name, machine, seconds, peers, flops, bytes, dtype, **more):
@@ -72,7 +95,7 @@ def timed_row(name, machine, seconds, peers, flops, bytes, dtype, **more):
     limit, bound = machine.bound(flops, bytes, dtype)
     return dict(
         what=name, unit="s", hamlet=seconds, dtype=dtype, flops=flops, bytes=bytes, bound=bound, roofline=limit / seconds,
-        peers=peers, ratios={p: t / seconds for p, t in peers.items()}, **more,
+        peers=peers, ratios={p: t / seconds for p, t in peers.items()}, around=machine.around(), **more,
     )  # fmt: skip
 
 
@@ -88,6 +111,8 @@ def shown(row):
         text = f"{row['what']:34} {row['hamlet']:9.2f} {row['unit']}"
     if row.get("roofline"):
         text += f"  {row['roofline']:.2f} of {row['bound']}"
+        if row["bound"] == "memory" and "around" in row:
+            text += " ({:.1f}, {:.1f} GB/s)".format(*row["around"]["reads"])
     for peer, figure in row.get("peers", {}).items():
         figure = f"{figure * 1e3:.3f} ms" if row["unit"] == "s" else f"{figure:.1f}"
         text += f"   {peer} {figure}, ratio {row['ratios'][peer]:.2f}"

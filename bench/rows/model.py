@@ -76,52 +76,61 @@ class Model:
         return prompt * (step - head) + head + soft * 2 * prompt * (prompt + 1) * wide
 
 
-def rate_row(bench, name, rate, peers, flops, bytes, dtype, tokens, **more):
+def rate_row(machine, name, rate, peers, flops, bytes, dtype, tokens, **more):
     """A row in tokens/s; `flops` and `bytes` are those of `tokens` tokens."""
-    limit, bound = bench.machine.bound(flops, bytes, dtype)
+    limit, bound = machine.bound(flops, bytes, dtype)
     return dict(
         what=name, unit="tokens/s", hamlet=rate, dtype=dtype, flops=flops, bytes=bytes, tokens=tokens, bound=bound,
-        roofline=limit * rate / tokens, peers=peers, ratios={p: rate / r for p, r in peers.items()}, **more,
+        roofline=limit * rate / tokens, peers=peers, ratios={p: rate / r for p, r in peers.items()}, around=machine.around(), **more,
     )  # fmt: skip
 
 
-def torch_figures(bench, model, prompt, decode, batch):
+def torch_figures(bench, model, env, prompt, decode, batch):
     text, _, _ = execute(
-        [bench.args.peer_python, ROOT / "bench" / "peer_transformers.py", model.folder, "--dtype", model.dtype,
+        [bench.peers.python, ROOT / "bench" / "peer_transformers.py", model.folder, "--dtype", model.dtype,
          "--prompt", prompt, "--decode", decode, "--batch", batch, "--threads", bench.threads, "--rounds", bench.rounds],
-        env={"OMP_NUM_THREADS": str(bench.threads), "HF_HUB_OFFLINE": "1"},
+        env={"OMP_NUM_THREADS": str(bench.threads), "HF_HUB_OFFLINE": "1", **env},
     )  # fmt: skip
     return json.loads(text.strip().splitlines()[-1])
 
 
 def llama_figures(bench, model, prompt, decode, batch):
-    gguf = bench.args.llama_models / f"bench-{model.dtype}.gguf"
+    gguf = model.folder.with_suffix(".gguf")
     if not gguf.exists():
-        print(f"peer llama.cpp: {gguf} is absent; see bench/README.md", flush=True)
-        return None
+        print(f"converting the bench model to {gguf}", flush=True)
+        convert = [bench.peers.python, ROOT / "bench" / "convert_llama.py", bench.peers.llama_source, model.folder, gguf]
+        execute([*convert, "--dtype", model.dtype])
+    threads = bench.threads
     if batch == 1:
         text, _, _ = execute(
-            [bench.args.llama_bench, "-m", gguf, "-p", prompt, "-n", decode, "-t", bench.threads, "-r", bench.rounds, "-o", "json"]
+            [bench.peers.llama_bench, "-m", gguf, "-p", prompt, "-n", decode, "-t", threads, "-r", bench.rounds, "-o", "json"]
         )
         rates = {bool(r["n_prompt"]): max(r.get("samples_ts") or [r["avg_ts"]]) for r in json.loads(text)}
-        return dict(prefill=rates[True], decode=rates[False], version="llama.cpp")
-    batched = bench.args.llama_bench.with_name("llama-batched-bench")
-    if not batched.exists():
-        print(f"peer llama.cpp: {batched} is absent, no figure at batch {batch}", flush=True)
-        return None
+        return dict(prefill=rates[True], decode=rates[False], version=bench.peers.llama_version)
     text, _, _ = execute(
-        [batched, "-m", gguf, "-npp", prompt, "-ntg", decode, "-npl", batch, "-t", bench.threads, "-tb", bench.threads,
+        [bench.peers.llama_batched_bench, "-m", gguf, "-npp", prompt, "-ntg", decode, "-npl", batch, "-t", threads, "-tb", threads,
          "-c", batch * (prompt + decode) + 64, "--output-format", "jsonl"]
     )  # fmt: skip
     found = [json.loads(line) for line in text.splitlines() if line.startswith("{")][-1]
-    return dict(prefill=found["speed_pp"], decode=found["speed_tg"], version="llama.cpp")
+    return dict(prefill=found["speed_pp"], decode=found["speed_tg"], version=bench.peers.llama_version)
 
 
-PEERS = {"torch": torch_figures, "llama.cpp": llama_figures}
+def peer_figures(bench, model, prompt, decode, batch):
+    """{column: tokens per second of both phases, and the version}."""
+    figures = {}
+    for column, env in bench.peers.torch_settings(model.dtype).items():
+        figures[column] = torch_figures(bench, model, env, prompt, decode, batch)
+    if "llama.cpp" in bench.peers.names:
+        figures["llama.cpp"] = llama_figures(bench, model, prompt, decode, batch)
+    return figures
 
 
 def whole_model(bench, dtype, wanted):
-    """Rows "prefill" and "decode, batch N" of the bench model that `wanted` accepts."""
+    """Rows "prefill" and "decode, batch N" of the bench model that `wanted` accepts.
+
+    The best round counts, beside what the machine reached just before and just
+    after it.
+    """
     prompt, decode = bench.args.prompt, bench.args.decode
     prefill = f"prefill {prompt} tokens {dtype}"
     batches = {b: f"decode batch {b} {dtype}" for b in (1, 4, 16)}
@@ -132,20 +141,22 @@ def whole_model(bench, dtype, wanted):
             continue
         model = model or Model(bench, dtype, "tiny" if bench.quick else "full")
         length = prompt if batch == 1 else min(prompt, 128)
-        best, peers = {"prefill": 0.0, "decode": 0.0}, {}
+        best, peers = {}, {}
         for round in range(bench.rounds):
+            before = bench.machine.again()
             stats = model.run(length, decode, batch)
-            for phase in best:
-                best[phase] = max(best[phase], stats[f"{phase}_tokens_per_second"])
+            machine = before.until(bench.machine.again())
+            for _, phase in rows:
+                rate = stats[f"{phase}_tokens_per_second"]
+                if phase not in best or rate > best[phase][0]:
+                    best[phase] = (rate, machine, stats)
             if round == 0:  # Hamlet before and after the peers: neither has the cooler machine
-                for peer in bench.peers:
-                    found = PEERS[peer](bench, model, length, decode, batch)
-                    if found:
-                        peers[peer] = found
+                peers = peer_figures(bench, model, length, decode, batch)
         for name, phase in rows:
+            rate, machine, stats = best[phase]
             flops, bytes = (model.prefill_flops(length), 0) if phase == "prefill" else model.step_cost(batch, length + decode / 2)
             yield rate_row(
-                bench, name, best[phase], {p: f[phase] for p, f in peers.items()}, flops, bytes, dtype,
+                machine, name, rate, {p: f[phase] for p, f in peers.items()}, flops, bytes, dtype,
                 length if phase == "prefill" else batch, context=length, peak_bytes=stats["peak_bytes"],
                 rows_per_launch=stats["rows_per_launch"][phase], versions={p: f["version"] for p, f in peers.items()},
             )  # fmt: skip
