@@ -10,9 +10,6 @@
 
 namespace hamlet::emu {
 namespace {
-constexpr u8 kAsync = 1, kAtomic = 2;
-constexpr u8 kMixed = 4; ///< several instructions or unknown lanes read
-
 bool includes(u8 scope, bool sameCta, bool sameCluster) {
   switch (static_cast<Scope>(scope)) {
   case Scope::None:
@@ -180,6 +177,7 @@ void HappensBefore::clusterEnds(Cluster &c) {
       warps[w->checkSlot].reset();
     }
     ctas.erase(cta.get());
+    recent = {};
   }
   clusters.erase(&c);
 }
@@ -210,7 +208,7 @@ void HappensBefore::report(Finding f) {
 }
 
 Shadow &HappensBefore::shadowOf(const Resolved &r) {
-  return r.space == Space::Shared ? ctas[r.cta]->shadow : global;
+  return r.space == Space::Shared ? of(*r.cta).shadow : global;
 }
 
 bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
@@ -259,7 +257,7 @@ Clock HappensBefore::viewOf(Warp &w, u32 mask, const Clock &c) {
 void HappensBefore::noteRemote(Warp &w, Cta &cta, const Touch &now) {
   if (&cta == w.cta)
     return;
-  Touch &t = ctas[&cta]->remote[now.agent];
+  Touch &t = of(cta).remote[now.agent];
   if (!t.valid() || t.clock <= now.clock)
     t = now;
 }
@@ -268,7 +266,7 @@ void HappensBefore::noteRemote(Warp &w, Cta &cta, const Touch &now) {
 /// accesses of its shared memory had been made.
 void HappensBefore::checkLifetime(Cluster &c) {
   for (auto &cta : c.ctas) {
-    auto &remote = ctas[cta.get()]->remote;
+    auto &remote = of(*cta).remote;
     if (remote.empty())
       continue;
     Clock last;
@@ -300,7 +298,7 @@ void HappensBefore::checkLifetime(Cluster &c) {
 /// A store over a live mbarrier.
 void HappensBefore::overBarrier(Warp &w, const Op &op, u32 lane,
                                 const Resolved &where, u32 bytes) {
-  CtaState &s = *ctas[where.cta];
+  CtaState &s = of(*where.cta);
   u64 from = (where.address - kSharedStart) / 8,
       to = (where.address - kSharedStart + bytes - 1) / 8;
   for (u64 i = from; i <= to && i < s.live.size(); ++i) {
@@ -416,22 +414,61 @@ void HappensBefore::launchEnds() {
       settle(*c);
 }
 
+bool HappensBefore::conflicts(Warp &w, u32 lane, const Touch &before,
+                              const Touch &now) {
+  if (!before.valid() || !(before.bytes & now.bytes))
+    return false;
+  if (before.scope && now.scope) {
+    bool sameCta = ctaOf(before) == ctaOf(now);
+    bool sameCluster = before.agent / kAgents == now.agent / kAgents;
+    if (includes(before.scope, sameCta, sameCluster) &&
+        includes(now.scope, sameCta, sameCluster))
+      return false;
+  }
+  return !ordered(w, lane, before);
+}
+
+/// The generic proxy's writes must be fenced before the async proxy sees them.
+bool HappensBefore::unfenced(Warp &w, const Touch &written, const Touch &now,
+                             Space space) {
+  if (!(now.flags & kAsync) || !written.valid() || (written.flags & kAsync) ||
+      !(written.bytes & now.bytes) ||
+      written.agent / kAgents != now.agent / kAgents)
+    return false;
+  const Knowledge &k = of(w).knows;
+  const Clock &proxy = space == Space::Shared ? k.shared : k.global;
+  return proxy.of(written.agent % kAgents) < written.clock;
+}
+
+bool HappensBefore::touchQuietly(Warp &w, u32 lane, Cell &cell,
+                                 const Touch &now, bool write, Space space) {
+  auto conflict = [&](const Touch &t) { return conflicts(w, lane, t, now); };
+  if (conflict(cell.write) || unfenced(w, cell.write, now, space))
+    return false;
+  const Rest *rest = cell.rest.get();
+  if (rest &&
+      (std::ranges::any_of(rest->writes, conflict) || conflict(rest->weak)))
+    return false;
+  if (!write) {
+    rememberRead(cell, now);
+    return true;
+  }
+  if (conflict(cell.read) ||
+      (rest && std::ranges::any_of(rest->more, [&](const Reader &r) {
+         return conflict(r.touch);
+       })))
+    return false;
+  rememberWrite(cell, now);
+  return true;
+}
+
 void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
                               const Touch &now, bool write, Space space,
                               u64 address, const u8 *data, const u8 *memory,
                               u32 base) {
-  auto conflict = [&](const Touch &t) {
-    if (!t.valid() || !(t.bytes & now.bytes))
-      return false;
-    if (t.scope && now.scope) {
-      bool sameCta = ctaOf(t) == ctaOf(now);
-      bool sameCluster = t.agent / kAgents == now.agent / kAgents;
-      if (includes(t.scope, sameCta, sameCluster) &&
-          includes(now.scope, sameCta, sameCluster))
-        return false;
-    }
-    return !ordered(w, lane, t);
-  };
+  if (touchQuietly(w, lane, cell, now, write, space))
+    return;
+  auto conflict = [&](const Touch &t) { return conflicts(w, lane, t, now); };
   auto sameBytes = [&](const Touch &t) {
     if (!data || (t.flags | now.flags) & (kAsync | kAtomic))
       return false;
@@ -497,32 +534,24 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
       checkWrite(t);
   if (cell.rest && cell.rest->weak.valid() && conflict(cell.rest->weak))
     race(w, op, lane, cell.rest->weak, write, true, space, address);
-  if ((now.flags & kAsync) && cell.write.valid() &&
-      !(cell.write.flags & kAsync) && (cell.write.bytes & now.bytes) &&
-      cell.write.agent / kAgents == now.agent / kAgents) {
-    // The generic proxy's writes must be fenced before the async proxy sees
-    // them.
-    const Knowledge &k = of(w).knows;
-    const Clock &proxy = space == Space::Shared ? k.shared : k.global;
-    if (proxy.of(cell.write.agent % kAgents) < cell.write.clock) {
-      Finding f;
-      f.kind = "missing-proxy-fence";
-      f.space = spaceName(space);
-      f.address = address;
-      f.bytes = 4;
-      f.first = site(w, op, lane);
-      u32 perCta = warpsPerCta * kAgentsPerWarp;
-      f.second = siteOf(*w.program, cell.write.op, ctaOf(cell.write),
-                        cell.write.agent % kAgents % perCta / kAgentsPerWarp,
-                        cell.write.lane == 255 ? 0 : cell.write.lane);
-      f.message = "the async proxy touches memory that line " +
-                  std::to_string(f.second->line) +
-                  " wrote through the generic proxy; fence.proxy.async is "
-                  "missing between "
-                  "the two, before the barrier in the writers or after it in "
-                  "this thread";
-      report(f);
-    }
+  if (unfenced(w, cell.write, now, space)) {
+    Finding f;
+    f.kind = "missing-proxy-fence";
+    f.space = spaceName(space);
+    f.address = address;
+    f.bytes = 4;
+    f.first = site(w, op, lane);
+    u32 perCta = warpsPerCta * kAgentsPerWarp;
+    f.second = siteOf(*w.program, cell.write.op, ctaOf(cell.write),
+                      cell.write.agent % kAgents % perCta / kAgentsPerWarp,
+                      cell.write.lane == 255 ? 0 : cell.write.lane);
+    f.message = "the async proxy touches memory that line " +
+                std::to_string(f.second->line) +
+                " wrote through the generic proxy; fence.proxy.async is "
+                "missing between "
+                "the two, before the barrier in the writers or after it in "
+                "this thread";
+    report(f);
   }
   if (!write)
     return rememberRead(cell, now);
@@ -530,7 +559,7 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
     race(w, op, lane, cell.read, true, false, space, address,
          cell.rest ? cell.rest->lanes : 0);
   if (cell.rest)
-    for (const Rest::Reader &r : cell.rest->more)
+    for (const Reader &r : cell.rest->more)
       if (conflict(r.touch))
         race(w, op, lane, r.touch, true, false, space, address, r.lanes);
   rememberWrite(cell, now);
@@ -572,9 +601,11 @@ void HappensBefore::rememberRead(Cell &cell, const Touch &now) {
   };
   if (!cell.read.valid()) {
     cell.read = now;
+    if (cell.rest)
+      cell.rest->lanes = 0;
   } else if (!joins(cell.read, [&]() -> u32 & { return cell.more().lanes; })) {
     auto &more = cell.more().more;
-    for (Rest::Reader &r : more)
+    for (Reader &r : more)
       if (joins(r.touch, [&]() -> u32 & { return r.lanes; }))
         return;
     if (more.size() < 64)
@@ -608,10 +639,9 @@ void HappensBefore::rememberWrite(Cell &cell, const Touch &now) {
   }
   without(cell.read);
   if (cell.rest) {
-    for (Rest::Reader &r : cell.rest->more)
+    for (Reader &r : cell.rest->more)
       without(r.touch);
-    std::erase_if(cell.rest->more,
-                  [](const Rest::Reader &r) { return !r.touch.valid(); });
+    cell.rest->more.dropInvalid();
     // A pushed entry has none of these bytes, so this leaves it as it is.
     drop(cell.rest->writes);
     if (cell.rest->weak.valid() && !now.scope)
@@ -619,9 +649,6 @@ void HappensBefore::rememberWrite(Cell &cell, const Touch &now) {
   }
   if (now.scope && before.valid() && !before.scope)
     cell.more().weak = before;
-  else if (cell.rest && !cell.rest->weak.valid() && cell.rest->more.empty() &&
-           cell.rest->writes.empty() && !cell.read.valid())
-    cell.rest.reset();
 }
 
 void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,
@@ -630,30 +657,43 @@ void HappensBefore::touchRange(Warp &w, const Op &op, u32 lane,
   Shadow &shadow = shadowOf(where);
   if (where.space == Space::Shared) {
     noteRemote(w, *where.cta, now);
-    if (write && !ctas[where.cta]->live.empty())
+    if (write && !of(*where.cta).live.empty())
       overBarrier(w, op, lane, where, bytes);
   }
   u64 begin = where.address, end = begin + bytes;
   const u8 *host = where.host - (begin & 3);
-  for (u64 word = begin >> 2; word << 2 < end; ++word) {
-    u32 from = word << 2 < begin ? static_cast<u32>(begin & 3) : 0;
-    u32 to = (word << 2) + 4 > end ? static_cast<u32>(end & 3) : 4;
+  for (u64 word = begin >> 2; word << 2 < end;) {
+    u64 at = word << 2;
+    Group &group = shadow.group(word);
+    if (!(at & 15) && at >= begin && end - at >= 16) {
+      now.bytes = 15;
+      Quad &q = group.quad(word % Group::kWords);
+      if (!q.words && touchQuietly(w, lane, q.all, now, write, where.space)) {
+        word += Quad::kWords;
+        host += 16;
+        continue;
+      }
+    }
+    u32 from = at < begin ? static_cast<u32>(begin & 3) : 0;
+    u32 to = at + 4 > end ? static_cast<u32>(end & 3) : 4;
     now.bytes = static_cast<u8>(((1u << to) - 1) & ~((1u << from) - 1));
-    touchWord(w, op, lane, shadow.at(word), now, write, where.space,
-              (word << 2) + from,
-              data ? data + ((word << 2) + from - begin) : nullptr, host, from);
+    touchWord(w, op, lane, group.word(word % Group::kWords), now, write,
+              where.space, at + from,
+              data ? data + (at + from - begin) : nullptr, host, from);
+    ++word;
     host += 4;
   }
 }
 
 void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane,
                                   const Resolved &where, u32 bytes) {
+  if (allWritten(where, bytes))
+    return;
   u32 missing = 0;
   u32 used = ~0u;
   if (const ast::Instruction *i = w.program->info[w.pcOf(op)].inst)
     used = i->usedBytes;
-  const CtaState *s =
-      where.space == Space::Shared ? ctas[where.cta].get() : nullptr;
+  const CtaState *s = where.space == Space::Shared ? &of(*where.cta) : nullptr;
   u32 first = bytes;
   for (u32 b = 0; b < bytes; ++b) {
     bool there = s ? s->written[where.address - kSharedStart + b]
@@ -694,7 +734,7 @@ void HappensBefore::usesUnwritten(Warp &w, const Op &op, u32 lane, u32 origin) {
 
 void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
   if (where.space == Space::Shared) {
-    auto &v = ctas[where.cta]->written;
+    auto &v = of(*where.cta).written;
     std::memset(v.data() + (where.address - kSharedStart), 1, bytes);
   } else if (where.allocation) {
     where.allocation->markWritten(where.address, bytes);
@@ -798,91 +838,10 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane,
     return;
   if (where.space == Space::Global)
     return usesUnwritten(w, op, lane, stored.origin);
-  u8 *written = &ctas[where.cta]->written[where.address - kSharedStart];
+  u8 *written = &of(*where.cta).written[where.address - kSharedStart];
   for (u32 b = 0; b < bytes && b < 32; ++b)
     if (stored.bytes[lane] >> b & 1)
       written[b] = 0;
-}
-
-bool HappensBefore::allWritten(const Resolved &where, u32 bytes) {
-  if (where.space == Space::Shared) {
-    const u8 *p =
-        ctas[where.cta]->written.data() + (where.address - kSharedStart);
-    return !std::memchr(p, 0, bytes);
-  }
-  const Allocation &a = *where.allocation;
-  if (!a.written)
-    return true;
-  for (u64 i = where.address - a.begin, end = i + bytes; i < end;) {
-    u64 n = std::min<u64>(64 - (i & 63), end - i);
-    u64 mask = (n == 64 ? ~u64(0) : (u64(1) << n) - 1) << (i & 63);
-    if ((a.written[i >> 6] & mask) != mask)
-      return false;
-    i += n;
-  }
-  return true;
-}
-
-void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
-                              const Resolved &first, u32 bytes, AccessInfo info,
-                              const u8 *data) {
-  bool write = info.access == Access::Write;
-  bool plain =
-      mask == ~0u && !stored.any && info.order == kWeak && published.empty() &&
-      bytes >= 4 && info.access != Access::Atomic && !guesses[w.pcOf(op)] &&
-      (first.space != Space::Shared ||
-       (first.cta == w.cta && !(write && !ctas[first.cta]->live.empty())));
-  if (!plain || (!write && !allWritten(first, 32 * bytes))) {
-    for (u32 l = 0; l < 32; ++l) {
-      if (!(mask >> l & 1))
-        continue;
-      Resolved r = first;
-      r.host += l * bytes;
-      r.address += l * bytes;
-      access(w, op, l, r, bytes, info, data ? data + l * bytes : nullptr);
-    }
-    return;
-  }
-  // Whole words of one warp; most were touched by nobody else.
-  Touch now;
-  now.agent = key(w, agentOf(w, kThreads));
-  now.clock = of(w).clock;
-  now.op = w.pcOf(op);
-  now.bytes = 15;
-  Shadow &shadow = shadowOf(first);
-  u64 word = first.address >> 2;
-  u32 words = bytes / 4;
-  laneData = data;
-  laneStride = bytes;
-  for (u32 l = 0; l < 32; ++l) {
-    now.lane = static_cast<u8>(l);
-    for (u32 i = 0; i < words; ++i, ++word) {
-      Cell &c = shadow.at(word);
-      auto mine = [&](const Touch &t) {
-        return !t.valid() || (t.agent == now.agent && t.lane == l && !t.scope);
-      };
-      if (!c.rest && mine(c.write) && mine(c.read)) {
-        if (write) {
-          c.write = now;
-          c.read = Touch();
-        } else {
-          u8 flags =
-              c.read.valid() && c.read.clock == now.clock && c.read.op != now.op
-                  ? kMixed
-                  : 0;
-          c.read = now;
-          c.read.flags = flags;
-        }
-        continue;
-      }
-      u32 at = l * bytes + i * 4;
-      touchWord(w, op, l, c, now, write, first.space, word << 2,
-                data ? data + at : nullptr, first.host + at, 0);
-    }
-  }
-  laneData = nullptr;
-  if (write)
-    markWritten(first, 32 * bytes);
 }
 
 } // namespace hamlet::emu

@@ -118,15 +118,31 @@ private:
            i.writes.size() == 1;
   }
   WarpState &of(Warp &w) { return *warps[w.checkSlot]; }
+  CtaState &of(const Cta &cta) {
+    if (recent.first != &cta)
+      recent = {&cta, ctas[&cta].get()};
+    return *recent.second;
+  }
   u32 agentOf(const Warp &w, AgentKind k) const;
   u32 key(const Warp &w, u32 agent) const {
     return static_cast<u32>(w.cluster->id) * kAgents + agent;
   }
   bool ordered(Warp &w, u32 lane, const Touch &t);
+  bool conflicts(Warp &w, u32 lane, const Touch &before, const Touch &now);
+  bool unfenced(Warp &w, const Touch &written, const Touch &now, Space space);
+  /// Records an access that nothing stands against; else does nothing, and
+  /// `touchWord` says what is wrong.
+  bool touchQuietly(Warp &w, u32 lane, Cell &cell, const Touch &now, bool write,
+                    Space space);
   /// Checks and records one access to part of a word.
   void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
                  bool write, Space space, u64 address, const u8 *data,
                  const u8 *memory, u32 base);
+  /// The same for a row of whole words, 128 bytes of it; false: the words must
+  /// be looked at one by one.
+  static bool touchOwn(Cell &cell, const Touch &now, bool write);
+  bool touchGroup(Warp &w, Cell &cell, const Touch &now, bool write);
+  bool orderedRow(Warp &w, const Touch &t, u8 rowLane);
   void rememberRead(Cell &cell, const Touch &now);
   static void rememberWrite(Cell &cell, const Touch &now);
   void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where,
@@ -160,6 +176,7 @@ private:
   std::vector<std::unique_ptr<WarpState>> warps;
   std::vector<u32> freeSlots;
   std::unordered_map<const Cta *, std::unique_ptr<CtaState>> ctas;
+  std::pair<const Cta *, CtaState *> recent; ///< of `ctas`
   std::unordered_map<const Cluster *, std::unique_ptr<ClusterState>> clusters;
   Shadow global;
   std::unordered_map<u64, Published> published; ///< by address of a word

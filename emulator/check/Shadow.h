@@ -3,11 +3,19 @@
 
 #include "emulator/core/Types.h"
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 namespace hamlet::emu {
+
+/// Bits of Touch::flags.
+enum TouchFlag : u8 {
+  kAsync = 1, ///< by the async proxy
+  kAtomic = 2,
+  kMixed = 4, ///< several instructions or unknown lanes read
+};
 
 /// One access: agent of a cluster (cluster * kAgents + agent), its clock then.
 struct Touch {
@@ -15,19 +23,57 @@ struct Touch {
   u8 lane = 0;  ///< 255: several
   u8 bytes = 0; ///< mask of the word's four
   u8 scope = 0; ///< of a strong access, 0: weak
-  u8 flags = 0; ///< 1 async proxy, 2 atomic
+  u8 flags = 0; ///< TouchFlag
   bool valid() const { return agent != ~0u; }
+};
+
+/// A reader of a word beside Cell::read.
+struct Reader {
+  Touch touch;
+  u32 lanes = 0; ///< where they are several
+};
+
+/// Readers; a word of shared memory mostly has a few.
+class Readers {
+public:
+  Readers() = default;
+  Readers(const Readers &) = delete;
+  Readers &operator=(const Readers &) = delete;
+  Reader *begin() { return data; }
+  Reader *end() { return data + count; }
+  const Reader *begin() const { return data; }
+  const Reader *end() const { return data + count; }
+  u32 size() const { return count; }
+  bool empty() const { return !count; }
+  void push_back(const Reader &r) {
+    if (count == room) {
+      auto more = std::make_unique<Reader[]>(2 * room);
+      std::copy(begin(), end(), more.get());
+      far = std::move(more);
+      data = far.get();
+      room *= 2;
+    }
+    data[count++] = r;
+  }
+  void dropInvalid() {
+    count = static_cast<u32>(
+        std::remove_if(begin(), end(),
+                       [](const Reader &r) { return !r.touch.valid(); }) -
+        begin());
+  }
+
+private:
+  Reader near[4];
+  std::unique_ptr<Reader[]> far;
+  Reader *data = near;
+  u32 count = 0, room = 4;
 };
 
 /// What few words need.
 struct Rest {
   Touch weak;    ///< the last weak write, where a strong one came after it
   u32 lanes = 0; ///< of Cell::read, where they are several
-  struct Reader {
-    Touch touch;
-    u32 lanes = 0; ///< where they are several
-  };
-  std::vector<Reader> more;  ///< further readers
+  Readers more;
   std::vector<Touch> writes; ///< of bytes that the last write left alone
 };
 struct Cell {
@@ -38,28 +84,115 @@ struct Cell {
       rest = std::make_unique<Rest>();
     return *rest;
   }
+  /// What another cell knows, each touch through `f`.
+  template <class F> void take(const Cell &from, F f) {
+    write = f(from.write);
+    read = f(from.read);
+    if (!from.rest)
+      return;
+    more().lanes = from.rest->lanes;
+    more().weak = f(from.rest->weak);
+    for (const Reader &r : from.rest->more)
+      more().more.push_back({f(r.touch), r.lanes});
+    for (const Touch &t : from.rest->writes)
+      more().writes.push_back(f(t));
+  }
+  bool plain() const {
+    return !rest ||
+           (rest->more.empty() && rest->writes.empty() && !rest->weak.valid());
+  }
 };
 
-/// Cells of one address range, made page by page.
-class Shadow {
-public:
-  static constexpr u64 kWords = 1024; ///< of a page
-  Cell &at(u64 word) {
-    u64 page = word / kWords;
-    if (page != lastPage) {
-      auto &p = pages[page];
-      if (!p)
-        p = std::make_unique<Cell[]>(kWords);
-      last = p.get();
-      lastPage = page;
-    }
-    return last[word % kWords];
+/// 16 bytes. While every access is of all of them one cell serves.
+struct Quad {
+  static constexpr u32 kWords = 4;
+  Cell all;
+  std::unique_ptr<Cell[]> words;
+
+  void split() {
+    words = std::make_unique<Cell[]>(kWords);
+    for (u32 i = 0; i < kWords; ++i)
+      words[i].take(all, [](const Touch &t) { return t; });
+    all = Cell();
+  }
+};
+
+/// 128 bytes. While whole rows of warps alone touch them one cell serves: a
+/// touch's lane is then that of the first word, with the logarithm of the words
+/// a lane has (`rowLane`).
+struct Group {
+  static constexpr u32 kWords = 32;
+  Cell whole;
+  std::unique_ptr<Quad[]> quads;
+
+  static u8 rowLane(u32 first, u32 shift) {
+    return static_cast<u8>(first | shift << 5);
+  }
+  Quad &quad(u32 word) {
+    if (!quads)
+      split();
+    return quads[word / Quad::kWords];
+  }
+  Cell &word(u32 word) {
+    Quad &q = quad(word);
+    if (!q.words)
+      q.split();
+    return q.words[word % Quad::kWords];
   }
 
 private:
-  std::unordered_map<u64, std::unique_ptr<Cell[]>> pages;
-  u64 lastPage = ~u64(0);
-  Cell *last = nullptr;
+  /// Whether a lane's words are quads.
+  bool ofQuads() const {
+    auto fits = [](const Touch &t) { return !t.valid() || t.lane >> 5 == 2; };
+    return fits(whole.write) && fits(whole.read) &&
+           (!whole.rest ||
+            std::ranges::all_of(whole.rest->more, [&](const Reader &r) {
+              return fits(r.touch);
+            }));
+  }
+  void split() {
+    quads = std::make_unique<Quad[]>(kWords / Quad::kWords);
+    bool wide = ofQuads();
+    for (u32 i = 0; i < kWords; i += wide ? Quad::kWords : 1) {
+      auto of = [i](Touch t) {
+        if (t.valid())
+          t.lane = static_cast<u8>((t.lane & 31) + (i >> (t.lane >> 5)));
+        return t;
+      };
+      Quad &q = quads[i / Quad::kWords];
+      if (!wide && !q.words)
+        q.split();
+      (wide ? q.all : q.words[i % Quad::kWords]).take(whole, of);
+    }
+    whole = Cell();
+  }
+};
+
+/// Memory of one address range, made page by page.
+class Shadow {
+public:
+  static constexpr u64 kGroups = 32; ///< of a page
+  Group &group(u64 word) {
+    u64 page = word / (Group::kWords * kGroups);
+    // Arrays lie at equal offsets: the upper bits tell them apart.
+    Recent &r = recent[page * 0x9e3779b97f4a7c15 >> 60];
+    if (page != r.page) {
+      auto &p = pages[page];
+      if (!p)
+        p = std::make_unique<Group[]>(kGroups);
+      r = {page, p.get()};
+    }
+    return r.groups[word / Group::kWords % kGroups];
+  }
+  Cell &at(u64 word) { return group(word).word(word % Group::kWords); }
+
+private:
+  struct Recent {
+    u64 page = ~u64(0);
+    Group *groups = nullptr;
+  };
+  std::unordered_map<u64, std::unique_ptr<Group[]>> pages;
+  Recent recent[16];
 };
 
 } // namespace hamlet::emu

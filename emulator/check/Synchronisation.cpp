@@ -6,10 +6,6 @@
 #include <bit>
 
 namespace hamlet::emu {
-namespace {
-constexpr u8 kAsync = 1;
-} // namespace
-
 void HappensBefore::warpSync(Warp &w, u32 mask) {
   tick(w);
   WarpState &s = of(w);
@@ -19,16 +15,16 @@ void HappensBefore::warpSync(Warp &w, u32 mask) {
 }
 
 void HappensBefore::barrierArrive(Warp &w, u32 id, u32) {
-  ctas[w.cta]->named[id].arriving.join(of(w).knows);
+  of(*w.cta).named[id].arriving.join(of(w).knows);
   tick(w);
 }
 void HappensBefore::barrierComplete(Cta &cta, u32 id) {
-  Gathering &g = ctas[&cta]->named[id];
+  Gathering &g = of(cta).named[id];
   g.done = std::move(g.arriving);
   g.arriving.clear();
 }
 void HappensBefore::barrierPass(Warp &w, u32 id, u32 mask) {
-  of(w).knows.join(ctas[w.cta]->named[id].done);
+  of(w).knows.join(of(*w.cta).named[id].done);
   warpSync(w, mask);
 }
 void HappensBefore::clusterArrive(Warp &w, u32, bool release) {
@@ -107,13 +103,13 @@ void HappensBefore::copyWait(Warp &w, u32 mask, u32 pending) {
 
 // ---- mbarriers ----
 HappensBefore::Barrier *HappensBefore::barrier(Cta &cta, u64 address) {
-  auto &map = ctas[&cta]->barriers;
+  auto &map = of(cta).barriers;
   auto it = map.find(address);
   return it == map.end() || !it->second.live ? nullptr : &it->second;
 }
 void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
                                  u64 address) {
-  Barrier &b = ctas[&cta]->barriers[address];
+  Barrier &b = of(cta).barriers[address];
   if (b.live) {
     Finding f;
     f.kind = "mbarrier-misuse";
@@ -141,15 +137,15 @@ void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
   Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
              nullptr};
   markWritten(r, 8);
-  auto &live = ctas[&cta]->live;
+  auto &live = of(cta).live;
   live.resize(cta.sharedBytes / 8 + 1);
   live[(address - kSharedStart) / 8] = true;
 }
 void HappensBefore::mbarrierInvalidate(Cta &cta, u64 address) {
-  auto &live = ctas[&cta]->live;
+  auto &live = of(cta).live;
   if (u64 i = (address - kSharedStart) / 8; i < live.size())
     live[i] = false;
-  ctas[&cta]->barriers[address].live = false;
+  of(cta).barriers[address].live = false;
 }
 void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
                                 u64 address) {

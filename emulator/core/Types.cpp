@@ -1,7 +1,5 @@
 #include "emulator/core/Types.h"
 
-#include <iterator>
-
 namespace hamlet::emu {
 namespace {
 struct Row {
@@ -14,12 +12,14 @@ const Row kTypes[] = {
     {"u64", 8},    {"s8", 1},    {"s16", 2},   {"s32", 4},    {"s64", 8},
     {"f16", 2},    {"f16x2", 4}, {"bf16", 2},  {"bf16x2", 4}, {"tf32", 4},
     {"f32", 4},    {"f64", 8},   {"e4m3", 1},  {"e5m2", 1},   {"e4m3x2", 2},
-    {"e5m2x2", 2}, {"u16x2", 4}, {"s16x2", 4}, {"f32x2", 8},
+    {"e5m2x2", 2}, {"u16x2", 4}, {"s16x2", 4}, {"f32x2", 8},  {"s4", 1},
+    {"u4", 1},     {"b1", 1},
 };
 } // namespace
 
 Type typeNamed(std::string_view name) {
-  for (size_t i = 1; i < std::size(kTypes); ++i)
+  // No register or access has a type below 8 bits.
+  for (size_t i = 1; i < static_cast<size_t>(Type::S4); ++i)
     if (name == kTypes[i].name)
       return static_cast<Type>(i);
   return Type::None;

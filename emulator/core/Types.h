@@ -58,6 +58,9 @@ enum class Type : u8 {
   U16x2,
   S16x2,
   F32x2,
+  S4, ///< of matrices only, as U4 and B1
+  U4,
+  B1,
 };
 
 /// The type written `name` (without the dot), None where it is no type.

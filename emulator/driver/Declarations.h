@@ -118,6 +118,11 @@ HAMLET_CUDA cuTensorMapEncodeTiled(void *map, int type, unsigned rank,
                                    const uint64_t *strides, const uint32_t *box,
                                    const uint32_t *elementStrides,
                                    int interleave, int swizzle, int, int fill);
+HAMLET_CUDA cuTensorMapEncodeIm2col(void *, int, unsigned, void *,
+                                    const uint64_t *, const uint64_t *,
+                                    const int *, const int *, unsigned,
+                                    unsigned, const uint32_t *, int, int, int,
+                                    int);
 HAMLET_CUDA cuStreamCreate(CUstream *s, unsigned flags);
 HAMLET_CUDA cuStreamCreateWithPriority(CUstream *s, unsigned flags,
                                        int priority);

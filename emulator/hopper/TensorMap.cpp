@@ -8,6 +8,37 @@ u32 tensorElementBytes(u32 type) {
   return type < sizeof bytes ? bytes[type] : 0;
 }
 
+u32 transferBytes(const TensorMap &m) {
+  u32 bytes = tensorElementBytes(m.type);
+  if (m.im2col)
+    return bytes * m.channels * m.pixels;
+  for (u32 i = 0; i <= m.rankMinusOne; ++i)
+    bytes *= boxElements(m, i);
+  return bytes;
+}
+
+namespace {
+std::string validateColumns(const TensorMap &m, u32 rank) {
+  if (rank < 3)
+    return "an im2col map has 3 to 5 dimensions, got " + std::to_string(rank);
+  if (m.channels == 0 || m.channels > 256)
+    return "channels must be 1 to 256, got " + std::to_string(m.channels);
+  if (m.pixels == 0 || m.pixels > 1024)
+    return "pixels must be 1 to 1024, got " + std::to_string(m.pixels);
+  s32 most = rank == 3 ? 32767 : rank == 4 ? 127 : 15;
+  for (u32 i = 0; i + 2 < rank; ++i) {
+    if (m.lower[i] > most || m.lower[i] < -most - 1 || m.upper[i] > most ||
+        m.upper[i] < -most - 1)
+      return "corner " + std::to_string(i) + " must be " +
+             std::to_string(-most - 1) + " to " + std::to_string(most);
+    if (m.lower[i] > s64(m.dim[i + 1]) - 1 + m.upper[i])
+      return "the corners leave no pixels along dimension " +
+             std::to_string(i + 1);
+  }
+  return "";
+}
+} // namespace
+
 std::string validate(const TensorMap &m) {
   u32 rank = m.rankMinusOne + 1u, bytes = tensorElementBytes(m.type);
   if (!bytes)
@@ -23,7 +54,7 @@ std::string validate(const TensorMap &m) {
   for (u32 i = 0; i < rank; ++i) {
     if (m.dim[i] == 0)
       return "dimension " + std::to_string(i) + " is 0";
-    if (m.box[i] == 0 || m.box[i] > 256)
+    if (!m.im2col && (m.box[i] == 0 || m.box[i] > 256))
       return "box " + std::to_string(i) + " must be 1 to 256, got " +
              std::to_string(m.box[i]);
     if (m.elementStride[i] > 8)
@@ -35,7 +66,10 @@ std::string validate(const TensorMap &m) {
     if (i && m.stride[i - 1] >= (u64(1) << 40))
       return "stride " + std::to_string(i) + " must be below 2^40";
   }
-  u32 inner = m.box[0] * bytes;
+  if (m.im2col)
+    if (std::string wrong = validateColumns(m, rank); !wrong.empty())
+      return wrong;
+  u32 inner = (m.im2col ? m.channels : m.box[0]) * bytes;
   if (inner & 15)
     return "the inner box must be a multiple of 16 bytes, got " +
            std::to_string(inner);

@@ -284,12 +284,8 @@ Step fence(Warp &w, const Op &o, u32 m) {
 }
 
 void decodeMembar(Decode &d) {
-  if (d.take("proxy")) {
-    while (!d.remaining().empty())
-      d.takeAny();
-    d.op.flags = kAcquire | kRelease | 64;
-    return d.emit(fence);
-  }
+  if (d.take("proxy"))
+    return decodeProxyFence(d);
   int s = d.takeOf({"cta", "gl", "sys"});
   if (s < 0)
     d.fail("membar needs .cta, .gl or .sys");

@@ -176,8 +176,13 @@ void addressParts(Decode &d, const ast::Operand &o, u32 &reg, u32 &bytes,
 
 void decodeBulk(Decode &d, bool reduce) {
   if (d.take("prefetch")) {
-    while (!d.remaining().empty())
-      d.takeAny();
+    if (d.take("tensor"))
+      return decodeTensorPrefetch(d);
+    if (!d.take("L2") || !d.take("global"))
+      d.fail("expected .L2.global");
+    d.expectCount(2 + d.take("L2::cache_hint"));
+    d.address(d.operand(0));
+    d.source(1, Type::B32);
     return d.emit([](Warp &, const Op &, u32) { return Step::Next; });
   }
   if (d.take("commit_group"))
@@ -256,6 +261,8 @@ void decodeAsyncStore(Decode &d, bool reduce) {
       regs.push_back(d.source(e, t));
   if (regs.size() != 3 + n)
     d.fail("expected " + std::to_string(n) + " values");
+  if (n * typeBytes(t) > 16)
+    d.fail("a thread stores at most 16 bytes");
   d.op.bytes = static_cast<u8>(typeBytes(t));
   d.list(regs);
   d.program().usesClusters = true;

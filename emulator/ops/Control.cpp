@@ -406,25 +406,78 @@ void decodeNanosleep(Decode &d) {
   d.op.a = d.source(0, t);
   d.emit(yield);
 }
-void decodeHint(Decode &d) {
-  // prefetch, prefetchu, applypriority, discard, brkpt, pmevent: no value
-  // changes.
-  while (!d.remaining().empty())
-    d.takeAny();
+/// What steers caches or profilers and changes no value. Addresses are not
+/// looked at: the hardware ignores bad ones, too.
+void hint(Decode &d, size_t operands, bool address) {
+  d.expectCount(operands);
+  if (address)
+    d.address(d.operand(0));
   d.emit(nothing);
 }
-void decodeCreatePolicy(Decode &d) {
-  d.takeOf({"fractional", "range"});
+void decodePrefetch(Decode &d) {
+  if (d.take("tensormap")) {
+    d.takeOf({"const", "param"});
+    return hint(d, 1, true);
+  }
+  d.takeOf({"global", "local"});
+  if (d.takeOf({"L1", "L2", "L2::evict_last", "L2::evict_normal"}) < 0)
+    d.fail("expected .L1, .L2 or .tensormap");
+  hint(d, 1, true);
+}
+void decodePrefetchUniform(Decode &d) {
+  if (!d.take("L1"))
+    d.fail("expected .L1");
+  hint(d, 1, true);
+}
+/// applypriority and discard: 128 bytes of global memory.
+void decodeLine(Decode &d) {
+  bool discard = d.inst().opcode == "discard";
   d.take("global");
-  d.takeCacheHints();
-  d.take("L2::evict_unchanged");
-  d.takeCacheHints();
-  Type t = d.takeType();
+  if (!d.take(discard ? "L2" : "L2::evict_normal"))
+    d.fail(discard ? "expected .L2" : "expected .L2::evict_normal");
+  if (d.count() == 2 &&
+      (d.operand(1).kind != Kind::Immediate || d.operand(1).imm != 128))
+    d.fail("the size is 128");
+  hint(d, 2, true);
+}
+void decodeEvent(Decode &d) {
+  d.take("mask");
+  hint(d, 1, false);
+}
+
+void decodeCreatePolicy(Decode &d) {
+  int kind = d.takeOf({"fractional", "range", "cvt"});
+  if (kind < 0)
+    d.fail("expected .fractional, .range or .cvt");
+  if (kind == 2) {
+    if (!d.take("L2"))
+      d.fail("expected .L2");
+  } else {
+    if (kind == 1)
+      d.take("global");
+    if (d.takeOf({"L2::evict_last", "L2::evict_normal", "L2::evict_first",
+                  "L2::evict_unchanged"}) < 0)
+      d.fail("expected a priority, for example .L2::evict_last");
+    d.takeOf({"L2::evict_first", "L2::evict_unchanged"});
+  }
+  if (d.takeType() != Type::B64)
+    d.fail("expected .b64");
   // A policy steers caches only; its bits are not documented.
-  d.op.d = d.sink(0, t);
+  d.op.d = d.sink(0, Type::B64);
   d.op.a = d.constant(0x14f0000000000000, 8);
-  while (!d.remaining().empty() && d.firstModifier().rfind("L2::", 0) == 0)
-    d.takeAny();
+  if (kind == 0) {
+    d.expectCount(1, 2);
+    if (d.count() == 2)
+      d.source(1, Type::F32);
+  } else if (kind == 1) {
+    d.expectCount(4);
+    d.address(d.operand(1));
+    d.source(2, Type::B32);
+    d.source(3, Type::B32);
+  } else {
+    d.expectCount(2);
+    d.source(1, Type::B64);
+  }
   d.emit([](Warp &w, const Op &o, u32 m) {
     put<u64>(w, o.d, get<u64>(w, o.a), m);
     return Step::Next;
@@ -444,8 +497,10 @@ void registerControl(OpTable &t) {
   t["stacksave"] = decodeStackSave;
   t["stackrestore"] = decodeStackRestore;
   t["nanosleep"] = decodeNanosleep;
-  t["prefetch"] = t["prefetchu"] = t["applypriority"] = t["discard"] =
-      t["pmevent"] = decodeHint;
+  t["prefetch"] = decodePrefetch;
+  t["prefetchu"] = decodePrefetchUniform;
+  t["applypriority"] = t["discard"] = decodeLine;
+  t["pmevent"] = decodeEvent;
   t["createpolicy"] = decodeCreatePolicy;
 }
 

@@ -16,6 +16,8 @@ void finishCopies(Warp &w, u32 m, u32 keep);
 /// cp.async.bulk and cp.reduce.async.bulk, once those words are read.
 void decodeBulk(Decode &d, bool reduce);
 void decodeBulkTensor(Decode &d, bool reduce);
+/// cp.async.bulk.prefetch.tensor.
+void decodeTensorPrefetch(Decode &d);
 /// cp.async.mbarrier.arrive.
 void decodeCopyArrive(Decode &d);
 /// st.async and red.async.

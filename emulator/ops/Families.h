@@ -25,6 +25,8 @@ bool decodeHalfArithmetic(Decode &d);
 /// st and red but for st.async and red.async.
 void decodeStore(Decode &d);
 void decodeAtomic(Decode &d);
+/// fence.proxy and membar.proxy, once those words are read.
+void decodeProxyFence(Decode &d);
 /// fence without .proxy and .mbarrier_init.
 void decodeFence(Decode &d);
 

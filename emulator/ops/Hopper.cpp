@@ -82,34 +82,8 @@ void decodeAnyFence(Decode &d) {
       d.fail("expected .release.cluster");
     return d.emit(barrierInitFence);
   }
-  if (d.take("proxy")) {
-    if (d.take("async")) {
-      int s = d.takeOf({"shared::cta", "shared::cluster", "global"});
-      d.op.flags = s < 0 ? 3 : s == 2 ? 2 : 1;
-      return d.emit(proxyFence);
-    }
-    if (d.take("alias"))
-      return d.emit([](Warp &, const Op &, u32) { return Step::Next; });
-    // async::generic and tensormap::generic with an order and a scope.
-    int k = d.takeOf({"tensormap::generic", "async::generic"});
-    int order = d.takeOf({"acquire", "release"});
-    d.takeOf({"sync_restrict::shared::cta", "sync_restrict::shared::cluster"});
-    d.takeOf({"shared::cta", "shared::cluster"});
-    int scope = d.takeOf({"cta", "cluster", "gpu", "sys"});
-    if (k < 0 || order < 0 || scope < 0)
-      d.fail("unknown proxy");
-    d.expectCount(0, 2);
-    d.op.flags = static_cast<u32>(order == 0 ? kAcquire : kRelease);
-    d.op.bytes = static_cast<u8>(scope + 1);
-    return d.emit([](Warp &w, const Op &o, u32 m) {
-      if (w.check) {
-        w.check->fence(w, m, static_cast<u8>(o.flags),
-                       static_cast<Scope>(o.bytes));
-        w.check->proxyFence(w, m, 3);
-      }
-      return Step::Next;
-    });
-  }
+  if (d.take("proxy"))
+    return decodeProxyFence(d);
   decodeFence(d);
 }
 
@@ -121,6 +95,35 @@ template <bool Reduce> void asyncOr(Decode &d) {
   decodeStore(d);
 }
 } // namespace
+
+void decodeProxyFence(Decode &d) {
+  if (d.take("async")) {
+    int s = d.takeOf({"shared::cta", "shared::cluster", "global"});
+    d.op.flags = s < 0 ? 3 : s == 2 ? 2 : 1;
+    return d.emit(proxyFence);
+  }
+  if (d.take("alias"))
+    return d.emit([](Warp &, const Op &, u32) { return Step::Next; });
+  // async::generic and tensormap::generic with an order and a scope.
+  int k = d.takeOf({"tensormap::generic", "async::generic"});
+  int order = d.takeOf({"acquire", "release"});
+  d.takeOf({"sync_restrict::shared::cta", "sync_restrict::shared::cluster"});
+  d.takeOf({"shared::cta", "shared::cluster"});
+  int scope = d.takeOf({"cta", "cluster", "gpu", "sys"});
+  if (k < 0 || order < 0 || scope < 0)
+    d.fail("unknown proxy");
+  d.expectCount(0, 2);
+  d.op.flags = static_cast<u32>(order == 0 ? kAcquire : kRelease);
+  d.op.bytes = static_cast<u8>(scope + 1);
+  return d.emit([](Warp &w, const Op &o, u32 m) {
+    if (w.check) {
+      w.check->fence(w, m, static_cast<u8>(o.flags),
+                     static_cast<Scope>(o.bytes));
+      w.check->proxyFence(w, m, 3);
+    }
+    return Step::Next;
+  });
+}
 
 void registerHopper(OpTable &t) {
   t["setmaxnreg"] = decodeSetmaxnreg;

@@ -1,13 +1,7 @@
-// mma.sync: D = A B + C of one warp.
-//
-// With g = lane / 4 and t = lane % 4, e elements a register: register r of A
-// holds row g + 8 (r & 1), columns t e + 4 e (r / 2) ...; of B row t e + 4 e r
-// ..., column g; C has row g + 8 (i / 2), column 2 t + (i & 1). Sums run over k
-// in order, one fused multiply-add each, in f32 (f64, s32); f16 accumulators
-// are rounded once at the end.
-#include "emulator/core/Narrow.h"
+// mma.sync and mma.sp: which forms there are; the frequent ones in vectors.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"
+#include "emulator/ops/Product.h"
 #include "emulator/ops/Real.h"
 
 HAMLET_SIMD_BEGIN
@@ -83,162 +77,32 @@ template <u32 K, bool Brain> Step mmaHalf(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
-struct Shape {
-  u32 m, n, k;
-  Type a, b, acc; ///< acc: C and D
-  u32 bits;       ///< of one element of A and B
-  u32 aRegs, bRegs, cRegs;
-  bool saturate;
-};
-
-double element(Type t, u64 raw) {
-  switch (t) {
-  case Type::F16:
-    return decode(static_cast<u32>(raw) & 0xffff, kF16);
-  case Type::BF16:
-    return decode(static_cast<u32>(raw) & 0xffff, kBF16);
-  case Type::TF32:
-    return std::bit_cast<float>(static_cast<u32>(raw) & 0xffffe000);
-  case Type::E4M3:
-    return decode(raw & 0xff, kE4M3);
-  case Type::E5M2:
-    return decode(raw & 0xff, kE5M2);
-  case Type::S8:
-    return static_cast<s8>(raw);
-  case Type::U8:
-    return static_cast<u8>(raw);
-  default:
-    return std::bit_cast<double>(raw);
-  }
-}
-
-Step mmaGeneric(Warp &w, const Op &o, u32 m) {
-  if (!gate(w, o, m, ~0u))
-    return Step::Block;
-  Shape s;
-  std::memcpy(&s, o.regs + o.flags, sizeof s);
-  const u32 *ra = o.regs + s.cRegs, *rb = ra + s.aRegs, *rc = rb + s.bRegs;
-  u32 per = s.bits == 64 ? 1 : 32 / s.bits;
-  double a[16][64], b[64][8], c[16][8];
-  auto raw = [&](u32 reg, u32 l, u32 j) -> u64 {
-    if (s.bits == 64)
-      return lane<u64>(w, reg)[l];
-    return lane<u32>(w, reg)[l] >> (j * s.bits);
-  };
-  u32 halves = s.m / 8;
-  for (u32 l = 0; l < 32; ++l) {
-    u32 g = l / 4, t = l % 4;
-    for (u32 r = 0; r < s.aRegs; ++r)
-      for (u32 j = 0; j < per; ++j)
-        a[g + 8 * (r % halves)][t * per + j + r / halves * 4 * per] =
-            element(s.a, raw(ra[r], l, j));
-    for (u32 r = 0; r < s.bRegs; ++r)
-      for (u32 j = 0; j < per; ++j)
-        b[t * per + j + r * 4 * per][g] = element(s.b, raw(rb[r], l, j));
-    for (u32 i = 0; i < 2 * halves; ++i) {
-      double v;
-      switch (s.acc) {
-      case Type::F16:
-        v = decode(lane<u32>(w, rc[i / 2])[l] >> (16 * (i & 1)) & 0xffff, kF16);
-        break;
-      case Type::F32:
-        v = lane<float>(w, rc[i])[l];
-        break;
-      case Type::S32:
-        v = lane<s32>(w, rc[i])[l];
-        break;
-      default:
-        v = lane<double>(w, rc[i])[l];
-      }
-      c[g + 8 * (i / 2)][2 * t + (i & 1)] = v;
-    }
-  }
-  for (u32 i = 0; i < s.m; ++i)
-    for (u32 j = 0; j < 8; ++j) {
-      if (s.acc == Type::S32) {
-        s64 v = static_cast<s64>(c[i][j]);
-        for (u32 k = 0; k < s.k; ++k)
-          v += static_cast<s64>(a[i][k]) * static_cast<s64>(b[k][j]);
-        c[i][j] = s.saturate ? static_cast<double>(std::min<s64>(
-                                   std::max<s64>(v, INT32_MIN), INT32_MAX))
-                             : static_cast<double>(static_cast<s32>(v));
-      } else if (s.acc == Type::F64) {
-        for (u32 k = 0; k < s.k; ++k)
-          c[i][j] = __builtin_fma(a[i][k], b[k][j], c[i][j]);
-      } else {
-        float v = static_cast<float>(c[i][j]);
-        for (u32 k = 0; k < s.k; ++k)
-          v = __builtin_fmaf(static_cast<float>(a[i][k]),
-                             static_cast<float>(b[k][j]), v);
-        c[i][j] = v;
-      }
-    }
-  for (u32 l = 0; l < 32; ++l) {
-    u32 g = l / 4, t = l % 4;
-    for (u32 i = 0; i < 2 * halves; ++i) {
-      double v = c[g + 8 * (i / 2)][2 * t + (i & 1)];
-      switch (s.acc) {
-      case Type::F16: {
-        u32 &d = lane<u32>(w, o.regs[i / 2])[l];
-        u32 code = encode(v, kF16, Round::NearestEven);
-        d = i & 1 ? (d & 0xffff) | code << 16 : code;
-        break;
-      }
-      case Type::F32:
-        lane<u32>(w, o.regs[i])[l] =
-            v != v ? 0x7fffffff : std::bit_cast<u32>(static_cast<float>(v));
-        break;
-      case Type::S32:
-        lane<s32>(w, o.regs[i])[l] = static_cast<s32>(v);
-        break;
-      default:
-        lane<double>(w, o.regs[i])[l] = v;
-      }
-    }
-  }
-  return Step::Next;
-}
-
-u32 bitsOfType(Type t) { return t == Type::TF32 ? 32 : 8 * typeBytes(t); }
-
+/// Shape, layouts, types, what a form may be.
 void decodeMma(Decode &d) {
+  Product s;
+  s.sparse = d.take("sp") || d.take("sp::ordered_metadata");
   d.take("sync");
   d.take("aligned");
-  int which = d.takeOf(
-      {"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", "m8n8k4", "m8n8k16"});
-  static constexpr u32 dims[][2] = {{16, 4},  {16, 8}, {16, 16},
-                                    {16, 32}, {8, 4},  {8, 16}};
-  bool sat = d.take("satfinite");
-  if (which < 0)
-    d.fail("this shape is not supported");
-  if (!d.take("row") || !d.take("col"))
+  takeShape(d, s);
+  s.saturate = d.take("satfinite");
+  int la = d.takeOf({"row", "col"}), lb = d.takeOf({"row", "col"});
+  s.bits = static_cast<BitOp>(d.takeOf({"xor", "and"}) + 1);
+  if (s.bits != BitOp::None && !d.take("popc"))
+    d.fail("expected .popc");
+  s.c = takeElement(d);
+  s.b = takeElement(d);
+  s.a = takeElement(d);
+  s.d = takeElement(d);
+  bool half = s.a == Type::F16 || s.a == Type::BF16;
+  if (s.m == 8 && s.k == 4 && s.a == Type::F16) {
+    s.aColumns = la == 1;
+    s.bRows = lb == 0;
+  } else if (la != 0 || lb != 1) {
     d.fail("expected .row.col");
-  Type c = d.takeType(), b = d.takeType(), a = d.takeType(), dt = d.takeType();
-  Shape s{
-      dims[which][0], 8, dims[which][1], a, b, c, bitsOfType(a), 0, 0, 0, sat};
-  bool fp8 = a == Type::E4M3 || a == Type::E5M2,
-       i8 = a == Type::S8 || a == Type::U8;
-  bool half = a == Type::F16 || a == Type::BF16;
-  bool known =
-      (half && a == b && s.m == 16 && (s.k == 8 || s.k == 16) &&
-       (c == Type::F32 || (a == Type::F16 && c == Type::F16))) ||
-      (a == Type::TF32 && a == b && s.m == 16 && (s.k == 4 || s.k == 8) &&
-       c == Type::F32) ||
-      (fp8 && (b == Type::E4M3 || b == Type::E5M2) && s.m == 16 &&
-       (s.k == 16 || s.k == 32) && (c == Type::F32 || c == Type::F16)) ||
-      (i8 && (b == Type::S8 || b == Type::U8) && c == Type::S32 &&
-       ((s.m == 16 && (s.k == 16 || s.k == 32)) || (s.m == 8 && s.k == 16))) ||
-      (a == Type::F64 && a == b && c == Type::F64 &&
-       ((s.m == 8 && s.k == 4) || (s.m == 16 && s.k <= 16)));
-  if (!known || dt != c)
+  }
+  if (!isProduct(s))
     d.fail("this combination of shape and types is not supported");
-  u32 per = s.bits == 64 ? 1 : 32 / s.bits;
-  s.aRegs = s.m * s.k / 32 / per;
-  s.bRegs = std::max(1u, 8 * s.k / 32 / per);
-  s.cRegs = c == Type::F16 ? s.m * 8 / 64 : s.m * 8 / 32;
-  d.expectCount(4);
-  Type ab = s.bits == 64 ? Type::F64 : Type::B32;
-  Type cd = c == Type::F16 ? Type::B32 : c;
+  d.expectCount(s.sparse ? 6 : 4);
   std::vector<u32> regs;
   auto group = [&](size_t i, u32 n, Type t, bool write) {
     const ast::Operand &o = d.operand(i);
@@ -248,26 +112,37 @@ void decodeMma(Decode &d) {
     if (e.size() != n)
       d.fail("operand " + std::to_string(i + 1) + " needs " +
              std::to_string(n) + " registers, got " + std::to_string(e.size()));
+    Type as = registerType(t);
     for (const ast::Operand &x : e)
-      regs.push_back(write ? d.sink(x, t) : d.source(x, t));
+      regs.push_back(write ? d.sink(x, as) : d.source(x, as));
   };
-  group(0, s.cRegs, cd, true);
-  group(1, s.aRegs, ab, false);
-  group(2, s.bRegs, ab, false);
-  group(3, s.cRegs, cd, false);
+  Registers n = registersOf(s);
+  group(0, n.d, s.d, true);
+  group(1, n.a, s.a, false);
+  group(2, n.b, s.b, false);
+  group(3, n.c, s.c, false);
+  if (s.sparse) {
+    regs.push_back(d.source(4, Type::B32));
+    const ast::Operand &selector = d.operand(5);
+    if (selector.kind != ast::Operand::Kind::Immediate ||
+        selector.imm >= 4 / metadataThreads(s))
+      d.fail("the selector is a constant from 0 to " +
+             std::to_string(4 / metadataThreads(s) - 1));
+    s.selector = static_cast<u32>(selector.imm);
+  }
   d.info.reconverges = true;
-  if (half && c == Type::F32) {
+  if (half && s.c == Type::F32 && s.m == 16 && !s.sparse) {
     d.list(regs);
     if (s.k == 16)
-      return d.emit(a == Type::BF16 ? mmaHalf<16, true> : mmaHalf<16, false>);
-    return d.emit(a == Type::BF16 ? mmaHalf<8, true> : mmaHalf<8, false>);
+      return d.emit(s.a == Type::BF16 ? mmaHalf<16, true> : mmaHalf<16, false>);
+    return d.emit(s.a == Type::BF16 ? mmaHalf<8, true> : mmaHalf<8, false>);
   }
   // The shape travels behind the registers.
   d.op.flags = static_cast<u32>(regs.size());
-  regs.resize(regs.size() + (sizeof(Shape) + 3) / 4);
+  regs.resize(regs.size() + (sizeof(Product) + 3) / 4);
   std::memcpy(regs.data() + d.op.flags, &s, sizeof s);
   d.list(regs);
-  d.emit(mmaGeneric);
+  d.emit(s.m == 8 && s.k == 4 && s.a == Type::F16 ? multiplyQuads : multiply);
 }
 } // namespace
 

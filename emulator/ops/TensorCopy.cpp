@@ -15,69 +15,103 @@ u64 swizzled(u64 address, u32 mode) {
   return address ^ (address >> 3 & masks[mode]);
 }
 
+/// A box, or a column of pixels whose places `shift` moves.
 struct Tile {
   TensorMap map;
   s32 at[5];
+  s32 shift[3];
 };
 
 /// Calls f(offset in the box, global address or 0 when outside, bytes) for runs
-/// of consecutive elements, at most 16 bytes each where swizzled.
-template <class F> void forRuns(const Tile &t, F f) {
-  const TensorMap &m = t.map;
-  u32 rank = m.rankMinusOne + 1u, size = tensorElementBytes(m.type);
-  u32 count[5] = {1, 1, 1, 1, 1};
-  for (u32 i = 0; i < rank; ++i) {
-    u32 step = std::max<u32>(1, m.elementStride[i]);
-    count[i] = (m.box[i] + step - 1) / step;
+/// of consecutive elements, at most 16 bytes each.
+class Runs {
+public:
+  explicit Runs(const Tile &t)
+      : t(t), m(t.map), rank(std::min(m.rankMinusOne + 1u, 5u)),
+        size(tensorElementBytes(m.type)) {}
+  template <class F> void each(F f) const {
+    if (m.im2col)
+      columns(f);
+    else
+      boxes(f);
   }
-  u32 inner = count[0] * size, offset = 0;
-  u32 rows = count[1] * count[2] * count[3] * count[4];
-  for (u32 r = 0; r < rows; ++r) {
-    u32 rest = r;
+
+private:
+  const Tile &t;
+  const TensorMap &m;
+  u32 rank, size;
+
+  s64 step(u32 i) const { return m.elementStride[i] ? m.elementStride[i] : 1; }
+
+  /// One line of `count` elements along dimension 0; `x`: of the others.
+  template <class F> void line(const s64 *x, u32 count, u32 offset, F f) const {
     u64 address = m.base;
     bool inside = true;
     for (u32 i = 1; i < rank; ++i) {
-      s64 x =
-          t.at[i] + s64(rest % count[i]) * std::max<u32>(1, m.elementStride[i]);
-      rest /= count[i];
-      inside &= x >= 0 && x < s64(m.dim[i]);
-      address += static_cast<u64>(x) * m.stride[i - 1];
+      inside &= x[i] >= 0 && x[i] < s64(m.dim[i]);
+      address += static_cast<u64>(x[i]) * m.stride[i - 1];
     }
-    u32 step = std::max<u32>(1, m.elementStride[0]);
-    for (u32 b = 0; b < inner;) {
-      s64 x = t.at[0] + s64(b / size) * step;
-      bool in = inside && x >= 0 && x < s64(m.dim[0]);
-      u32 n = size;
-      if (step == 1) {
-        u32 limit = std::min(inner - b, 16 - (b & 15));
-        while (n < limit) {
-          s64 y = x + n / size;
-          if ((inside && y >= 0 && y < s64(m.dim[0])) != in)
-            break;
-          n += size;
-        }
-      }
-      f(offset + b, in ? address + static_cast<u64>(x) * size : 0, n);
+    auto in = [&](u32 b) {
+      s64 y = t.at[0] + s64(b / size);
+      return inside && y >= 0 && y < s64(m.dim[0]);
+    };
+    u32 bytes = count * size;
+    for (u32 b = 0; b < bytes;) {
+      u32 n = size, limit = std::min(bytes - b, 16 - (b & 15));
+      while (n < limit && in(b + n) == in(b))
+        n += size;
+      s64 y = t.at[0] + s64(b / size);
+      f(offset + b, in(b) ? address + static_cast<u64>(y) * size : 0, n);
       b += n;
     }
-    offset += inner;
   }
-}
-u32 boxBytes(const TensorMap &m) {
-  u32 bytes = tensorElementBytes(m.type);
-  for (u32 i = 0; i <= m.rankMinusOne; ++i) {
-    u32 step = std::max<u32>(1, m.elementStride[i]);
-    bytes *= (m.box[i] + step - 1) / step;
+
+  template <class F> void boxes(F f) const {
+    u32 count[5] = {1, 1, 1, 1, 1}, rows = 1;
+    for (u32 i = 0; i < rank; ++i) {
+      count[i] = boxElements(m, i);
+      rows *= i ? count[i] : 1;
+    }
+    for (u32 r = 0; r < rows; ++r) {
+      s64 x[5];
+      u32 rest = r;
+      for (u32 i = 1; i < rank; ++i) {
+        x[i] = t.at[i] + s64(rest % count[i]) * step(i);
+        rest /= count[i];
+      }
+      line(x, count[0], r * count[0] * size, f);
+    }
   }
-  return bytes;
-}
+
+  /// Pixels follow each other through the box of first pixels, innermost
+  /// first, then through the images.
+  template <class F> void columns(F f) const {
+    s64 first[5];
+    std::copy(t.at, t.at + rank, first);
+    for (u32 p = 0; p < m.pixels; ++p) {
+      s64 x[5];
+      for (u32 i = 1; i < rank; ++i)
+        x[i] = first[i] + (i + 1 < rank ? t.shift[i - 1] : 0);
+      line(x, m.channels, p * m.channels * size, f);
+      for (u32 i = 1; i < rank; ++i) {
+        bool image = i + 1 == rank;
+        first[i] += image ? 1 : step(i);
+        if (image || first[i] <= s64(m.dim[i]) - 1 + m.upper[i - 1])
+          break;
+        first[i] = m.lower[i - 1];
+      }
+    }
+  }
+};
 
 u64 wide(Warp &w, u32 reg, u32 bytes, u32 l) {
   return bytes == 4 ? lane<u32>(w, reg)[l] : lane<u64>(w, reg)[l];
 }
 
+constexpr u32 kColumns = 1 << 17; ///< an im2col instruction
+
 Tile readTile(Warp &w, const Op &o, u32 l, const u32 *coordinates, u32 rank) {
-  Tile t;
+  Tile t{};
   u64 address = lane<u64>(w, o.b)[l];
   if (address & 63)
     misaligned(w, o, address, 64, l);
@@ -92,17 +126,25 @@ Tile readTile(Warp &w, const Op &o, u32 l, const u32 *coordinates, u32 rank) {
             "the tensor map has " + std::to_string(t.map.rankMinusOne + 1u) +
                 " dimensions, the instruction " + std::to_string(rank),
             l);
+  bool columns = o.flags & kColumns;
+  if (columns != (t.map.im2col != 0))
+    w.fault(o, LaunchStatus::IllegalInstruction,
+            std::string("the tensor map is ") + (columns ? "tiled" : "im2col") +
+                ", the instruction is not",
+            l);
   for (u32 i = 0; i < rank; ++i)
     t.at[i] = lane<s32>(w, coordinates[i])[l];
+  // Offsets follow the coordinates; stores have none.
+  for (u32 i = 0;
+       columns && i + 2 < rank && coordinates + rank + i < o.regs + o.regCount;
+       ++i)
+    t.shift[i] = lane<u32>(w, coordinates[rank + i])[l] & 0xffff;
   return t;
 }
 
-void checkDestination(Warp &w, const Op &o, u32 l, const TensorMap &m,
-                      u64 address) {
-  // TMA wants 128 bytes; a swizzle pattern repeats after 256 to 1024.
+void checkShared(Warp &w, const Op &o, u32 l, u64 address) {
   if (address & 127)
     misaligned(w, o, address, 128, l);
-  (void)m;
 }
 
 // a: shared address; b: map; regs: [0] barrier, [1] its bytes, [2] its offset,
@@ -114,11 +156,11 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
     if (!(m >> l & 1))
       continue;
     Tile t = readTile(w, o, l, o.regs + 6, rank);
-    u32 bytes = boxBytes(t.map);
+    u32 bytes = transferBytes(t.map);
     u64 mbar = wide(w, o.regs[0], o.regs[1], l) +
                static_cast<u64>(s64(s32(o.regs[2])));
     u32 mask = o.flags & kMulticast ? lane<u32>(w, o.regs[3])[l] & 0xffff : 0;
-    checkDestination(w, o, l, t.map, to[l]);
+    checkShared(w, o, l, to[l]);
     for (u32 r = 0; r < w.cluster->ctas.size(); ++r) {
       u64 target = to[l], where = mbar;
       if (o.flags & kMulticast) {
@@ -137,7 +179,7 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
       if (w.check) {
         w.check->mbarrierUse(w, o, l, *b.cta, b.address);
         w.check->bulkAccess(w, o, l, d, bytes, true, b.cta, b.address);
-        forRuns(t, [&](u32, u64 g, u32 n) {
+        Runs(t).each([&](u32, u64 g, u32 n) {
           if (g)
             w.check->bulkAccess(w, o, l,
                                 resolve(w, o, Space::Global, g, n, l, false), n,
@@ -149,7 +191,7 @@ Step tensorLoad(Warp &w, const Op &o, u32 m) {
       const Op *op = &o;
       schedule(w, [=] {
         u8 *base = d.cta->shared;
-        forRuns(t, [&](u32 offset, u64 g, u32 n) {
+        Runs(t).each([&](u32 offset, u64 g, u32 n) {
           u8 *p = base +
                   (swizzled(d.address + offset, t.map.swizzle) - kSharedStart);
           if (g)
@@ -183,12 +225,12 @@ Step tensorStore(Warp &w, const Op &o, u32 m) {
     if (!(m >> l & 1))
       continue;
     Tile t = readTile(w, o, l, o.regs + 6, rank);
-    u32 bytes = boxBytes(t.map);
-    checkDestination(w, o, l, t.map, from[l]);
+    u32 bytes = transferBytes(t.map);
+    checkShared(w, o, l, from[l]);
     Resolved s = resolve(w, o, Space::Shared, from[l], bytes, l, false);
     if (w.check) {
       w.check->bulkAccess(w, o, l, s, bytes, false, nullptr, 0);
-      forRuns(t, [&](u32, u64 g, u32 n) {
+      Runs(t).each([&](u32, u64 g, u32 n) {
         if (g)
           w.check->bulkAccess(w, o, l,
                               resolve(w, o, Space::Global, g, n, l, true), n,
@@ -199,7 +241,7 @@ Step tensorStore(Warp &w, const Op &o, u32 m) {
     const Op *op = &o;
     inBulkGroup(w, l, [=] {
       const u8 *base = s.cta->shared;
-      forRuns(t, [&](u32 offset, u64 g, u32 n) {
+      Runs(t).each([&](u32 offset, u64 g, u32 n) {
         if (g)
           reduceInto(resolve(*warp, *op, Space::Global, g, n, l, true).host,
                      base + (swizzled(s.address + offset, t.map.swizzle) -
@@ -212,30 +254,12 @@ Step tensorStore(Warp &w, const Op &o, u32 m) {
 }
 } // namespace
 
-void decodeBulkTensor(Decode &d, bool reduce) {
-  int rank = d.takeOf({"1d", "2d", "3d", "4d", "5d"});
-  if (rank < 0)
-    d.fail("expected .1d to .5d");
-  ++rank;
-  int first = d.takeOf({"shared::cluster", "shared::cta", "global"});
-  int second = d.takeOf({"shared::cluster", "shared::cta", "global"});
-  d.take("tile");
-  bool barrier = d.take("mbarrier::complete_tx::bytes"),
-       group = d.take("bulk_group");
-  bool multicast = d.take("multicast::cluster"),
-       hint = d.take("L2::cache_hint");
-  if (first < 0 || second < 0 || barrier == group || barrier != (first != 2))
-    d.fail("expected .shared.global with .mbarrier::complete_tx::bytes, or "
-           ".global.shared::cta with .bulk_group");
-  u32 reduction = reduce ? takeReduction(d) : u32(kCopy);
-  d.expectCount((barrier ? 3 : 2) + multicast + hint);
-  const ast::Operand &shared = d.operand(barrier ? 0 : 1),
-                     &tensor = d.operand(barrier ? 1 : 0);
+namespace {
+/// [map, {coordinates}] into `b` and the end of `regs`.
+void takeTensor(Decode &d, const ast::Operand &tensor, int rank,
+                std::vector<u32> &regs) {
   if (tensor.kind != ast::Operand::Kind::Address || tensor.elems.size() != 2)
     d.fail("expected [map, {coordinates}]");
-  Space space = first == 0 ? Space::SharedCluster : Space::Shared;
-  d.op.flags = static_cast<u32>(space) | (multicast ? kMulticast : 0);
-  setAddress(d, shared, space);
   // The map's address, with its offset folded in.
   ast::Operand map = tensor;
   map.elems.resize(1);
@@ -248,25 +272,92 @@ void decodeBulkTensor(Decode &d, bool reduce) {
       d.fail("the tensor map's address must be a 64-bit register");
     d.op.b = a.base;
   }
-  std::vector<u32> regs(6);
-  if (barrier) {
-    Decode::Address b = d.address(d.operand(2));
-    regs[0] = b.uniform ? d.constant(static_cast<u64>(b.offset), 4) : b.base;
-    regs[1] = b.uniform || b.narrow ? 4 : 8;
-    regs[2] = b.uniform ? 0 : static_cast<u32>(b.offset);
-  }
-  if (multicast)
-    regs[3] = d.source(3, Type::B16);
-  regs[4] = reduction;
-  regs[5] = static_cast<u32>(rank);
   const ast::Operand &c = tensor.elems[1];
   if (c.kind != ast::Operand::Kind::Vector ||
       c.elems.size() != static_cast<size_t>(rank))
     d.fail("expected " + std::to_string(rank) + " coordinates");
   for (const ast::Operand &e : c.elems)
     regs.push_back(d.source(e, Type::S32));
+}
+
+int takeRank(Decode &d) {
+  int rank = d.takeOf({"1d", "2d", "3d", "4d", "5d"});
+  if (rank < 0)
+    d.fail("expected .1d to .5d");
+  return rank + 1;
+}
+
+/// .tile (the default), .im2col of loads and prefetches, .im2col_no_offs of
+/// stores. True: im2col.
+bool takeMode(Decode &d, int rank, bool store) {
+  bool tile = d.take("tile");
+  bool columns = d.take(store ? "im2col_no_offs" : "im2col");
+  if (tile && columns)
+    d.fail("expected one mode");
+  if (columns && rank < 3)
+    d.fail("im2col needs 3 to 5 dimensions");
+  return columns;
+}
+
+void takeOffsets(Decode &d, size_t i, int rank, std::vector<u32> &regs) {
+  const ast::Operand &o = d.operand(i);
+  if (o.kind != ast::Operand::Kind::Vector ||
+      o.elems.size() != static_cast<size_t>(rank - 2))
+    d.fail("expected " + std::to_string(rank - 2) + " im2col offsets");
+  for (const ast::Operand &e : o.elems)
+    regs.push_back(d.source(e, Type::U16));
+}
+} // namespace
+
+void decodeTensorPrefetch(Decode &d) {
+  int rank = takeRank(d);
+  if (!d.take("L2") || !d.take("global"))
+    d.fail("expected .L2.global");
+  bool columns = takeMode(d, rank, false);
+  d.expectCount(1 + columns + d.take("L2::cache_hint"));
+  std::vector<u32> regs;
+  takeTensor(d, d.operand(0), rank, regs);
+  if (columns)
+    takeOffsets(d, 1, rank, regs);
+  d.emit([](Warp &, const Op &, u32) { return Step::Next; });
+}
+
+void decodeBulkTensor(Decode &d, bool reduce) {
+  int rank = takeRank(d);
+  int first = d.takeOf({"shared::cluster", "shared::cta", "global"});
+  int second = d.takeOf({"shared::cluster", "shared::cta", "global"});
+  bool barrier = d.take("mbarrier::complete_tx::bytes"),
+       group = d.take("bulk_group");
+  bool multicast = d.take("multicast::cluster"),
+       hint = d.take("L2::cache_hint");
+  bool load = first != 2;
+  if (first < 0 || second < 0 || barrier == group || barrier != load ||
+      load != (second == 2) || (reduce && load) || (multicast && !load))
+    d.fail("expected .shared.global with .mbarrier::complete_tx::bytes, or "
+           ".global.shared::cta with .bulk_group");
+  bool columns = takeMode(d, rank, !load);
+  u32 reduction = reduce ? takeReduction(d) : u32(kCopy);
+  d.expectCount((load ? 3 + columns : 2) + multicast + hint);
+  Space space = first == 0 ? Space::SharedCluster : Space::Shared;
+  d.op.flags = static_cast<u32>(space) | (multicast ? kMulticast : 0) |
+               (columns ? kColumns : 0);
+  setAddress(d, d.operand(load ? 0 : 1), space);
+  std::vector<u32> regs(6);
+  if (load) {
+    Decode::Address b = d.address(d.operand(2));
+    regs[0] = b.uniform ? d.constant(static_cast<u64>(b.offset), 4) : b.base;
+    regs[1] = b.uniform || b.narrow ? 4 : 8;
+    regs[2] = b.uniform ? 0 : static_cast<u32>(b.offset);
+  }
+  regs[4] = reduction;
+  regs[5] = static_cast<u32>(rank);
+  takeTensor(d, d.operand(load ? 1 : 0), rank, regs);
+  if (load && columns)
+    takeOffsets(d, 3, rank, regs);
+  if (multicast)
+    regs[3] = d.source(3 + columns, Type::B16);
   d.list(regs);
-  d.emit(barrier ? tensorLoad : tensorStore);
+  d.emit(load ? tensorLoad : tensorStore);
 }
 
 namespace {
@@ -361,8 +452,13 @@ Step publish(Warp &w, const Op &o, u32 m) {
 
 void decodeTensormap(Decode &d) {
   if (d.take("cp_fenceproxy")) {
-    while (!d.remaining().empty())
-      d.takeAny();
+    if (!d.take("global") || d.takeOf({"shared::cta", "shared"}) < 0 ||
+        !d.take("tensormap::generic") || !d.take("release") ||
+        d.takeOf({"cta", "cluster", "gpu", "sys"}) < 0)
+      d.fail("expected .global.shared::cta.tensormap::generic.release with a "
+             "scope");
+    d.take("sync");
+    d.take("aligned");
     d.expectCount(3);
     d.op.flags = static_cast<u32>(Space::Generic);
     Decode::Address s = d.address(d.operand(1));

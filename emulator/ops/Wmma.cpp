@@ -1,10 +1,12 @@
 // wmma.load, wmma.store, wmma.mma. The layout of fragments is not documented;
 // here element i of a lane's n is element lane * n + i of the row-major matrix,
 // and f16 operands, which have room for two copies, hold the second one too.
-#include "emulator/core/Narrow.h"
+// Operands below 8 bits lie as mma has them: 32 bits of a row of A or a column
+// of B, of which four lanes share one.
 #include "emulator/ops/Access.h"
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"
+#include "emulator/ops/Product.h"
 
 HAMLET_SIMD_BEGIN
 namespace {
@@ -12,12 +14,6 @@ namespace {
 struct Fragment {
   u32 rows, columns, bits, regs; ///< bits of an element in memory and register
   bool columnMajor;
-};
-struct Product {
-  u32 m, n, k;
-  Type a, c, d;
-  u32 aRegs, bRegs, cRegs, dRegs;
-  bool aColumns, bColumns, saturate;
 };
 
 template <class T> T trailer(const Op &o) {
@@ -31,26 +27,14 @@ template <class T> void addTrailer(std::vector<u32> &regs, const T &t) {
   std::memcpy(regs.data() + n, &t, sizeof t);
 }
 
-u32 laneElements(const Fragment &f) { return f.rows * f.columns / 32; }
-
-/// Slot of element i of a lane: register and bit.
-void readElement(Warp &w, const u32 *regs, u32 bits, u32 l, u32 i, u64 &v) {
-  u32 per = bits >= 32 ? 1 : 32 / bits;
-  if (bits == 64)
-    v = lane<u64>(w, regs[i])[l];
-  else
-    v = lane<u32>(w, regs[i / per])[l] >> (i % per * bits);
-  if (bits < 32)
-    v &= (1u << bits) - 1;
-}
 void writeElement(Warp &w, const u32 *regs, u32 bits, u32 l, u32 i, u64 v) {
-  u32 per = bits >= 32 ? 1 : 32 / bits;
   if (bits == 64) {
     lane<u64>(w, regs[i])[l] = v;
     return;
   }
+  u32 per = 32 / bits;
   u32 &r = lane<u32>(w, regs[i / per])[l];
-  if (bits >= 32) {
+  if (bits == 32) {
     r = static_cast<u32>(v);
     return;
   }
@@ -64,7 +48,7 @@ template <bool Store> Step transfer(Warp &w, const Op &o, u32 m) {
     return Step::Block;
   Fragment f = trailer<Fragment>(o);
   Vec<u64> base = addressesOf(w, o);
-  u32 bytes = f.bits / 8, n = laneElements(f);
+  u32 bytes = f.bits / 8, n = f.rows * f.columns / 32;
   for (u32 l = 0; l < 32; ++l) {
     u32 stride = lane<u32>(w, o.c)[l];
     for (u32 i = 0; i < n; ++i) {
@@ -74,7 +58,7 @@ template <bool Store> Step transfer(Warp &w, const Op &o, u32 m) {
       u64 address = base[l] + index * bytes, v = 0;
       Resolved r = resolve(w, o, spaceOf(o), address, bytes, l, Store);
       if (Store) {
-        readElement(w, o.regs, f.bits, l, i, v);
+        v = rawElement(w, o.regs, f.bits, l, i);
         if (w.check)
           w.check->access(w, o, l, r, bytes,
                           {Access::Write, kWeak, Scope::None},
@@ -98,96 +82,68 @@ template <bool Store> Step transfer(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
-double value(Type t, u64 v) {
-  switch (t) {
-  case Type::F16:
-    return decode(static_cast<u32>(v), kF16);
-  case Type::BF16:
-    return decode(static_cast<u32>(v), kBF16);
-  case Type::TF32:
-    return std::bit_cast<float>(static_cast<u32>(v) & 0xffffe000);
-  case Type::F32:
-    return std::bit_cast<float>(static_cast<u32>(v));
-  case Type::S8:
-    return static_cast<s8>(v);
-  case Type::U8:
-    return static_cast<u8>(v);
-  case Type::S32:
-    return static_cast<s32>(v);
-  default:
-    return std::bit_cast<double>(v);
-  }
-}
-u32 bitsOfType(Type t) { return t == Type::TF32 ? 32 : 8 * typeBytes(t); }
-
-Step multiply(Warp &w, const Op &o, u32 m) {
+/// A and B with elements of 4 bits and 1 bit; bytes: bits of an element.
+Step loadNarrow(Warp &w, const Op &o, u32 m) {
   if (!gate(w, o, m, ~0u))
     return Step::Block;
-  Product p = trailer<Product>(o);
-  const u32 *rd = o.regs, *ra = rd + p.dRegs, *rb = ra + p.aRegs,
-            *rc = rb + p.bRegs;
-  std::vector<double> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
-  auto fill = [&](std::vector<double> &to, const u32 *regs, Type t) {
-    u32 n = static_cast<u32>(to.size() / 32);
-    for (u32 l = 0; l < 32; ++l)
-      for (u32 i = 0; i < n; ++i) {
-        u64 v;
-        readElement(w, regs, bitsOfType(t), l, i, v);
-        to[l * n + i] = value(t, v);
-      }
-  };
-  fill(a, ra, p.a);
-  fill(b, rb, p.a);
-  fill(c, rc, p.c);
-  u32 n = p.m * p.n / 32;
-  for (u32 i = 0; i < p.m; ++i)
-    for (u32 j = 0; j < p.n; ++j) {
-      u64 out;
-      double start = c[i * p.n + j];
-      if (p.d == Type::S32) {
-        s64 v = static_cast<s64>(start);
-        for (u32 k = 0; k < p.k; ++k)
-          v += static_cast<s64>(a[i * p.k + k] * b[k * p.n + j]);
-        if (p.saturate)
-          v = std::min<s64>(std::max<s64>(v, INT32_MIN), INT32_MAX);
-        out = static_cast<u32>(v);
-      } else if (p.d == Type::F64) {
-        for (u32 k = 0; k < p.k; ++k)
-          start = __builtin_fma(a[i * p.k + k], b[k * p.n + j], start);
-        out = std::bit_cast<u64>(start);
-      } else {
-        float v = static_cast<float>(start);
-        for (u32 k = 0; k < p.k; ++k)
-          v = __builtin_fmaf(static_cast<float>(a[i * p.k + k]),
-                             static_cast<float>(b[k * p.n + j]), v);
-        out = p.d == Type::F16 ? encode(v, kF16, Round::NearestEven)
-                               : std::bit_cast<u32>(v);
-      }
-      u32 e = i * p.n + j;
-      writeElement(w, rd, bitsOfType(p.d), e / n, e % n, out);
-    }
+  Vec<u64> base = addressesOf(w, o);
+  for (u32 l = 0; l < 32; ++l) {
+    u64 line = u64(lane<u32>(w, o.c)[l]) * o.bytes / 8;
+    u64 address = base[l] + l / 4 * line + l % 4 * 4;
+    Resolved r = resolve(w, o, spaceOf(o), address, 4, l, false);
+    if (w.check)
+      w.check->access(w, o, l, r, 4, {}, nullptr);
+    std::memcpy(&lane<u32>(w, o.regs[0])[l], r.host, 4);
+  }
   return Step::Next;
 }
 
-struct Dims {
-  u32 m, n, k;
+struct Counts {
+  u32 a, b, c, d;
 };
-Dims takeShape(Decode &d) {
-  int s = d.takeOf({"m16n16k16", "m32n8k16", "m8n32k16", "m16n16k8", "m8n8k4"});
-  static constexpr Dims dims[] = {
-      {16, 16, 16}, {32, 8, 16}, {8, 32, 16}, {16, 16, 8}, {8, 8, 4}};
-  if (s < 0)
-    d.fail("this shape is not supported");
-  return dims[s];
-}
+/// An operand's registers; f16 has 8 whatever the shape.
 u32 operandRegs(Type t, u32 elements) {
   if (t == Type::F16)
     return 8;
-  return elements / 32 * bitsOfType(t) / (t == Type::F64 ? 64 : 32);
+  u32 bits = elementBits(t);
+  return elements / 32 * bits / (bits == 64 ? 64 : 32);
 }
 u32 accumulatorRegs(Type t, u32 elements) {
   return t == Type::F16 ? elements / 64 : elements / 32;
 }
+Counts countsOf(const Product &p) {
+  return {operandRegs(p.a, p.m * p.k), operandRegs(p.b, p.k * p.n),
+          accumulatorRegs(p.c, p.m * p.n), accumulatorRegs(p.d, p.m * p.n)};
+}
+
+Step multiplyFragments(Warp &w, const Op &o, u32 m) {
+  if (!gate(w, o, m, ~0u))
+    return Step::Block;
+  Product p = trailer<Product>(o);
+  Counts r = countsOf(p);
+  const u32 *ra = o.regs + r.d, *rb = ra + r.a, *rc = rb + r.b;
+  std::vector<double> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
+  auto fill = [&](std::vector<double> &to, const u32 *regs, Type t) {
+    u32 n = static_cast<u32>(to.size() / 32);
+    for (u32 l = 0; l < 32; ++l)
+      for (u32 i = 0; i < n; ++i)
+        to[l * n + i] =
+            elementValue(t, rawElement(w, regs, elementBits(t), l, i));
+  };
+  fill(a, ra, p.a);
+  fill(b, rb, p.b);
+  fill(c, rc, p.c);
+  u16 all[16];
+  for (u32 k = 0; k < p.k; ++k)
+    all[k] = static_cast<u16>(k);
+  u32 n = p.m * p.n / 32;
+  for (u32 e = 0; e < p.m * p.n; ++e)
+    writeSum(
+        w, o.regs, p.d, e / n, e % n,
+        dotted(p, &a[e / p.n * p.k], all, b.data(), p.n, e % p.n, c[e], p.k));
+  return Step::Next;
+}
+
 void group(Decode &d, size_t i, u32 n, Type t, bool write,
            std::vector<u32> &regs) {
   const ast::Operand &o = d.operand(i);
@@ -197,9 +153,85 @@ void group(Decode &d, size_t i, u32 n, Type t, bool write,
   if (e.size() != n)
     d.fail("operand " + std::to_string(i + 1) + " needs " + std::to_string(n) +
            " registers, got " + std::to_string(e.size()));
-  Type as = t == Type::F64 ? t : Type::B32;
+  Type as = registerType(t);
   for (const ast::Operand &x : e)
     regs.push_back(write ? d.sink(x, as) : d.source(x, as));
+}
+
+bool isNarrow(Type t) { return elementBits(t) < 8; }
+
+/// Whether A or B of this shape may have elements of type `t`.
+bool fits(const Product &p, Type t) {
+  auto is = [&](u32 m, u32 n, u32 k) {
+    return p.m == m && p.n == n && p.k == k;
+  };
+  switch (t) {
+  case Type::F16:
+  case Type::BF16:
+  case Type::S8:
+  case Type::U8:
+    return is(16, 16, 16) || is(8, 32, 16) || is(32, 8, 16);
+  case Type::TF32:
+    return is(16, 16, 8);
+  case Type::F64:
+    return is(8, 8, 4);
+  case Type::S4:
+  case Type::U4:
+    return is(8, 8, 32);
+  case Type::B1:
+    return is(8, 8, 128);
+  default:
+    return false;
+  }
+}
+/// Whether sums of products of `a` may have type `t`.
+bool sumsTo(Type a, Type t) {
+  if (a == Type::F16)
+    return t == Type::F16 || t == Type::F32;
+  if (a == Type::BF16 || a == Type::TF32)
+    return t == Type::F32;
+  return t == (a == Type::F64 ? Type::F64 : Type::S32);
+}
+
+void decodeProduct(Decode &d) {
+  Product p;
+  p.bits = static_cast<BitOp>(d.takeOf({"xor", "and"}) + 1);
+  if (p.bits != BitOp::None && !d.take("popc"))
+    d.fail("expected .popc");
+  int la = d.takeOf({"row", "col"}), lb = d.takeOf({"row", "col"});
+  takeShape(d, p);
+  p.saturate = d.take("satfinite");
+  int rounding = d.takeOf({"rn", "rz", "rm", "rp"});
+  p.c = takeElement(d);
+  Type t = takeElement(d);
+  // f16: wmma.mma...d.c; others: ...d.a.b.c
+  p.a = p.b = Type::F16;
+  p.d = t;
+  if (d.hasType()) {
+    p.b = t;
+    p.a = takeElement(d);
+    p.d = takeElement(d);
+  }
+  bool integer = p.d == Type::S32;
+  if (p.a != p.b || !fits(p, p.a) || !sumsTo(p.a, p.c) || !sumsTo(p.a, p.d) ||
+      (p.saturate && (!integer || p.a == Type::B1)) ||
+      (rounding >= 0 && p.a != Type::F64) ||
+      (p.bits != BitOp::None) != (p.a == Type::B1))
+    d.fail("this combination of shape and types is not supported");
+  if (la < 0 || lb < 0 || (isNarrow(p.a) && (la != 0 || lb != 1)))
+    d.fail("expected the layouts of A and B");
+  p.rounding = static_cast<u8>(std::max(rounding, 0));
+  std::vector<u32> regs;
+  d.expectCount(4);
+  Counts n = countsOf(p);
+  group(d, 0, n.d, p.d, true, regs);
+  group(d, 1, n.a, p.a, false, regs);
+  group(d, 2, n.b, p.b, false, regs);
+  group(d, 3, n.c, p.c, false, regs);
+  d.op.flags = static_cast<u32>(regs.size());
+  addTrailer(regs, p);
+  d.list(regs);
+  d.emit(isNarrow(p.a) ? multiply : multiplyFragments);
 }
 
 void decodeWmma(Decode &d) {
@@ -208,65 +240,48 @@ void decodeWmma(Decode &d) {
   d.take("aligned");
   if (what < 0)
     d.fail("expected .load, .store or .mma");
-  if (what == 2) {
-    int la = d.takeOf({"row", "col"}), lb = d.takeOf({"row", "col"});
-    Dims s = takeShape(d);
-    Product p{};
-    p.saturate = d.take("satfinite");
-    Type c = d.takeType(), t = d.takeType();
-    // f16: wmma.mma...d.c; others: ...d.a.b.c
-    Type a = Type::F16, dt = t;
-    if (d.hasType()) {
-      a = t;
-      d.takeType();
-      dt = d.takeType();
-    }
-    (void)la;
-    (void)lb;
-    p = {s.m,
-         s.n,
-         s.k,
-         a,
-         c,
-         dt,
-         operandRegs(a, s.m * s.k),
-         operandRegs(a, s.k * s.n),
-         accumulatorRegs(c, s.m * s.n),
-         accumulatorRegs(dt, s.m * s.n),
-         false,
-         false,
-         p.saturate};
-    std::vector<u32> regs;
-    d.expectCount(4);
-    group(d, 0, p.dRegs, dt, true, regs);
-    group(d, 1, p.aRegs, a, false, regs);
-    group(d, 2, p.bRegs, a, false, regs);
-    group(d, 3, p.cRegs, c, false, regs);
-    addTrailer(regs, p);
-    d.list(regs);
-    return d.emit(multiply);
-  }
-  int which = d.takeOf({"a", "b", "c", "d"});
+  d.info.reconverges = true;
+  if (what == 2)
+    return decodeProduct(d);
+  bool store = what == 1;
+  int which = store ? (d.take("d") ? 3 : -1) : d.takeOf({"a", "b", "c"});
   int layout = d.takeOf({"row", "col"});
-  Dims s = takeShape(d);
+  Product s;
+  takeShape(d, s);
+  Type t = takeElement(d);
   d.op.flags = takeAccess(d, false);
-  Type t = d.takeType();
   if (which < 0 || layout < 0)
     d.fail("expected a matrix and a layout");
+  // Sums: those of any operand that has the shape.
+  bool known = fits(s, t);
+  if (which >= 2) {
+    known = false;
+    for (Type a : {Type::F16, Type::BF16, Type::TF32, Type::S8, Type::F64,
+                   Type::S4, Type::B1})
+      known |= fits(s, a) && sumsTo(a, t);
+  }
+  if (!known)
+    d.fail("this combination of shape and type is not supported");
   Fragment f{};
   f.rows = which == 1 ? s.k : s.m;
   f.columns = which == 0 ? s.k : s.n;
-  f.bits = bitsOfType(t);
+  f.bits = elementBits(t);
   f.columnMajor = layout == 1;
   f.regs = which < 2 ? operandRegs(t, f.rows * f.columns)
                      : accumulatorRegs(t, f.rows * f.columns);
-  bool store = what == 1;
   d.expectCount(2, 3);
   setAddress(d, d.operand(store ? 0 : 1), spaceOf(d.op));
   u32 leading = f.columnMajor ? f.rows : f.columns;
   d.op.c = d.count() == 3 ? d.source(2, Type::B32) : d.constant(leading, 4);
   std::vector<u32> regs;
   group(d, store ? 1 : 0, f.regs, t, !store, regs);
+  if (isNarrow(t)) {
+    if (layout != which)
+      d.fail("elements below 8 bits need A in rows and B in columns");
+    d.op.bytes = static_cast<u8>(f.bits);
+    d.list(regs);
+    return d.emit(loadNarrow);
+  }
   addTrailer(regs, f);
   d.list(regs);
   d.emit(store ? transfer<true> : transfer<false>);

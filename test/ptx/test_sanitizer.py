@@ -115,6 +115,21 @@ case("cluster lifetime: remote arrive", INIT + """ mov.u32 %r6, %cluster_ctarank
 """, "WAIT: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 %p2, [%r2], 0;\n @!%p2 bra WAIT;", "", "cluster-lifetime|out-of-bounds",
      64, 2, ["--cluster", "2"])
 
+# ---- rows of a warp, 4, 8 and 16 bytes a lane, against single words ----
+READ = " @%p1 bra DONE;\n {read} st.global.u32 [%d1], %r4;\nDONE:\n"
+for name, store in (("4", " @%p1 st.shared.u32 [%r3], %r0;\n"), ("8", " mad.lo.u32 %r5, %r0, 8, %r1; @%p1 st.shared.v2.u32 [%r5], {%r0, %r0};\n"),
+                    ("16", " mad.lo.u32 %r5, %r0, 16, %r1; @%p1 st.shared.v4.u32 [%r5], {%r0, %r0, %r0, %r0};\n")):
+    for what, read in (("a word", "ld.shared.u32 %r4, [%r1+44];"), ("a half", "{ .reg .b16 %h; ld.shared.u16 %h, [%r1+46]; cvt.u32.u16 %r4, %h; }"),
+                       ("a row", "ld.shared.u32 %r4, [%r3+-128];"), ("a row behind one word", "ld.shared.u32 %r4, [%r3+-124];")):
+        # Words that no lane of a narrow row wrote are written first.
+        case("a row of %s bytes a lane, then %s" % (name, what), " st.shared.u32 [%r1+128], 0;\n bar.sync 0;\n" + store + " {fault}\n" +
+             READ.replace("{read}", read), "bar.sync 0;", "", "race")
+    case("a row of %s bytes a lane, then another lane's" % name, store + " {fault}\n xor.b32 %r6, %r0, 1; mad.lo.u32 %r6, %r6, 4, %r1;"
+         " @%p1 ld.shared.u32 %r4, [%r6]; @%p1 st.global.u32 [%d1], %r4;\n", "bar.warp.sync -1;", "", "race", 32)
+    case("rows read, then a row of %s bytes a lane" % name, " st.shared.v4.u32 [%r1], {0, 0, 0, 0}; mad.lo.u32 %r6, %r0, 16, %r1;"
+         " st.shared.v4.u32 [%r6], {0, 0, 0, 0}; bar.sync 0; ld.shared.u32 %r4, [%r3]; st.global.u32 [%d1], %r4;\n {fault}\n"
+         + store.replace("@%p1", "@!%p1").replace("[%r3]", "[%r3+-128]").replace("[%r5]", "[%%r5+-%d]" % (32 * int(name))), "bar.sync 0;", "", "race")
+
 # ---- a warp and its lanes ----
 case("lanes exchange through memory", " st.shared.u32 [%r3], %r0;\n {fault}\n xor.b32 %r4, %r0, 1; mad.lo.u32 %r4, %r4, 4, %r1;"
      " ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], %r5;\n", "bar.warp.sync -1;", "", "race", 32)

@@ -2,6 +2,7 @@
 
 #include "emulator/core/Narrow.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -56,6 +57,15 @@ const TypeRow &typeOf(const std::string &name) {
         "type '" + name +
         "' is not one of i8 u8 i16 u16 i32 u32 i64 u64 f16 bf16 f32 f64");
   return it->second;
+}
+
+/// N[+OFF]: another argument's buffer.
+void pointsInto(Argument &a, const std::string &text) {
+  size_t plus = text.find('+');
+  a.of = static_cast<unsigned>(
+      std::min<uint64_t>(number(text.substr(0, plus), "argument"), ~0u));
+  if (plus != std::string::npos)
+    a.offset = static_cast<int64_t>(number(text.substr(plus + 1), "offset"));
 }
 
 Argument buffer(const std::vector<std::string> &parts, bool initialised) {
@@ -114,10 +124,8 @@ Argument scalar(const TypeRow &t, const std::string &text) {
   return a;
 }
 
-Argument tensorMap(const std::vector<std::string> &p) {
-  if (p.size() != 7)
-    throw std::runtime_error(
-        "expected tensormap:N:dtype:dims:strides:box:swizzle");
+/// What both kinds of tensor map begin with: N[+OFF]:dtype:dims:strides.
+Argument mapOf(const std::vector<std::string> &p, const std::string &swizzle) {
   static const std::map<std::string, uint8_t> types = {
       {"u8", 0},  {"i8", 0},  {"u16", 1}, {"i16", 1}, {"u32", 2}, {"i32", 3},
       {"u64", 4}, {"i64", 5}, {"f16", 6}, {"f32", 7}, {"f64", 8}, {"bf16", 9}};
@@ -125,33 +133,89 @@ Argument tensorMap(const std::vector<std::string> &p) {
       {"none", 0}, {"32", 1}, {"64", 2}, {"128", 3}};
   Argument a;
   a.kind = Argument::Kind::Map;
-  a.of = static_cast<unsigned>(number(p[1], "argument"));
+  pointsInto(a, p[1]);
   auto t = types.find(p[2]);
-  auto s = swizzles.find(p[6]);
+  auto s = swizzles.find(swizzle);
   if (t == types.end())
     throw std::runtime_error("type '" + p[2] + "' is not one a tensor map has");
   if (s == swizzles.end())
-    throw std::runtime_error("swizzle '" + p[6] +
+    throw std::runtime_error("swizzle '" + swizzle +
                              "' is not one of none 32 64 128");
   std::vector<uint64_t> dims = list(p[3], "dimension"),
-                        strides = list(p[4], "stride"), box = list(p[5], "box");
-  if (dims.empty() || dims.size() > 5 || strides.size() + 1 != dims.size() ||
-      box.size() != dims.size())
+                        strides = list(p[4], "stride");
+  if (dims.empty() || dims.size() > 5 || strides.size() + 1 != dims.size())
     throw std::runtime_error(
-        "a tensor map has 1 to 5 dimensions, as many boxes and one "
-        "stride less");
+        "a tensor map has 1 to 5 dimensions and one stride less");
   a.map.type = t->second;
   a.map.swizzle = s->second;
   a.map.rankMinusOne = static_cast<uint8_t>(dims.size() - 1);
   for (size_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] > 0xffffffff || box[i] > 256)
-      throw std::runtime_error(
-          "dimensions are below 2^32 and boxes at most 256");
+    if (dims[i] > 0xffffffff)
+      throw std::runtime_error("dimensions are below 2^32");
     a.map.dim[i] = static_cast<uint32_t>(dims[i]);
-    a.map.box[i] = static_cast<uint16_t>(box[i]);
     a.map.elementStride[i] = 1;
     if (i)
       a.map.stride[i - 1] = strides[i - 1];
+  }
+  return a;
+}
+
+Argument tensorMap(const std::vector<std::string> &p) {
+  if (p.size() != 7)
+    throw std::runtime_error(
+        "expected tensormap:N:dtype:dims:strides:box:swizzle");
+  Argument a = mapOf(p, p[6]);
+  std::vector<uint64_t> box = list(p[5], "box");
+  if (box.size() != a.map.rankMinusOne + size_t(1))
+    throw std::runtime_error("a box has as many numbers as there are "
+                             "dimensions");
+  for (size_t i = 0; i < box.size(); ++i) {
+    if (box[i] > 256)
+      throw std::runtime_error("boxes are at most 256");
+    a.map.box[i] = static_cast<uint16_t>(box[i]);
+  }
+  return a;
+}
+
+/// Lists joined by x whose numbers may be negative.
+std::vector<int16_t> corner(const std::string &s, size_t count) {
+  std::vector<int16_t> v;
+  for (const std::string &p : split(s, 'x')) {
+    bool minus = !p.empty() && p[0] == '-';
+    uint64_t n = number(p.substr(minus), "corner");
+    if (n > 32767)
+      throw std::runtime_error("a corner is -32767 to 32767");
+    v.push_back(static_cast<int16_t>(minus ? -static_cast<int>(n) : int(n)));
+  }
+  if (v.size() != count)
+    throw std::runtime_error("a corner has two numbers less than there are "
+                             "dimensions");
+  return v;
+}
+
+Argument im2colMap(const std::vector<std::string> &p) {
+  if (p.size() != 11)
+    throw std::runtime_error("expected im2col:N:dtype:dims:strides:lower:upper:"
+                             "channels:pixels:steps:swizzle");
+  Argument a = mapOf(p, p[10]);
+  size_t rank = a.map.rankMinusOne + size_t(1);
+  if (rank < 3)
+    throw std::runtime_error("an im2col map has 3 to 5 dimensions");
+  a.map.im2col = 1;
+  auto lower = corner(p[5], rank - 2), upper = corner(p[6], rank - 2);
+  std::copy(lower.begin(), lower.end(), a.map.lower);
+  std::copy(upper.begin(), upper.end(), a.map.upper);
+  a.map.channels = static_cast<uint16_t>(
+      std::min<uint64_t>(number(p[7], "channels"), 65535));
+  a.map.pixels =
+      static_cast<uint16_t>(std::min<uint64_t>(number(p[8], "pixels"), 65535));
+  std::vector<uint64_t> steps = list(p[9], "step");
+  if (steps.size() != rank)
+    throw std::runtime_error("there are as many steps as dimensions");
+  for (size_t i = 0; i < rank; ++i) {
+    if (steps[i] < 1 || steps[i] > 8)
+      throw std::runtime_error("steps are 1 to 8");
+    a.map.elementStride[i] = static_cast<uint8_t>(steps[i]);
   }
   return a;
 }
@@ -171,10 +235,12 @@ Argument parse(const std::string &text) {
     return buffer(parts, parts[0] == "zeros");
   if (parts[0] == "tensormap")
     return tensorMap(parts);
+  if (parts[0] == "im2col")
+    return im2colMap(parts);
   if (parts.size() != 2)
     throw std::runtime_error(
         "expected @FILE, zeros:T:SHAPE, empty:T:SHAPE, T:VALUE, null, "
-        "bytes:HEX, same:N[+OFF] or tensormap:...");
+        "bytes:HEX, same:N[+OFF], tensormap:... or im2col:...");
   Argument a;
   if (parts[0] == "bytes") {
     a.kind = Argument::Kind::Bytes;
@@ -189,11 +255,7 @@ Argument parse(const std::string &text) {
   }
   if (parts[0] == "same") {
     a.kind = Argument::Kind::Alias;
-    size_t plus = parts[1].find('+');
-    a.of = static_cast<unsigned>(number(parts[1].substr(0, plus), "argument"));
-    if (plus != std::string::npos)
-      a.offset =
-          static_cast<int64_t>(number(parts[1].substr(plus + 1), "offset"));
+    pointsInto(a, parts[1]);
     return a;
   }
   return scalar(typeOf(parts[0]), parts[1]);

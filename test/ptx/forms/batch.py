@@ -13,7 +13,8 @@ class Batch:
 
     def __init__(self, name, forms):
         self.name, self.forms, self.count, self.target = name, forms, forms[0].count, forms[0].target
-        self.block = forms[0].warp or min(128, self.count)
+        self.cluster = forms[0].cluster
+        self.block = forms[0].warp // self.cluster or min(128, self.count)
         self.in_bytes = self.out_bytes = 0
         self.places = []
         for f in forms:
@@ -29,8 +30,14 @@ class Batch:
                 place.append(at)
             self.places.append(place)
 
+    def maps(self):
+        """[(form, offset of its tensor in the operands)] of those with a tensor map."""
+        return [(f, place[0]) for f, place in zip(self.forms, self.places) if f.map]
+
     def entry(self):
-        out = [".visible .entry %s(.param .u64 in, .param .u64 out)\n{" % self.name,
+        launch = ".explicitcluster .reqnctapercluster %d" % self.cluster if self.cluster > 1 else ""
+        maps = "".join(", .param .align 64 .b8 map%d[128]" % i for i in range(len(self.maps())))
+        out = [".visible .entry %s(.param .u64 in, .param .u64 out%s) %s\n{" % (self.name, maps, launch),
                " .reg .b32 %%idx, %%nt, %%cta; .reg .b64 %%in, %%out, %%idx64; .shared .align 1024 .b8 scratch[%d];" % (45056 if self.forms[0].warp == 128 else 8192),
                " mov.u32 %nt, %ntid.x; mov.u32 %cta, %ctaid.x; mov.u32 %idx, %tid.x; mad.lo.u32 %idx, %cta, %nt, %idx;",
                " ld.param.u64 %in, [in]; ld.param.u64 %out, [out]; cvta.to.global.u64 %in, %in; cvta.to.global.u64 %out, %out;",
@@ -41,6 +48,7 @@ class Batch:
 
     def one(self, f, place):
         rows, names = ["// " + f.name, "{"], {"place": str(place[0])}
+        names.update({"place%d" % i: str(at) for i, at in enumerate(place[:len(f.ins)])})
         regs = {}
         for i, kind in enumerate(f.ins + f.outs):
             reg = KINDS[kind][0]
@@ -63,6 +71,10 @@ class Batch:
             else:
                 rows.append(" ld.global.%s %s, %s;" % (LOAD[reg], n, where))
         body = f.body
+        if f.map:
+            index = [g for g, _ in self.maps()].index(f)
+            rows.append(" .reg .b64 %%map; mov.b64 %%map, map%d; cvta.param.u64 %%map, %%map;" % index)
+            names["map"] = "%map"
         for n in sorted(names, key=len, reverse=True):
             body = body.replace("{" + n + "}", names[n])
         rows.append(" " + body)
@@ -165,7 +177,7 @@ def differences(f, got):
 def batches(forms=None, per_batch=64):
     groups = {}
     for f in (FORMS if forms is None else forms):
-        groups.setdefault((f.target, f.count, f.warp), []).append(f)
+        groups.setdefault((f.target, f.count, f.warp, f.cluster), []).append(f)
     result = []
     for key, list_ in groups.items():
         for i in range(0, len(list_), per_batch):
@@ -178,8 +190,10 @@ def execute(batch, folder, command, extra=()):
     path, source, target = (os.path.join(folder, batch.name + s) for s in (".ptx", ".in.npy", ".out.npy"))
     open(path, "w").write(batch.text())
     np.save(source, batch.input())
-    words = [command, "run", path, "--entry", batch.name, "--grid", str(batch.count // batch.block), "--block", str(batch.block),
+    words = [command, "run", path, "--entry", batch.name, "--grid", str(batch.count // batch.block), "--block", str(batch.block), "--cluster", str(batch.cluster),
              "--arg", "@" + source, "--arg", "zeros:u8:%d" % max(batch.out_bytes, 1), "--save", "1=" + target, "--json"]
+    for f, at in batch.maps():
+        words += ["--arg", f.map.argument(at)]
     done = subprocess.run(words + list(extra), capture_output=True, text=True)
     return done.returncode, done.stderr + done.stdout, np.load(target) if done.returncode == 0 else None
 

@@ -48,7 +48,8 @@ class Driver:
             self.call("cuMemAlloc_v2", ctypes.byref(p), ctypes.c_size_t(data.nbytes))
             self.call("cuMemcpyHtoD_v2", p, ctypes.c_void_p(data.ctypes.data), ctypes.c_size_t(data.nbytes))
             pointers.append(p)
-        params = (ctypes.c_void_p * 2)(*[ctypes.cast(ctypes.pointer(p), ctypes.c_void_p) for p in pointers])
+        maps = [f.map.encode(self, pointers[0].value + at) for f, at in b.maps()]
+        params = (ctypes.c_void_p * (2 + len(maps)))(*[ctypes.cast(ctypes.pointer(p), ctypes.c_void_p) for p in pointers], *maps)
         self.call("cuLaunchKernel", function, b.count // b.block, 1, 1, b.block, 1, 1, 0, None, params, None)
         self.call("cuCtxSynchronize")
         self.call("cuMemcpyDtoH_v2", ctypes.c_void_p(out.ctypes.data), pointers[1], ctypes.c_size_t(out.nbytes))

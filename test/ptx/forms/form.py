@@ -23,17 +23,18 @@ DEFAULT_COUNT = 512
 
 class Form:
     """`outs` and `ins` are lists of kinds. `ref` takes one int an operand and
-    gives an int or a tuple; with `warp` (true: 32 lanes; 128: a warpgroup) it
+    gives an int or a tuple; with `warp` (how many; true: one; 128: a warpgroup) it
     takes a list of such tuples and gives as many results; with `vector`, numpy arrays. `bound(inputs, got, want)` is
-    a list of booleans; without it bits must be equal."""
+    a list of booleans; without it bits must be equal. `cluster`: as many CTAs, a warp each.
+    `map`: an im2col map of the first operand, for which the body has {map}, a generic address."""
 
     def __init__(self, name, outs, ins, ref, body=None, warp=0, vector=False, bound=None, count=DEFAULT_COUNT,
-                 target="sm_80", any_nan=None, declare="", values=None, group=""):
+                 target="sm_80", any_nan=None, declare="", values=None, cluster=1, map=None):
         self.name, self.outs, self.ins, self.ref = name, outs.split(), ins.split(), ref
         self.body = body if body is not None else "%s %s;" % (name.split(" ")[0], ", ".join(
             ["{d%d}" % i for i in range(len(self.outs))] + ["{a%d}" % i for i in range(len(self.ins))]))
-        self.warp, self.vector, self.bound, self.count, self.target = 32 * warp if warp < 2 else warp, vector, bound, count, target
-        self.any_nan, self.declare, self.values, self.group = any_nan, declare, values, group
+        self.warp, self.vector, self.bound, self.count, self.target = 32 * warp if warp < 32 else warp, vector, bound, count, target
+        self.any_nan, self.declare, self.values, self.cluster, self.map = any_nan, declare, values, cluster, map
 
     def inputs(self):
         """One array of raw bits (as uint8 rows) an operand: lists of ints."""

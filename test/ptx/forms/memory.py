@@ -5,8 +5,8 @@ import exact
 from form import form, signed, random_float
 
 TYPES = ["b8", "u8", "s8", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64"]
-# A lane's own 64 bytes of shared memory and, in %own, their address.
-OWN = "{ .reg .b32 %l, %own; mov.u32 %l, %laneid; mov.u32 %own, scratch; mad.lo.u32 %own, %l, 64, %own; "
+# A thread's own 64 bytes of shared memory and, in %own, their address.
+OWN = "{ .reg .b32 %l, %own; mov.u32 %l, %tid.x; mov.u32 %own, scratch; mad.lo.u32 %own, %l, 64, %own; "
 LOCAL = "{ .local .align 16 .b8 %loc[64]; .reg .b64 %own; mov.u64 %own, %loc; "
 
 
