@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 namespace hamlet::emu {
@@ -24,57 +23,13 @@ bool includes(u8 scope, bool sameCta, bool sameCluster) {
 }
 } // namespace
 
-/// Whether two numbers of 2 or 4 bytes differ in rounding only: the copies of a
-/// butterfly reduction whose first step was contracted to a fused multiply-add,
-/// as Triton writes it. Sums may cancel, so that the bound is far above one
-/// rounding, of `scale` too, what other lanes store. The formats are guessed;
-/// integers are mostly tiny numbers.
-static bool closeReals(const u8 *a, const u8 *b, u32 bytes, float scale) {
-  auto close = [](float x, float y, float least, float bound) {
-    float larger = std::max(std::fabs(x), std::fabs(y));
-    return larger > least && !std::isinf(larger) &&
-           std::fabs(x - y) <= bound * larger;
-  };
-  if (bytes == 4) {
-    float x, y;
-    std::memcpy(&x, a, 4);
-    std::memcpy(&y, b, 4);
-    return close(x, y, 1e-20f, 1e-3f) ||
-           (close(x, y, 1e-20f, 2) &&
-            std::fabs(x - y) <= std::max(2e-6f, 1e-5f * scale));
-  }
-  u16 p, q;
-  std::memcpy(&p, a, 2);
-  std::memcpy(&q, b, 2);
-  return close(std::bit_cast<float>(u32(p) << 16),
-               std::bit_cast<float>(u32(q) << 16), 1e-20f, 1.f / 32) ||
-         close(static_cast<float>(std::bit_cast<_Float16>(p)),
-               static_cast<float>(std::bit_cast<_Float16>(q)), 1e-3f,
-               1.f / 256);
-}
-
-void HappensBefore::roundingDiffers(Warp &w, const Op &op, u32 lane,
-                                    Space space, u64 address) {
-  Finding f;
-  f.severity = Severity::Note;
-  f.kind = "unequal-copies";
-  f.space = spaceName(space);
-  f.address = address;
-  f.bytes = 4;
-  f.first = site(w, op, lane);
-  f.message =
-      "threads store numbers that differ in rounding only to the same " +
-      f.space + " memory: which of them stays is undefined";
-  report(f);
-}
-
 std::unique_ptr<Checker> makeChecker(Engine &engine) {
   return std::make_unique<HappensBefore>(engine);
 }
 
 HappensBefore::HappensBefore(Engine &e)
     : engine(e), undefined(*e.program), uses(*e.program),
-      poison(*e.program, uses) {
+      poison(*e.program, uses), exact(*e.program) {
   warpsPerCta = static_cast<u32>((e.config->block.total() + 31) / 32);
   const Program &p = *e.program;
   for (size_t i = 0; i < p.ops.size(); ++i)
@@ -143,6 +98,17 @@ u64 HappensBefore::ctaOf(const Touch &t) const {
   u64 y = index / nx % ny * c.cluster.y + rank / c.cluster.x % c.cluster.y;
   u64 z = index / nx / ny * c.cluster.z + rank / c.cluster.x / c.cluster.y;
   return x + u64(c.grid.x) * (y + u64(c.grid.y) * z);
+}
+
+/// The warp of `w`'s cluster whose threads made an access, null for others.
+Warp *HappensBefore::threadsOf(Warp &w, const Touch &t) const {
+  u32 perCta = warpsPerCta * kAgentsPerWarp, agent = t.agent % kAgents;
+  if (t.agent / kAgents != static_cast<u32>(w.cluster->id) ||
+      agent >= perCta * w.cluster->ctas.size() ||
+      agent % kAgentsPerWarp != kThreads)
+    return nullptr;
+  const Cta &cta = *w.cluster->ctas[agent / perCta];
+  return cta.warps[agent % perCta / kAgentsPerWarp].get();
 }
 
 void HappensBefore::clusterStarts(Cluster &c) {
@@ -319,101 +285,6 @@ void HappensBefore::overBarrier(Warp &w, const Op &op, u32 lane,
   }
 }
 
-void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
-                         bool write, bool beforeWrite, Space space, u64 address,
-                         u32 readers) {
-  Finding f;
-  f.kind = "race";
-  f.space = spaceName(space);
-  f.address = address;
-  f.bytes = 4;
-  f.first = site(w, op, lane);
-  u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
-  f.second = siteOf(*w.program, before.op, ctaOf(before),
-                    agent % perCta / kAgentsPerWarp,
-                    before.lane == 255 ? 0 : before.lane);
-  std::string missing =
-      space == Space::Shared
-          ? (agent % kAgentsPerWarp == kCopies &&
-                     agent < perCta * w.cluster->ctas.size()
-                 ? "cp.async.wait_group and a barrier are missing"
-             : before.flags & kAsync
-                 ? "a wait for the asynchronous operation is missing"
-                 : "a barrier (bar.sync, bar.warp.sync or an mbarrier) is "
-                   "missing")
-          : "no release and acquire pair or barrier orders them";
-  if (before.scope && ctaOf(before) != w.cta->linear)
-    missing += "; the scope of one access does not include the other thread";
-  f.message = std::string(write ? "write" : "read") + " after unordered " +
-              (beforeWrite ? "write" : "read") + " of the same " + f.space +
-              " memory: between line " + std::to_string(f.second->line) +
-              " and line " + std::to_string(f.first.line) + " " + missing;
-  u32 now = key(w, agentOf(w, kThreads));
-  bool held = write
-                  ? !beforeWrite && !(before.flags & kMixed) &&
-                        holdBack(w, before.op, before.agent,
-                                 before.lane < 32      ? 1u << before.lane
-                                 : before.agent == now ? readers & ~(1u << lane)
-                                                       : readers,
-                                 f)
-                  : holdBack(w, w.pcOf(op), now, 1u << lane, f);
-  if (!held)
-    report(f);
-}
-
-/// Whether what a load at `pc` brought to `lanes` of a warp had an effect.
-bool HappensBefore::matters(const WarpState &s, u32 pc, u32 lanes) {
-  const Uses::Reach &r = uses.reach(pc);
-  u32 reached = Uses::spread(r, lanes);
-  return r.everywhere || std::ranges::any_of(r.effects, [&](u32 e) {
-           return (s.effects[e] & reached) != 0;
-         });
-}
-
-/// A race of a load is kept until the loaded value had an effect, if it need
-/// not have one: some threads load what others overwrite and use nothing of it.
-/// `lanes`: that load, 0 unknown.
-bool HappensBefore::holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
-                             const Finding &f) {
-  u32 perCta = warpsPerCta * kAgentsPerWarp, agent = readerAgent % kAgents;
-  if (!lanes || readerAgent / kAgents != static_cast<u32>(w.cluster->id) ||
-      agent >= perCta * w.cluster->ctas.size() ||
-      agent % kAgentsPerWarp != kThreads || uses.reach(readerPc).everywhere)
-    return false;
-  const Cta &cta = *w.cluster->ctas[agent / perCta];
-  Warp &reader = *cta.warps[agent % perCta / kAgentsPerWarp];
-  if (matters(of(reader), readerPc, lanes))
-    return false;
-  auto [it, fresh] = held.try_emplace(
-      {reader.checkSlot, readerPc, f.first.line, f.second->line},
-      Held{reader.checkSlot, readerPc, lanes, f});
-  if (!fresh) {
-    it->second.lanes |= lanes;
-    ++it->second.finding.count;
-  }
-  return true;
-}
-
-/// Reports what was held back of the cluster's loads and had an effect.
-void HappensBefore::settle(const Cluster &c) {
-  if (held.empty())
-    return;
-  for (auto &cta : c.ctas)
-    for (auto &w : cta->warps)
-      for (auto it = held.lower_bound({w->checkSlot, 0, 0, 0});
-           it != held.end() && it->second.slot == w->checkSlot;) {
-        if (matters(of(*w), it->second.pc, it->second.lanes))
-          report(it->second.finding);
-        it = held.erase(it);
-      }
-}
-
-void HappensBefore::launchEnds() {
-  for (auto &c : engine.resident)
-    if (clusters.count(c.get()))
-      settle(*c);
-}
-
 bool HappensBefore::conflicts(Warp &w, u32 lane, const Touch &before,
                               const Touch &now) {
   if (!before.valid() || !(before.bytes & now.bytes))
@@ -445,9 +316,10 @@ bool HappensBefore::touchQuietly(Warp &w, u32 lane, Cell &cell,
   auto conflict = [&](const Touch &t) { return conflicts(w, lane, t, now); };
   if (conflict(cell.write) || unfenced(w, cell.write, now, space))
     return false;
-  const Rest *rest = cell.rest.get();
+  Rest *rest = cell.rest.get();
   if (rest &&
-      (std::ranges::any_of(rest->writes, conflict) || conflict(rest->weak)))
+      (std::ranges::any_of(rest->writes, conflict) || conflict(rest->weak) ||
+       (!write && rest->racedBytes & now.bytes)))
     return false;
   if (!write) {
     rememberRead(cell, now);
@@ -458,6 +330,8 @@ bool HappensBefore::touchQuietly(Warp &w, u32 lane, Cell &cell,
          return conflict(r.touch);
        })))
     return false;
+  if (rest)
+    rest->racedBytes &= static_cast<u8>(~now.bytes);
   rememberWrite(cell, now);
   return true;
 }
@@ -496,38 +370,38 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
       }
     return true;
   };
-  // One store of several threads, of numbers that should be the same.
+  // One store of several threads, of copies of one number.
   auto sameButRounding = [&](const Touch &t) {
     u32 size = static_cast<u32>(std::popcount(now.bytes));
-    if (!data || t.op != now.op || (t.bytes & now.bytes) != now.bytes ||
-        (size != 4 && size != 2) || (t.flags | now.flags) & (kAsync | kAtomic))
+    if (!data || !laneData || t.op != now.op || t.lane >= 32 ||
+        (t.bytes & now.bytes) != now.bytes || (size != 4 && size != 2) ||
+        (t.flags | now.flags) & (kAsync | kAtomic))
       return false;
-    const u8 *theirs = memory + base;
-    if (t.agent == now.agent && t.clock == now.clock && t.lane != 255 &&
-        laneData) {
-      u64 at = static_cast<u64>(data - (laneData + lane * laneStride));
-      if (at + size > laneStride)
-        return false;
-      theirs = laneData + t.lane * laneStride + at;
-    }
-    float scale = 0;
-    if (size == 4 && laneData && laneStride % 4 == 0)
-      for (u32 i = 0; i < 32 * laneStride; i += 4) {
-        float f;
-        std::memcpy(&f, laneData + i, 4);
-        if (std::fabs(f) < 1e4f)
-          scale = std::max(scale, std::fabs(f));
-      }
-    return closeReals(theirs, data, size, scale);
+    const Warp *other = threadsOf(w, t);
+    if (!other)
+      return false;
+    u32 at = static_cast<u32>(data - (laneData + lane * laneStride));
+    bool store = other == &w && t.clock == now.clock;
+    const u8 *theirs =
+        store ? laneData + t.lane * laneStride + at : memory + base;
+    return at + size <= laneStride &&
+           exact.same({&w, lane, now.op, at, data},
+                      {other, t.lane, t.op, at, theirs}, size, operations);
   };
+  const Touch *raced = nullptr;
   auto checkWrite = [&](const Touch &t) {
     if (!conflict(t) || (write && (sameBytes(t) || sameStore(t))))
       return;
     if (write && sameButRounding(t))
       roundingDiffers(w, op, lane, space, address);
+    else if (write && data && space == Space::Shared &&
+             !((t.flags | now.flags) & (kAsync | kAtomic)))
+      raced = &t;
     else
       race(w, op, lane, t, write, true, space, address);
   };
+  if (!write && cell.rest && cell.rest->racedBytes)
+    readsOverwritten(w, op, lane, cell, now);
   checkWrite(cell.write);
   if (cell.rest)
     for (const Touch &t : cell.rest->writes)
@@ -562,7 +436,11 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
     for (const Reader &r : cell.rest->more)
       if (conflict(r.touch))
         race(w, op, lane, r.touch, true, false, space, address, r.lanes);
-  rememberWrite(cell, now);
+  if (cell.rest && cell.rest->racedBytes && !conflict(cell.write))
+    cell.rest->racedBytes &= static_cast<u8>(~now.bytes);
+  if (!raced)
+    return rememberWrite(cell, now);
+  overwritten(w, op, lane, cell, Touch(*raced), now, address);
 }
 
 /// A read joins the word's readers. One that an agent's later read covers is
@@ -727,8 +605,11 @@ void HappensBefore::uninitialised(Warp &w, const Op &op, u32 lane,
 /// A value from memory that nothing had written is used.
 void HappensBefore::usesUnwritten(Warp &w, const Op &op, u32 lane, u32 origin) {
   Finding f = unwrittenLoads[origin];
-  f.second = site(w, op, lane);
-  f.message += "; line " + std::to_string(f.second->line) + " uses the value";
+  Site use = site(w, op, lane);
+  if (use.line != f.first.line) {
+    f.message += "; line " + std::to_string(use.line) + " uses the value";
+    f.second = std::move(use);
+  }
   report(f);
 }
 

@@ -4,6 +4,7 @@
 
 #include "emulator/check/Checker.h"
 #include "emulator/check/Clocks.h"
+#include "emulator/check/Exact.h"
 #include "emulator/check/Poison.h"
 #include "emulator/check/Shadow.h"
 #include "emulator/check/Undefined.h"
@@ -117,6 +118,9 @@ private:
     return i.inst && i.inst->opcode == "mov" && i.reads.size() == 1 &&
            i.writes.size() == 1;
   }
+  static bool isConstant(const OpInfo &i) {
+    return i.inst && i.inst->opcode == "mov" && i.reads.empty();
+  }
   WarpState &of(Warp &w) { return *warps[w.checkSlot]; }
   CtaState &of(const Cta &cta) {
     if (recent.first != &cta)
@@ -149,17 +153,25 @@ private:
                   u32 bytes, Touch now, bool write, const u8 *data);
   void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
             bool beforeWrite, Space space, u64 address, u32 readers = 0);
+  Finding describeRace(Warp &w, const Op &op, u32 lane, const Touch &before,
+                       bool write, bool beforeWrite, Space space, u64 address);
   bool holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
                 const Finding &f);
+  void overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
+                   const Touch &before, const Touch &now, u64 address);
+  void readsOverwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
+                        const Touch &now);
   void settle(const Cluster &c);
   bool matters(const WarpState &s, u32 pc, u32 lanes);
   void uninitialised(Warp &w, const Op &op, u32 lane, const Resolved &where,
                      u32 bytes);
+  void followUnwritten(Warp &w, const Op &op, u32 pc, u32 mask);
   void usesUnwritten(Warp &w, const Op &op, u32 lane, u32 origin);
   void roundingDiffers(Warp &w, const Op &op, u32 lane, Space space,
                        u64 address);
   bool allWritten(const Resolved &where, u32 bytes);
   u64 ctaOf(const Touch &t) const;
+  Warp *threadsOf(Warp &w, const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
   void synchronise(Warp &w, u32 lane, const Resolved &where, AccessInfo info);
   /// What of `c`, its warp's knowledge, the lanes of `mask` may publish.
@@ -187,10 +199,15 @@ private:
   std::vector<bool> touches; ///< by pc: any of those
   u32 warpsPerCta = 1;
   Undefined undefined;
+  std::vector<Undefined::Use> undefinedUses; ///< by the operation under way
   Uses uses;
   Poison poison;
-  Poison::Stored stored;                     ///< by the operation under way
-  std::vector<Finding> unwrittenLoads;       ///< origins of poison
+  Exact exact;
+  u64 operations = 0;                  ///< seen so far
+  Poison::Stored stored;               ///< by the operation under way
+  std::vector<Finding> unwrittenLoads; ///< origins of poison
+  std::vector<Finding> overwrites; ///< races of writes, Rest::raced names one
+  std::unordered_map<u64, u32> overwriteOf;  ///< both pcs to its index
   std::map<std::pair<u32, u32>, u32> loadOf; ///< pc and space to its index
   /// Races of loads whose value has had no effect so far.
   struct Held {

@@ -176,21 +176,8 @@ Bytes Poison::exchange(const Warp &w, const Op &op, const OpInfo &i,
                        const Bytes &from) {
   Bytes to;
   to.origin = from.origin;
-  auto is = [&](const char *m) {
-    return std::ranges::find(i.inst->modifiers, m) != i.inst->modifiers.end();
-  };
-  bool up = is("up"), down = is("down"), butterfly = is("bfly");
-  for (u32 l = 0; l < 32; ++l) {
-    u32 n = lane32(w, op.b, l) & 31, c = lane32(w, op.c, l);
-    u32 bound = c & 31, segment = c >> 8 & 31;
-    s32 most = static_cast<s32>((l & segment) | (bound & ~segment));
-    s32 j = static_cast<s32>(up          ? l - n
-                             : down      ? l + n
-                             : butterfly ? l ^ n
-                                         : (l & segment) | (n & ~segment));
-    bool in = up ? j >= most : j <= most;
-    setBits(to, l, bitsOf(from, in ? static_cast<u32>(j) & 31 : l));
-  }
+  for (u32 l = 0; l < 32; ++l)
+    setBits(to, l, bitsOf(from, shuffledFrom(w, op, i, l)));
   return to;
 }
 
@@ -327,39 +314,22 @@ Poison::Used Poison::step(const Warp &w, const Op &op, u32 pc, u32 mask,
         writes[0] = exchange(w, op, i, *from);
     } else if (kind == Uses::Effect && i.inst->opcode == "st" &&
                i.inst->operands.size() == 2) {
-      const ast::Operand &value = i.inst->operands[1];
-      u32 n =
-          value.kind == Kind::Vector ? static_cast<u32>(value.elems.size()) : 1;
-      u32 values = 0;
-      for (u32 e = 0; e < n; ++e)
-        values += (value.elems.empty() ? value : value.elems[e]).kind ==
-                  Kind::Register;
-      u32 size = typeBytes(lastType(i)), address = 0;
-      // The address stands first or last in the list.
-      const ast::Operand &to = i.inst->operands[0];
-      bool based = !to.elems.empty() && to.elems[0].kind == Kind::Register;
-      std::vector<u32> data;
-      for (u32 k = 0; k < i.reads.size(); ++k)
-        if (based && i.reads[k] == op.a && !address)
-          address = op.a;
-        else
-          data.push_back(i.reads[k]);
-      if (address)
-        use(find(registers, address), mask);
+      bool addressed = false;
+      std::vector<u32> data = storedRegisters(op, i, &addressed);
+      u32 size = typeBytes(lastType(i));
+      if (addressed)
+        use(find(registers, op.a), mask);
       bool stack =
           std::ranges::any_of(i.inst->modifiers, [](const std::string &m) {
             return m == "local" || m.starts_with("param");
           });
-      if (stack || data.size() != values || size > 8) {
-        for (u32 reg : data)
+      if (stack || data.empty() || size > 8) {
+        for (u32 reg : i.reads)
           use(find(registers, reg), mask);
       } else {
-        u32 next = 0;
-        for (u32 e = 0; e < n; ++e) {
-          if ((value.elems.empty() ? value : value.elems[e]).kind !=
-              Kind::Register)
-            continue;
-          const Bytes *b = find(registers, data[next++]);
+        for (u32 e = 0; e < data.size(); ++e) {
+          const Bytes *b =
+              data[e] == kNoRegister ? nullptr : find(registers, data[e]);
           if (!b)
             continue;
           for (u32 k = 0; k < size; ++k)

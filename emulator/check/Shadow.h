@@ -73,6 +73,8 @@ private:
 struct Rest {
   Touch weak;    ///< the last weak write, where a strong one came after it
   u32 lanes = 0; ///< of Cell::read, where they are several
+  u32 raced = 0; ///< 1 + index of a race of writes that nobody read yet
+  u8 racedBytes = 0;
   Readers more;
   std::vector<Touch> writes; ///< of bytes that the last write left alone
 };
@@ -98,8 +100,8 @@ struct Cell {
       more().writes.push_back(f(t));
   }
   bool plain() const {
-    return !rest ||
-           (rest->more.empty() && rest->writes.empty() && !rest->weak.valid());
+    return !rest || (rest->more.empty() && rest->writes.empty() &&
+                     !rest->weak.valid() && !rest->racedBytes);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include "emulator/core/Decode.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace hamlet::emu {
@@ -351,25 +352,46 @@ void HappensBefore::wgmmaWait(Warp &w, u32 pending) {
   std::erase_if(s.inFlight, [&](const auto &x) { return x.second <= done; });
 }
 
-void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
-  u32 pc = w.pcOf(op);
-  if (undefined.touches(pc))
-    if (u32 bad = undefined.step(w, op, pc, mask, of(w).written)) {
+/// Undefined registers are followed as bytes of unwritten memory are, from the
+/// first operation that does more than move them.
+void HappensBefore::followUnwritten(Warp &w, const Op &op, u32 pc, u32 mask) {
+  Poison::Registers &registers = of(w).poison;
+  for (const Undefined::Use &u : undefinedUses) {
+    auto [it, fresh] =
+        loadOf.try_emplace({pc, static_cast<u32>(Space::Param)},
+                           static_cast<u32>(unwrittenLoads.size()));
+    if (fresh) {
       Finding f;
       f.kind = "uninitialised";
       f.space = "register";
-      f.first = site(w, op, static_cast<u32>(std::countr_zero(bad)));
+      f.first = site(w, op, static_cast<u32>(std::countr_zero(u.lanes)));
       f.message = "a register is used that nothing has written in this thread";
-      report(f);
+      unwrittenLoads.push_back(std::move(f));
     }
-  if (!of(w).poison.empty() || stored.any) {
-    if (stored.any)
-      stored = {};
-    Poison::Used used = poison.step(w, op, pc, mask, of(w).poison, stored);
-    if (used.lanes)
-      usesUnwritten(w, op, static_cast<u32>(std::countr_zero(used.lanes)),
-                    used.origin);
+    Poison::Bytes &b = registers[u.reg];
+    for (u32 &lanes : b.lanes)
+      lanes |= u.lanes;
+    b.origin = it->second;
   }
+  stored = {};
+  Poison::Used used = poison.step(w, op, pc, mask, registers, stored);
+  if (used.lanes)
+    usesUnwritten(w, op, static_cast<u32>(std::countr_zero(used.lanes)),
+                  used.origin);
+  for (const Undefined::Use &u : undefinedUses)
+    if (std::ranges::find(w.program->info[pc].writes, u.reg) ==
+        w.program->info[pc].writes.end())
+      registers.erase(u.reg);
+}
+
+void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
+  u32 pc = w.pcOf(op);
+  ++operations;
+  undefinedUses.clear();
+  if (undefined.touches(pc))
+    undefined.step(w, op, pc, mask, of(w).written, undefinedUses);
+  if (!of(w).poison.empty() || stored.any || !undefinedUses.empty())
+    followUnwritten(w, op, pc, mask);
   if (u32 e = uses.effect(pc); e != Uses::kNone)
     of(w).effects[e] |= mask;
   if (!touches[pc] || !mask)
@@ -400,7 +422,8 @@ void HappensBefore::beforeOp(Warp &w, const Op &op, u32 mask) {
       return;
     if (!copiedToProducts.count(r))
       continue;
-    if (isCopy(i) && s.freshFence && !s.dirty.count(i.reads[0]))
+    bool moved = isConstant(i) || (isCopy(i) && !s.dirty.count(i.reads[0]));
+    if (moved && s.freshFence)
       s.dirty.erase(r);
     else
       s.dirty.insert(r);

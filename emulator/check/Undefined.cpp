@@ -229,8 +229,8 @@ Undefined::Pieces Undefined::moved(const Op &op, const OpInfo &i, u32 write,
   return both;
 }
 
-u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
-                    Lanes &lanes) const {
+void Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
+                     Lanes &lanes, std::vector<Use> &uses) const {
   const OpInfo &i = program.info[pc];
   auto written = [&](u32 r) {
     if (!followed.count(r))
@@ -238,11 +238,14 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
     auto it = lanes.find(r);
     return it == lanes.end() ? Pieces{} : it->second;
   };
-  u32 bad = 0;
+  auto use = [&](u32 reg, u32 bad) {
+    if (bad)
+      uses.push_back({reg, bad});
+  };
   // A stack slot is as undefined as before.
   bool keeps = ends(i, "st") && toStack(w, op, i, mask);
   if (op.guard != kNoRegister)
-    bad |= w.mask & ~written(op.guard).any();
+    use(op.guard, w.mask & ~written(op.guard).any());
   std::vector<Pieces> from;
   from.reserve(i.reads.size());
   for (u32 r : i.reads)
@@ -250,7 +253,7 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
   Pieces result = every(~0u);
   if (i.selects && from.size() == 3) {
     u32 p = *reinterpret_cast<const u32 *>(w.regs + op.c);
-    bad |= mask & ~from[2].any();
+    use(i.reads[2], mask & ~from[2].any());
     for (u32 q = 0; q < 4; ++q)
       result.part[q] = (p & from[0].part[q]) | (~p & from[1].part[q]);
   } else if (i.selects) {
@@ -269,14 +272,14 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
     result.part[2] = result.part[0];
     result.part[3] = result.part[1];
   } else if (i.packed) {
-    for (const Pieces &f : from) {
-      bad |= mask & ~f.any();
+    for (u32 k = 0; k < from.size(); ++k) {
+      use(i.reads[k], mask & ~from[k].any());
       for (u32 q = 0; q < 4; ++q)
-        result.part[q] &= f.part[q];
+        result.part[q] &= from[k].part[q];
     }
   } else if (!i.moves && !keeps) {
-    for (const Pieces &f : from)
-      bad |= mask & ~f.any();
+    for (u32 k = 0; k < from.size(); ++k)
+      use(i.reads[k], mask & ~from[k].any());
   }
   for (u32 k = 0; k < i.writes.size(); ++k)
     if (followed.count(i.writes[k])) {
@@ -285,7 +288,6 @@ u32 Undefined::step(const Warp &w, const Op &op, u32 pc, u32 mask,
       for (u32 q = 0; q < 4; ++q)
         l.part[q] = (l.part[q] & ~mask) | (r.part[q] & mask);
     }
-  return bad;
 }
 
 } // namespace hamlet::emu

@@ -4,7 +4,7 @@
 // undefined somewhere; only those are followed while it runs, each lane in
 // pieces of 16 bits. Undefined pieces pass through moves, packing, byte
 // permutations, shuffles, packed arithmetic (half by half) and the operand that
-// selp leaves; a lane without any defined piece is reported when anything else
+// selp leaves; a lane without any defined piece is used when anything else
 // reads it.
 #pragma once
 
@@ -27,9 +27,14 @@ public:
     u32 all() const { return part[0] & part[1] & part[2] & part[3]; }
   };
   using Lanes = std::unordered_map<u32, Pieces>; ///< by register
-  /// Updates `lanes`; returns the lanes of `mask` for which the operation uses
-  /// an undefined register.
-  u32 step(const Warp &w, const Op &op, u32 pc, u32 mask, Lanes &lanes) const;
+  /// A register that an operation uses, and the lanes where it is undefined.
+  struct Use {
+    u32 reg, lanes;
+  };
+  /// Updates `lanes`; adds to `uses` what the operation uses in lanes of
+  /// `mask`.
+  void step(const Warp &w, const Op &op, u32 pc, u32 mask, Lanes &lanes,
+            std::vector<Use> &uses) const;
 
 private:
   Pieces moved(const Op &op, const OpInfo &i, u32 write,

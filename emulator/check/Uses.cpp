@@ -1,5 +1,7 @@
 #include "emulator/check/Uses.h"
 
+#include "emulator/exec/Warp.h"
+
 #include <algorithm>
 #include <string_view>
 #include <unordered_set>
@@ -112,6 +114,59 @@ u32 Uses::spread(const Reach &r, u32 lanes) {
       lanes |= moved;
     }
   return lanes;
+}
+
+std::vector<u32> storedRegisters(const Op &op, const OpInfo &i,
+                                 bool *addressed) {
+  std::vector<u32> result;
+  if (!i.inst || i.inst->operands.size() != 2)
+    return result;
+  const ast::Operand &to = i.inst->operands[0], &value = i.inst->operands[1];
+  // The address stands first or last in the list.
+  bool based = !to.elems.empty() && to.elems[0].kind == OperandKind::Register;
+  bool found = false;
+  std::vector<u32> data;
+  for (u32 reg : i.reads)
+    if (based && reg == op.a && !found)
+      found = true;
+    else
+      data.push_back(reg);
+  if (addressed)
+    *addressed = found;
+  u32 n = value.kind == OperandKind::Vector
+              ? static_cast<u32>(value.elems.size())
+              : 1;
+  u32 next = 0;
+  for (u32 e = 0; e < n; ++e) {
+    const ast::Operand &o = value.elems.empty() ? value : value.elems[e];
+    if (o.kind != OperandKind::Register) {
+      result.push_back(kNoRegister);
+    } else {
+      if (next >= data.size())
+        return {};
+      result.push_back(data[next++]);
+    }
+  }
+  return next == data.size() ? result : std::vector<u32>{};
+}
+
+u32 shuffledFrom(const Warp &w, const Op &op, const OpInfo &i, u32 lane) {
+  auto is = [&](const char *m) {
+    return std::ranges::find(i.inst->modifiers, m) != i.inst->modifiers.end();
+  };
+  auto operand = [&](u32 reg) {
+    return reinterpret_cast<const u32 *>(w.regs + reg)[lane];
+  };
+  bool up = is("up"), down = is("down"), butterfly = is("bfly");
+  u32 n = operand(op.b) & 31, c = operand(op.c);
+  u32 bound = c & 31, segment = c >> 8 & 31;
+  s32 most = static_cast<s32>((lane & segment) | (bound & ~segment));
+  s32 j = static_cast<s32>(up          ? lane - n
+                           : down      ? lane + n
+                           : butterfly ? lane ^ n
+                                       : (lane & segment) | (n & ~segment));
+  bool in = up ? j >= most : j <= most;
+  return in ? static_cast<u32>(j) & 31 : lane;
 }
 
 } // namespace hamlet::emu

@@ -55,4 +55,11 @@ private:
   std::unordered_map<u32, std::vector<u32>> consumers; ///< pcs by register
 };
 
+/// The register of each element that a `st` writes, kNoRegister for a constant;
+/// `addressed`: whether another one gives the address. Empty: not told.
+std::vector<u32> storedRegisters(const Op &op, const OpInfo &i,
+                                 bool *addressed = nullptr);
+/// Which lane's value `lane` gets from a shuffle.
+u32 shuffledFrom(const Warp &w, const Op &op, const OpInfo &i, u32 lane);
+
 } // namespace hamlet::emu

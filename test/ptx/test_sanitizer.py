@@ -3,7 +3,7 @@ import os, re, sys, tempfile
 from harness import *
 
 HEAD = ".version 8.3\n.target sm_90\n.address_size 64\n.visible .entry k(.param .u64 out)\n{\n"
-SETUP = """ .reg .pred %p<6>; .reg .b32 %r<12>; .reg .b64 %d<8>;
+SETUP = """ .reg .pred %p<6>; .reg .b32 %r<24>; .reg .b64 %d<8>;
  .shared .align 16 .b8 s[1024]; .shared .align 8 .b64 bar;
  ld.param.u64 %d0, [out]; mov.u32 %r0, %tid.x; mov.u32 %r1, s; mov.u32 %r2, bar; mov.u32 %r9, %ctaid.x;
  setp.eq.u32 %p0, %r0, 0; setp.lt.u32 %p1, %r0, 32; mad.lo.u32 %r3, %r0, 4, %r1; mad.lo.u64 %d1, 1, %d0, 0;
@@ -173,6 +173,47 @@ case("unwritten bytes of a packed word", """ st.shared.u8 [%r3], %r0; {fault}
 """, "st.shared.u8 [%r3+2], %r0;", "st.shared.u8 [%r3+3], %r0;", "uninitialised")
 case("unwritten elements copied and copied back", MERGE + """ st.shared.u32 [%r3+256], %r4; ld.shared.u32 %r5, [%r3+256]; {fault} st.global.u32 [%d1], %r5;
 """, "@%p0", "", "uninitialised")
+case("an undefined register whose result is dropped", """ @%p0 mov.u32 %r4, 5;
+ add.u32 %r5, %r4, 1; setp.gt.u32 %p2, %r5, 3; and.pred %p2, %p2, {fault}; selp.u32 %r6, %r5, 7, %p2; st.global.u32 [%d1], %r6;
+""", "%p0", "%p1", "uninitialised")
+case("an undefined register that goes through shared memory", """ @%p0 mov.u32 %r4, 5;
+ add.u32 %r5, %r4, 1; st.shared.u32 [%r3], %r5; bar.sync 0; ld.shared.u32 %r6, [%r1+{fault}]; @%p0 st.global.u32 [%d1], %r6;
+""", "0", "4", "uninitialised")
+case("stores that meet where nobody reads", """ and.b32 %r4, %r0, 3; setp.eq.u32 %p2, %r4, 0; shr.u32 %r5, %r0, 2; selp.u32 %r5, %r5, 100, %p2;
+ mad.lo.u32 %r5, %r5, 4, %r1; st.shared.u32 [%r5], %r0; bar.sync 0;
+ ld.shared.u32 %r6, [%r1+{fault}]; st.global.u32 [%d1], %r6;
+""", "12", "400", "race")
+# Lanes add up the same products in another order: the first step of each sum is a fused multiply-add.
+COPIES = """ setp.ge.u32 %p2, %r0, 32; @%p2 bra ON;
+ cvt.rn.f32.u32 %r4, %r0; fma.rn.f32 %r5, %r4, 0f3DCCCCCD, 0f3EBD70A4; mul.f32 %r6, %r5, %r5;
+ shfl.sync.bfly.b32 %r7, %r6, 16, 31, -1; fma.rn.f32 %r8, %r5, %r5, %r7;
+ shfl.sync.bfly.b32 %r10, %r8, 8, 31, -1; add.f32 %r11, %r8, %r10; shfl.sync.bfly.b32 %r12, %r11, 4, 31, -1; add.f32 %r13, %r11, %r12;
+ shfl.sync.bfly.b32 %r14, %r13, 2, 31, -1; add.f32 %r15, %r13, %r14; shfl.sync.bfly.b32 %r16, %r15, 1, 31, -1; add.f32 %r17, %r15, %r16;
+ {fault} rsqrt.approx.f32 %r18, %r17; """
+KEEP = """ st.shared.{width} [%r1], {value};
+ON:
+ bar.sync 0; ld.shared.{width} {value}, [%r1]; st.global.{width} [%d1], {value};
+"""
+case("copies of a sum that differ in rounding", COPIES.replace("{fault}", "") + "{fault}" + KEEP.format(width="b32", value="%r18"),
+     "", "fma.rn.f32 %r19, %r4, 0f34000000, %r18; mov.b32 %r18, %r19;", "race")
+case("copies of a sum that are near each other", COPIES.replace("{fault}", "fma.rn.f32 %r20, {fault}, 0f37800000, %r17; ").replace("rsqrt.approx.f32 %r18, %r17", "rsqrt.approx.f32 %r18, %r20") +
+     KEEP.format(width="b32", value="%r18"), "0f3F800000", "%r4", "race")
+# Row 0 of the matrix is one address a lane: its words are copies of the sum from lanes 0 to 3.
+case("copies of a sum in the rows of stmatrix", COPIES.replace("{fault}", "") + """ mad.lo.u32 %r21, {fault}, 16, %r1;
+ stmatrix.sync.aligned.m8n8.x1.shared.b16 [%r21], {%r17};
+ON:
+ bar.sync 0; ld.shared.b32 %r22, [%r1+4]; st.global.b32 [%d1], %r22;
+""", "0", "0, 16, %r1; and.b32 %r20, %r0, 7; mov.b32 %r17, %r0; mad.lo.u32 %r21, 0", "race")
+# Accumulators that start as constants may be set after the fence, as compilers place them.
+CASES.append(("constants after wgmma.fence", (HEAD + SETUP).replace("sm_90", "sm_90a") + """ st.shared.u32 [%r3], 0; fence.proxy.async.shared::cta; bar.sync 0;
+ shr.u32 %r10, %r1, 4; and.b32 %r10, %r10, 16383; or.b32 %r10, %r10, 524288; mov.u32 %r11, 16; mov.b64 %d3, {%r10, %r11};
+ mov.b32 %r12, 0; mov.b32 %r13, 0; mov.b32 %r14, 0; mov.b32 %r15, 0;
+ wgmma.fence.sync.aligned;
+ {fault} mov.b32 %r5, %r4; mov.b32 %r6, %r4; mov.b32 %r7, %r4;
+ wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {%r4, %r5, %r6, %r7}, {%r12, %r13, %r14, %r15}, %d3, 1, 1, 1, 0;
+ wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
+ st.global.u32 [%d1], %r4;
+""" + END, "mov.b32 %r4, 0f3F800000;", "cvt.rn.f32.u32 %r4, %r0;", "missing-wgmma-fence", 128, 1, []))
 
 
 def main():
