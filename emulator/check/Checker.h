@@ -2,12 +2,12 @@
 // set, so that unchecked runs pay one test a memory access.
 #pragma once
 
+#include "emulator/check/Clocks.h"
 #include "emulator/exec/Warp.h"
 
 namespace hamlet::emu {
 
 enum class Access : u8 { Read, Write, Atomic };
-enum class Scope : u8 { None, Cta, Cluster, Gpu, Sys };
 /// Memory-order bits of an access.
 enum Order : u8 { kWeak = 0, kStrong = 1, kAcquire = 2, kRelease = 4 };
 enum class Proxy : u8 { Generic, Async };

@@ -105,22 +105,32 @@ private:
   }
 };
 
+enum class Scope : u8 { None, Cta, Cluster, Gpu, Sys };
+
 /// What a thread knows: of everything; of what a proxy fence made visible to
-/// the async proxy in shared and in global memory; of mbarriers' inits.
+/// the async proxy in shared and in global memory; of mbarriers' inits. And
+/// what fences released, waiting for a strong write, and what strong reads saw,
+/// waiting for an acquire fence: one thread may fence, another one, behind a
+/// barrier, write or read the flag.
 struct Knowledge {
-  Clock all, shared, global, inits;
+  Clock all, shared, global, inits, released, seen;
+  Scope releasedScope = Scope::None;
   void join(const Knowledge &o) {
     all.join(o.all);
     shared.join(o.shared);
     global.join(o.global);
     inits.join(o.inits);
+    joinFlags(o);
   }
-  void clear() {
-    all.clear();
-    shared.clear();
-    global.clear();
-    inits.clear();
+  void joinFlags(const Knowledge &o) {
+    released.join(o.released);
+    seen.join(o.seen);
+    if (o.releasedScope != Scope::None)
+      releasedScope = releasedScope == Scope::None
+                          ? o.releasedScope
+                          : std::min(releasedScope, o.releasedScope);
   }
+  void clear() { *this = Knowledge(); }
 };
 
 } // namespace hamlet::emu

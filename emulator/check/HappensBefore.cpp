@@ -119,6 +119,9 @@ void HappensBefore::clusterStarts(Cluster &c) {
   for (auto &cta : c.ctas) {
     auto s = std::make_unique<CtaState>();
     s->written.resize(cta->sharedBytes);
+    if (cta->reservedBytes)
+      std::memset(s->written.data() + cta->sharedBytes - cta->reservedBytes, 1,
+                  cta->reservedBytes);
     ctas[cta.get()] = std::move(s);
     for (auto &w : cta->warps) {
       if (freeSlots.empty()) {
@@ -188,6 +191,8 @@ bool HappensBefore::ordered(Warp &w, u32 lane, const Touch &t) {
   if (agent == agentOf(w, kThreads)) {
     if (t.lane == lane || s.knows.all.knowsLane(agent, t.lane, t.clock))
       return true;
+    if (t.lane < 32 && s.peers && (*s.peers)[lane][t.lane] >= t.clock)
+      return true;
     if (t.lane >= 32) // 255: the whole warp
       return s.syncAt[lane] > t.clock;
     return s.syncAt[lane] > t.clock && s.syncAt[t.lane] > t.clock;
@@ -209,6 +214,10 @@ Clock HappensBefore::viewOf(Warp &w, u32 mask, const Clock &c) {
     if (mask >> l & 1)
       synced = std::max(synced, s.syncAt[l]);
   u32 common = synced ? synced - 1 : 0;
+  for (u32 l = 0; s.peers && l < 32; ++l)
+    for (u32 other = 0; mask >> l & 1 && other < 32; ++other)
+      if (u32 v = (*s.peers)[l][other]; v > common)
+        r.lanes[agent * 32 + other] = std::max(r.lanes[agent * 32 + other], v);
   if (full <= common)
     return r;
   r.own[agent] = common;
@@ -622,6 +631,19 @@ void HappensBefore::markWritten(const Resolved &where, u32 bytes) {
   }
 }
 
+/// `lane` acquired what lanes of its own warp had published.
+void HappensBefore::knowPeers(Warp &w, u32 lane, const Clock &published,
+                              std::unique_ptr<Peers> &peers) {
+  u32 agent = agentOf(w, kThreads);
+  for (auto it = published.lanes.lower_bound(agent * 32);
+       it != published.lanes.end() && it->first / 32 == agent; ++it) {
+    if (!peers)
+      peers = std::make_unique<Peers>();
+    u32 &known = (*peers)[lane][it->first % 32];
+    known = std::max(known, it->second);
+  }
+}
+
 void HappensBefore::synchronise(Warp &w, u32 lane, const Resolved &where,
                                 AccessInfo info) {
   WarpState &s = of(w);
@@ -639,7 +661,10 @@ void HappensBefore::synchronise(Warp &w, u32 lane, const Resolved &where,
          sameCluster = p.cluster == w.cluster->id;
     if (includes(static_cast<u8>(p.scope), sameCta, sameCluster) &&
         includes(static_cast<u8>(info.scope), sameCta, sameCluster)) {
-      Clock &to = info.order & kAcquire ? s.knows.all : s.seen;
+      bool acquires = info.order & kAcquire;
+      Clock &to = acquires ? s.knows.all : s.knows.seen;
+      if (p.cluster == static_cast<u32>(w.cluster->id))
+        knowPeers(w, lane, p.clock, acquires ? s.peers : s.seenPeers);
       to.joinFrom(p.clock, p.cluster, static_cast<u32>(w.cluster->id));
     }
   }
@@ -651,10 +676,10 @@ void HappensBefore::synchronise(Warp &w, u32 lane, const Resolved &where,
   if (info.order & kRelease) {
     view = viewOf(w, 1u << lane, s.knows.all);
     mine = &view;
-  } else if (strong && s.releasedScope != Scope::None) {
-    view = viewOf(w, 1u << lane, s.released);
+  } else if (strong && s.knows.releasedScope != Scope::None) {
+    view = viewOf(w, 1u << lane, s.knows.released);
     mine = &view;
-    scope = std::min(scope, s.releasedScope);
+    scope = std::min(scope, s.knows.releasedScope);
   }
   if (info.access == Access::Atomic) {
     if (!mine)

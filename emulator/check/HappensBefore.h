@@ -9,6 +9,7 @@
 #include "emulator/check/Shadow.h"
 #include "emulator/check/Undefined.h"
 
+#include <array>
 #include <set>
 #include <unordered_set>
 
@@ -65,6 +66,7 @@ public:
   void report(Finding finding) override;
 
 private:
+  using Peers = std::array<std::array<u32, 32>, 32>;
   struct WarpState {
     Knowledge knows;
     u32 clock = 1;
@@ -72,9 +74,9 @@ private:
     u32 copyDone[32] = {};  ///< groups that the lane waited for
     u32 copyParts[32] = {}; ///< groups that an mbarrier closed, not a commit
     u32 bulkIssued[32] = {}, bulkRead[32] = {};
-    Clock released; ///< at the last release fence
-    Scope releasedScope = Scope::None;
-    Clock seen; ///< by strong reads, waiting for an acquire fence
+    /// What lanes know of the others of their warp, by their flags: clocks by
+    /// lane that knows and lane known; `seen` waits for a fence.
+    std::unique_ptr<Peers> peers, seenPeers;
     std::map<u32, u32> inFlight;             ///< wgmma registers to group
     std::set<u32> dirty;                     ///< written since wgmma.fence
     bool fenced = false, freshFence = false; ///< fresh: no commit since
@@ -173,6 +175,8 @@ private:
   u64 ctaOf(const Touch &t) const;
   Warp *threadsOf(Warp &w, const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
+  void knowPeers(Warp &w, u32 lane, const Clock &published,
+                 std::unique_ptr<Peers> &peers);
   void synchronise(Warp &w, u32 lane, const Resolved &where, AccessInfo info);
   /// What of `c`, its warp's knowledge, the lanes of `mask` may publish.
   Clock viewOf(Warp &w, u32 mask, const Clock &c);

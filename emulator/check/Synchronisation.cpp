@@ -53,15 +53,23 @@ void HappensBefore::fence(Warp &w, u32 mask, u8 order, Scope scope) {
   WarpState &s = of(w);
   if (order & 64) // membar.proxy
     return proxyFence(w, ~0u, 3);
-  if (order & kAcquire)
-    s.knows.all.join(s.seen);
+  if (order & kAcquire) {
+    s.knows.all.join(s.knows.seen);
+    for (u32 l = 0; s.seenPeers && l < 32; ++l)
+      if (mask >> l & 1) {
+        if (!s.peers)
+          s.peers = std::make_unique<Peers>();
+        for (u32 k = 0; k < 32; ++k)
+          (*s.peers)[l][k] = std::max((*s.peers)[l][k], (*s.seenPeers)[l][k]);
+      }
+  }
   if (order & kRelease) {
     // Other lanes' earlier fences stay in force.
     if ((mask & w.live) == w.live)
-      s.released = s.knows.all;
+      s.knows.released = s.knows.all;
     else
-      s.released.join(viewOf(w, mask, s.knows.all));
-    s.releasedScope = scope;
+      s.knows.released.join(viewOf(w, mask, s.knows.all));
+    s.knows.releasedScope = scope;
     tick(w);
   }
 }
@@ -194,6 +202,7 @@ void HappensBefore::mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
     b->arriving.shared.join(k.shared);
     b->arriving.global.join(k.global);
     b->arriving.inits.join(k.inits);
+    b->arriving.joinFlags(k);
   }
   tick(w);
 }

@@ -132,7 +132,9 @@ u32 specialValue(const std::string &name, const Cta &cta, u32 warp, u32 lane,
   if (name == "%dynamic_smem_size")
     return c.sharedBytes;
   if (name == "%total_smem_size" || name == "%aggr_smem_size")
-    return cta.sharedBytes;
+    return cta.sharedBytes - cta.reservedBytes;
+  if (name == "%reserved_smem_offset_0" || name == "%reserved_smem_offset_1")
+    return kSharedStart + cta.sharedBytes - cta.reservedBytes;
   if (name == "%reserved_smem_offset_end" ||
       name == "%reserved_smem_offset_cap")
     return kSharedStart;
@@ -163,7 +165,14 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
   u32 threads = static_cast<u32>(c.block.total()), warps = (threads + 31) / 32;
   u32 ctas = static_cast<u32>(c.cluster.total());
   u64 arena = alignUp(program->arenaBytes + 64, 256);
-  u64 shared = alignUp(program->staticShared + c.sharedBytes + 256, 256);
+  // What the driver reserves for groups of several warps lies behind.
+  bool reserved = std::ranges::any_of(program->specials, [](const auto &s) {
+    return s.name.starts_with("%reserved_smem_offset_");
+  });
+  u32 sharedBytes = program->staticShared + c.sharedBytes;
+  if (reserved)
+    sharedBytes = static_cast<u32>(alignUp(sharedBytes, 128)) + 1024;
+  u64 shared = alignUp(sharedBytes + 256, 256);
   u64 local = alignUp(u64(localStride) * 32, 256);
   u64 total = ctas * (shared + warps * (arena + local)) + 2048;
   cluster->buffer.reset(
@@ -183,8 +192,10 @@ std::unique_ptr<Cluster> Engine::makeCluster(u64 index) {
     cta->linear =
         cta->id.x + u64(c.grid.x) * (cta->id.y + u64(c.grid.y) * cta->id.z);
     cta->shared = at;
-    cta->sharedBytes = program->staticShared + c.sharedBytes;
+    cta->sharedBytes = sharedBytes;
+    cta->reservedBytes = reserved ? 1024 : 0;
     std::memset(at, 0xff, shared);
+    std::memset(at + sharedBytes - cta->reservedBytes, 0, cta->reservedBytes);
     at += shared;
     cta->threads = cta->liveThreads = threads;
     cluster->threads += threads;

@@ -116,6 +116,7 @@ struct Cta {
   u64 linear = 0;       ///< in the grid
   u8 *shared = nullptr; ///< of address kSharedStart
   u32 sharedBytes = 0;
+  u32 reservedBytes = 0; ///< at the end of them, for cooperative groups
   u64 sharedVersion = 1; ///< counts writes; caches of decoded operands use it
   std::vector<std::unique_ptr<Warp>> warps;
   NamedBarrier barriers[16];

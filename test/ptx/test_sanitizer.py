@@ -79,6 +79,39 @@ DONE:
 """, "st.release.gpu.global.u32 [%d4], 1;", "st.relaxed.gpu.global.u32 [%d4], 1;", "race", 32, 2)
 case("an insufficient scope", FLAG, "bar.warp.sync -1; @%p0 st.release.gpu.global.u32 [%d4], 1;",
      "bar.warp.sync -1; @%p0 st.release.cta.global.u32 [%d4], 1;", "race", 32, 2)
+WARPS = """ setp.ne.u32 %p3, %r9, 0; add.u64 %d4, %d0, 1024;
+ @%p3 bra CONSUMER;
+ st.global.u32 [%d1], %r0;
+ {fence} bar.sync 0; @%p0 st.relaxed.gpu.global.u32 [%d4], 1;
+ bra DONE;
+CONSUMER:
+ @!%p0 bra SEEN;
+POLL:
+ ld.relaxed.gpu.global.u32 %r4, [%d4]; setp.eq.u32 %p2, %r4, 0;
+ @%p2 bra POLL;
+SEEN:
+ bar.sync 0; {acquire}
+ ld.global.u32 %r5, [%d1];
+ st.global.u32 [%d1+512], %r5;
+DONE:
+"""
+case("every thread's fence, a barrier and one flag", WARPS.replace("{fence}", "{fault}").replace("{acquire}", "fence.acq_rel.gpu;"), "fence.acq_rel.gpu;",
+     "@%p0 fence.acq_rel.gpu;", "race", 64, 2)
+case("one thread sees the flag, every thread fences", WARPS.replace("{fence}", "fence.acq_rel.gpu;").replace("{acquire}", "{fault}"), "fence.acq_rel.gpu;",
+     "@%p0 fence.acq_rel.gpu;", "race", 64, 2)
+LOCK = """
+TRY:
+ atom.global.{acquire}gpu.cas.b32 %r4, [%d0], 0, 1; setp.ne.u32 %p2, %r4, 0;
+ @%p2 bra TRY;
+ {fence} ld.global.u32 %r5, [%d0+64]; add.u32 %r5, %r5, 1; st.global.u32 [%d0+64], %r5;
+ {fault}
+"""
+case("a lock that lanes of a warp take", LOCK.format(acquire="acquire.", fence="", fault="{fault}"), "atom.global.release.gpu.exch.b32 %r6, [%d0], 0;",
+     "atom.global.relaxed.gpu.exch.b32 %r6, [%d0], 0;", "race", 32, 2)
+case("a lock with fences that lanes of a warp take", LOCK.format(acquire="relaxed.", fence="fence.acq_rel.gpu;", fault="{fault}"),
+     "fence.acq_rel.gpu; atom.global.relaxed.gpu.exch.b32 %r6, [%d0], 0;", "atom.global.relaxed.gpu.exch.b32 %r6, [%d0], 0;", "race", 32, 2)
+case("shared memory that is reserved for groups", " mov.u32 %r4, %reserved_smem_offset_1; ld.shared.u32 %r5, [%r4+{fault}]; st.global.u32 [%d1], %r5;\n", "1020", "1024",
+     "out-of-bounds")
 
 # ---- mbarriers ----
 case("a store over a live mbarrier", INIT + """ @%p0 mbarrier.arrive.shared::cta.b64 %d3, [%r2];
