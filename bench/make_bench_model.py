@@ -33,7 +33,7 @@ SCALES = {
     # A long cache of keys and values: all layers are softmax, the rest is small.
     "softmax": dict(
         hidden_size=256, intermediate_size=64, vocab_size=512, num_attention_heads=16,
-        num_hidden_layers=4, layer_types=["full_attention"] * 4,
+        num_hidden_layers=2, layer_types=["full_attention"] * 2,
     ),  # fmt: skip
 }
 LAYERS = 16

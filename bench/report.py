@@ -24,36 +24,49 @@ def figure(row, value):
 
 
 def rate(row):
-    if not row.get("flops") or row["unit"] != "s":
+    if not row.get("flops"):
         return ""
+    seconds = row["hamlet"] if row["unit"] == "s" else row["tokens"] / row["hamlet"]
     if row["bound"] == "compute":
-        return f"{row['flops'] / row['hamlet'] / 1e9:.0f} GF/s"
-    return f"{row['bytes'] / row['hamlet'] / 1e9:.1f} GB/s"
+        return f"{row['flops'] / seconds / 1e9:.0f} GF/s"
+    return f"{row['bytes'] / seconds / 1e9:.1f} GB/s"
+
+
+def roofline(row):
+    """The fraction, of what, and for memory what was read before and after."""
+    if not row.get("roofline"):
+        return ""
+    text = f"{row['roofline']:.2f} ({row['bound']}"
+    if row["bound"] == "memory" and "around" in row:
+        text += ", {:.1f} and {:.1f} GB/s".format(*row["around"]["reads"])
+    return text + ")"
 
 
 def table(path):
     facts = json.loads(path.read_text())
     rows = [r for r in facts["rows"] if not r["what"].startswith("kernel ")]
     runs = {r["run"]["time"]: r["run"] for r in rows}
-    lines = [f"### {facts['processor']}, {facts['threads']} threads", ""]
+    level = f", held to {facts['level']}" if facts.get("level") else ""
+    lines = [f"### {facts['processor']}, {facts['threads']} threads{level}", ""]
     for time, run in runs.items():
         rates = ", ".join(f"{k} {v:.0f} GF/s" for k, v in run["machine"]["gflops"].items())
-        lines.append(f"Run of {time} (commit {run['commit']}): {rates}, read {run['machine']['read_gb_per_s']:.1f} GB/s.")
-    lines += ["", "| row | Hamlet | rate | of the roofline | peer | Hamlet over peer |", "|---|---|---|---|---|---|"]
+        read = f"read {run['machine']['read_gb_per_s']:.1f} GB/s"
+        lines.append(f"Run of {time} (commit {run['commit']}): {rates}, {read}.  ")
+    versions = sorted({v for r in rows for v in r.get("versions", {}).values()} | set(facts.get("versions", {}).values()))
+    if versions:
+        lines += ["", "Peers: " + "; ".join(versions) + "."]
+    lines += ["", "| row | Hamlet | rate | of the roofline | peers | Hamlet over peers |", "|---|---|---|---|---|---|"]
     for row in rows:
         peers = ", ".join(f"{p} {figure(row, v)}" for p, v in row.get("peers", {}).items())
         ratios = ", ".join(f"{v:.2f}" for v in row.get("ratios", {}).values())
-        roof = f"{row['roofline']:.2f} ({row['bound']})" if row.get("roofline") else ""
-        hamlet = figure(row, row["hamlet"])
-        lines.append(f"| {row['what']} | {hamlet} | {rate(row)} | {roof} | {peers} | {ratios} |")
+        lines.append(f"| {row['what']} | {figure(row, row['hamlet'])} | {rate(row)} | {roofline(row)} | {peers} | {ratios} |")
     kernels = [r for r in facts["rows"] if r["what"].startswith("kernel ")]
     if kernels:
         lines += ["", "| kernel of the bench model | ms | share | launches | of the roofline |", "|---|---|---|---|---|"]
         for row in kernels:
-            if row["share"] < 0.01:
-                continue
-            roof = f"{row['roofline']:.2f} ({row['bound']})" if row.get("roofline") else ""
-            lines.append(f"| {row['what'][7:]} | {row['hamlet'] * 1e3:.1f} | {row['share']:.1%} | {row['launches']} | {roof} |")
+            if row["share"] >= 0.01:
+                share = f"{row['hamlet'] * 1e3:.1f} | {row['share']:.1%} | {row['launches']}"
+                lines.append(f"| {row['what'][7:]} | {share} | {roofline(row)} |")
     return "\n".join(lines)
 
 

@@ -14,21 +14,20 @@ from .model import Model
 CHUNK = 64
 
 
-def _measure(bench, model, kernel, prompt, decode):
-    """Median seconds of the kernel's launches in decode of the best round, and the machine around it."""
+def _measure(bench, model, kernel, prompt, decode, footprint):
+    """Median seconds of the kernel's launches, and the machine around the run.
+
+    One run: it has a launch for each token and layer, and its prompt may take
+    most of a minute.
+    """
     trace = bench.work / "trace.json"
-    best = None
-    for _ in range(bench.rounds):
-        before = bench.machine.again()
-        model.run(prompt, decode, profile=trace)
-        machine = before.until(bench.machine.again())
-        seconds = [e["dur"] / 1e6 for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == kernel]
-        if not seconds:
-            raise SystemExit(f"{model.file}: its profile has no kernel {kernel}")
-        middle = statistics.median(seconds)
-        if best is None or middle < best[0]:
-            best = (middle, machine)
-    return best
+    before = bench.machine.again(footprint)
+    model.run(prompt, decode, profile=trace)
+    machine = before.until(bench.machine.again(footprint))
+    seconds = [e["dur"] / 1e6 for e in json.loads(trace.read_text())["traceEvents"] if e["name"] == kernel]
+    if not seconds:
+        raise SystemExit(f"{model.file}: its profile has no kernel {kernel}")
+    return statistics.median(seconds), machine
 
 
 def decode_steps(bench, dtype, wanted):
@@ -40,7 +39,7 @@ def decode_steps(bench, dtype, wanted):
 def _step(bench, scale, kernel, name, dtype, context, wanted):
     if not wanted(name):
         return
-    model, decode = Model(bench, dtype, scale), 32
+    model, decode = Model(bench, dtype, scale), 64
     c = model.config
     heads, kv_heads, dim, layers = c["num_attention_heads"], c["num_key_value_heads"], c["head_dim"], c["num_hidden_layers"]
     if scale == "softmax":
@@ -49,7 +48,7 @@ def _step(bench, scale, kernel, name, dtype, context, wanted):
     else:  # the anchor and, on average, half a tail
         tail = CHUNK / 2
         flops, bytes = heads * dim * (2.0 * dim + 4.0 * tail), heads * dim * (4.0 * dim + 2.0 * tail * WIDTH[dtype])
-    seconds, machine = _measure(bench, model, kernel, context, decode)
+    seconds, machine = _measure(bench, model, kernel, context, decode, layers * bytes)
     order = dict(kind=f"{scale}_decode", heads=heads, kv_heads=kv_heads, dim=dim, tokens=context, layers=layers, dtype=dtype, repeats=50)
     peers = {column: torch.ask(order) for column, torch in bench.peers.torches(dtype).items()}
     yield timed_row(name, machine, seconds, peers, flops, bytes, dtype, layers=layers, heads=heads, kv_heads=kv_heads)

@@ -57,7 +57,7 @@ def measure(bench, operation):
         for i in range(operation.results):
             command += ["--output", folder / f"o{i}.npy"]
         torches = bench.peers.torches(operation.torch["dtype"])
-        best, median, peers, before = [], [], {}, bench.machine.again()
+        best, median, peers, before = [], [], {}, bench.machine.again(operation.bytes)
         for _ in range(bench.rounds):
             execute(command)
             found = json.loads(stats.read_text())
@@ -67,7 +67,7 @@ def measure(bench, operation):
                 seconds = torch.ask({**operation.torch, "repeats": count})
                 peers[name] = min(peers.get(name, seconds), seconds)
         return timed_row(
-            operation.name, before.until(bench.machine.again()), min(best), peers, operation.flops, operation.bytes,
+            operation.name, before.until(bench.machine.again(operation.bytes)), min(best), peers, operation.flops, operation.bytes,
             operation.dtype, median=min(median), repeats=count,
         )  # fmt: skip
     finally:

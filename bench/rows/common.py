@@ -55,15 +55,18 @@ class Machine:
         text, _, _ = execute([binary, "--threads", threads, *size])
         return Machine(json.loads(text), binary, threads, level)
 
-    def again(self):
-        """The same, measured now, within a second."""
-        return Machine.measure(self.binary, self.threads, self.level, ["--rounds", 3, "--megabytes", self.facts["read_megabytes"]])
+    def again(self, footprint=None):
+        """The same, measured now, within a second; bytes are read from a range of `footprint`
+        bytes over and over, as a row does: of a small one a part stays in the last cache."""
+        most = self.facts["read_megabytes"]
+        size = min(max(int(footprint / 2**20), 1), most) if footprint else most
+        return Machine.measure(self.binary, self.threads, self.level, ["--rounds", 3 * min(most // size, 10), "--megabytes", size])
 
     def until(self, later):
         """The mean of two measurements, one before and one after a row."""
         rates = {name: (rate + later.facts["gflops"][name]) / 2 for name, rate in self.facts["gflops"].items()}
         reads = [m.facts["read_gb_per_s"] for m in (self, later)]
-        return dataclasses.replace(self, facts=dict(gflops=rates, read_gb_per_s=sum(reads) / 2, reads=reads))
+        return dataclasses.replace(self, facts={**self.facts, "gflops": rates, "read_gb_per_s": sum(reads) / 2, "reads": reads})
 
     def flops(self, dtype):
         """The peak that a product of `dtype` could reach in the level's code."""
@@ -87,7 +90,7 @@ class Machine:
 
     def around(self):
         """What rows record: the peaks and the bandwidth before and after."""
-        return dict(gflops={k: round(v, 1) for k, v in self.facts["gflops"].items()}, reads=self.facts["reads"])
+        return dict(gflops={k: round(v, 1) for k, v in self.facts["gflops"].items()}, reads=self.facts["reads"], read_megabytes=self.facts["read_megabytes"])
 
 
 def timed_row(name, machine, seconds, peers, flops, bytes, dtype, **more):

@@ -23,9 +23,9 @@ class Model:
             make_bench_model.make(self.folder, DTYPES[dtype], scale)
         self.config = json.loads((self.folder / "config.json").read_text())
         self.file = bench.work / f"{self.folder.name}.hmlt"
-        _, self.compile_seconds, self.compile_bytes = execute(
-            [bench.hamlet, "compile", self.folder, "-o", self.file, "--dtype", dtype]
-        )
+        compiler = (bench.args.bin / "hamlet-compiler").stat().st_mtime
+        if not self.file.exists() or self.file.stat().st_mtime < max(compiler, (self.folder / "config.json").stat().st_mtime):
+            execute([bench.hamlet, "compile", self.folder, "-o", self.file, "--dtype", dtype])
 
     def run(self, prompt, decode, batch=1, profile=None):
         """The statistics of one process: `batch` prompts, then `decode` tokens of each."""
@@ -158,7 +158,7 @@ def whole_model(bench, dtype, wanted):
             yield rate_row(
                 machine, name, rate, {p: f[phase] for p, f in peers.items()}, flops, bytes, dtype,
                 length if phase == "prefill" else batch, context=length, peak_bytes=stats["peak_bytes"],
-                rows_per_launch=stats["rows_per_launch"][phase], versions={p: f["version"] for p, f in peers.items()},
+                **{key: stats[key][phase] for key in ("rows_per_launch", "launches_per_step", "barriers_per_step")}, versions={p: f["version"] for p, f in peers.items()},
             )  # fmt: skip
 
 
