@@ -223,15 +223,16 @@ private:
 
   /// Drops the pages of the first `count` elements of the weight's sources,
   /// which would otherwise stay beside the packed copy.
-  void releaseElements(const hmlt::WeightT &weight, int64_t count) {
-    for (const auto &source : weight.sources) {
-      const auto &tensor = checkpoint.tensors.find(source->tensor)->second;
-      int64_t width = sizeOf(*storedType(tensor.dtype));
-      int64_t elements = static_cast<int64_t>(tensor.size) / width;
-      int64_t done = std::min(elements, count);
+  void releaseElements(const hmlt::WeightT &weight,
+                       std::span<const SourceData> sources, int64_t count) {
+    for (size_t s = 0; s < sources.size(); ++s) {
+      const auto &tensor =
+          checkpoint.tensors.find(weight.sources[s]->tensor)->second;
+      int64_t done = std::min(sources[s].elements, count);
       if (done > 0)
-        files[tensor.file].release(tensor.offset,
-                                   static_cast<uint64_t>(done * width));
+        files[tensor.file].release(
+            tensor.offset,
+            static_cast<uint64_t>(done * sizeOf(sources[s].dtype)));
       count -= done;
     }
   }
@@ -253,8 +254,7 @@ private:
       sources.push_back({mapped.data() + tensor.offset, *dtype,
                          static_cast<int64_t>(tensor.size) / sizeOf(*dtype)});
     }
-    Result<WeightPacker> packer =
-        WeightPacker::make(weight, std::move(sources));
+    Result<WeightPacker> packer = WeightPacker::make(weight, sources);
     if (packer.failed())
       return packer.status();
     auto *view = static_cast<uint8_t *>(device.hostView(to));
@@ -270,7 +270,7 @@ private:
         HAMLET_TRY(device.copyIn(to + static_cast<uint64_t>(at), stage.data(),
                                  static_cast<uint64_t>(bytes)));
       }
-      releaseElements(weight, packer->elementsBefore(end));
+      releaseElements(weight, sources, packer->elementsBefore(end));
     }
     return {};
   }
