@@ -3,6 +3,7 @@
 #include "emulator/exec/Warp.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace hamlet::emu {
@@ -201,6 +202,16 @@ void Decode::expectCount(size_t low, size_t high) const {
          std::to_string(count()));
 }
 
+void Decode::needTarget(u32 number) const {
+  u32 have = 0;
+  if (mod.target.starts_with("sm_"))
+    std::from_chars(mod.target.data() + 3,
+                    mod.target.data() + mod.target.size(), have);
+  if (have < number)
+    fail("needs .target sm_" + std::to_string(number) + " or higher, got " +
+         mod.target);
+}
+
 u32 Decode::registerBytes(const ast::Operand &o) const {
   if (o.kind != Kind::Register)
     return 0;
@@ -209,6 +220,8 @@ u32 Decode::registerBytes(const ast::Operand &o) const {
 }
 
 u32 Decode::source(const ast::Operand &o, Type type) {
+  if (!o.part.empty() || o.minus)
+    fail("register '" + o.name + "' is used whole here");
   u32 bytes = laneBytes(type);
   switch (o.kind) {
   case Kind::Register: {
@@ -266,7 +279,7 @@ u32 Decode::source(const ast::Operand &o, Type type) {
     return constant(v, bytes);
   }
   case Kind::Special:
-    return special(o.name, type);
+    return type == Type::Pred ? predicate(o) : special(o.name, type);
   case Kind::Symbol: {
     SymbolInfo s = symbol(o.name, instruction->line);
     u64 v = s.address + o.imm;
@@ -294,6 +307,8 @@ u32 Decode::sink(const ast::Operand &o, Type type) {
     return 0;
   if (o.kind != Kind::Register)
     fail("destination is not a register");
+  if (!o.part.empty() || o.minus)
+    fail("register '" + o.name + "' is used whole here");
   Type declared = fn->registers[o.reg].type;
   if ((type == Type::Pred) != (declared == Type::Pred) ||
       laneBytes(declared) != laneBytes(type))
@@ -306,7 +321,10 @@ u32 Decode::sink(const ast::Operand &o, Type type) {
 u32 Decode::predicate(const ast::Operand &o) {
   if (o.kind == Kind::Immediate)
     return constant(o.imm ? ~0u : 0, 4);
-  if (o.kind != Kind::Register || fn->registers[o.reg].type != Type::Pred)
+  if (o.kind == Kind::Special && o.name == "%is_explicit_cluster")
+    return special(o.name, Type::B32); // all ones or zeros
+  if (o.kind != Kind::Register || fn->registers[o.reg].type != Type::Pred ||
+      !o.part.empty() || o.minus)
     fail("expected a predicate");
   u32 offset = registerOffsets[o.reg];
   info.reads.push_back(offset);
@@ -441,6 +459,8 @@ Decode::Address Decode::address(const ast::Operand &o) {
   switch (base.kind) {
   case Kind::Register: {
     u32 bytes = registerBytes(base);
+    if (!base.part.empty() || base.minus)
+      fail("register '" + base.name + "' is used whole here");
     if (bytes != 4 && bytes != 8)
       fail("address register '" + base.name +
            "' is neither 32 nor 64 bits wide");

@@ -79,6 +79,9 @@ public:
   void expectCount(size_t low, size_t high) const;
   void expectCount(size_t n) const { expectCount(n, n); }
 
+  /// Fails unless the file's target is sm_`number` or higher.
+  void needTarget(u32 number) const;
+
   // ---- operands to arena offsets ----
   u32 source(const ast::Operand &o, Type type);
   u32 source(size_t i, Type type) { return source(operand(i), type); }

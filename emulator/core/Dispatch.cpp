@@ -12,6 +12,9 @@ const OpTable &table();
 } // namespace avx512
 
 const OpTable &opTable() {
+#ifdef HAMLET_EMULATOR_AVX2_ONLY // the fuzzed copy, which has one level
+  return avx2::table();
+#else
   static const OpTable &chosen = []() -> const OpTable & {
     const char *forced = std::getenv("HAMLET_EMULATOR_ISA");
     std::string name = forced ? forced : "";
@@ -30,6 +33,7 @@ const OpTable &opTable() {
     return wide && name != "avx2" ? avx512::table() : avx2::table();
   }();
   return chosen;
+#endif
 }
 
 } // namespace hamlet::emu

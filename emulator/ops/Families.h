@@ -43,5 +43,7 @@ void registerBarrier(OpTable &table);
 void registerCopy(OpTable &table);
 void registerMatrix(OpTable &table);
 void registerHopper(OpTable &table);
+void registerVideo(OpTable &table);
+void registerUnsupported(OpTable &table);
 
 } // namespace hamlet::emu::HAMLET_ISA

@@ -83,6 +83,39 @@ template <Arith K> Step real64(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
+/// add, sub, mul and fma of f32x2: both halves of 64-bit lanes.
+template <Arith K> Step pairs32(Warp &w, const Op &o, u32 m) {
+  auto half = [&](u32 reg, u32 shift) {
+    return fromBits(
+        __builtin_convertvector(get<u64>(w, reg) >> Vec<u64>(shift), Vec<u32>));
+  };
+  Vec<u64> both = 0;
+  for (u32 shift : {0u, 32u}) {
+    Vec<float> a = half(o.a, shift), b = half(o.b, shift), c = 0, r;
+    if constexpr (K == Fma)
+      c = half(o.c, shift);
+    if (o.flags & 4) {
+      a = flush(a);
+      b = flush(b);
+      c = flush(c);
+    }
+    {
+      Rounding mode(o.flags & 3);
+      pin(a);
+      pin(b);
+      pin(c);
+      r = compute<K>(a, b, c);
+      pin(r);
+    }
+    if (o.flags & 4)
+      r = flush(r);
+    both |= __builtin_convertvector(bitsOf(canonical(r)), Vec<u64>)
+            << Vec<u64>(shift);
+  }
+  put<u64>(w, o.d, both, m);
+  return Step::Next;
+}
+
 struct Mode {
   u32 rounding = 0;
   bool ftz = false, sat = false, explicitRounding = false;
@@ -133,6 +166,17 @@ bool isHalf(Type t) {
 
 template <Arith K> void arithmetic(Decode &d) {
   Type last = lastType(d);
+  if constexpr (K <= Fma)
+    if (last == Type::F32x2) {
+      d.needTarget(100);
+      Mode m = takeMode(d);
+      d.takeType();
+      if (m.sat || (K == Fma && !m.explicitRounding))
+        d.fail(m.sat ? "there is no .sat" : "expected a rounding");
+      operands(d, Type::F32x2, K == Fma ? 3 : 2);
+      d.op.flags = m.rounding | (m.ftz ? 4 : 0);
+      return d.emit(pairs32<K>);
+    }
   if (last == Type::F32 || last == Type::F64) {
     Mode m = takeMode(d);
     Type t = d.takeType();

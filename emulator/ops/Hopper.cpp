@@ -1,6 +1,7 @@
 // What is left of sm_90: setmaxnreg, griddepcontrol, the fences of proxies; and
 // the words that tell the generations of cp apart.
 #include "emulator/check/Checker.h"
+#include "emulator/ops/Access.h"
 #include "emulator/ops/Copy.h"
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"
@@ -87,7 +88,49 @@ void decodeAnyFence(Decode &d) {
   decodeFence(d);
 }
 
+/// st.bulk: zeros; b: bytes.
+Step storeZeros(Warp &w, const Op &o, u32 m) {
+  static const u8 zeros[8] = {};
+  Vec<u64> to = addressesOf(w, o);
+  checkAligned(w, o, to, 8, m);
+  for (u32 l = 0; l < 32; ++l) {
+    if (!(m >> l & 1))
+      continue;
+    u64 bytes = lane<u64>(w, o.b)[l];
+    if (bytes & 7)
+      misaligned(w, o, bytes, 8, l);
+    for (u64 at = 0; at < bytes; at += 8) {
+      Resolved r = resolve(w, o, spaceOf(o), to[l] + at, 8, l, true);
+      if (r.space != Space::Shared)
+        w.fault(o, LaunchStatus::IllegalAddress, "st.bulk writes shared memory",
+                l);
+      if (w.check)
+        w.check->access(w, o, l, r, 8, {Access::Write, kWeak, Scope::None},
+                        zeros);
+      std::memset(r.host, 0, 8);
+    }
+  }
+  ++w.engine->events;
+  ++w.cta->sharedVersion;
+  return Step::Next;
+}
+void decodeStoreBulk(Decode &d) {
+  d.needTarget(100);
+  d.take("weak");
+  bool shared = d.take("shared::cta");
+  d.expectCount(3);
+  Space space = shared ? Space::Shared : Space::Generic;
+  d.op.flags = static_cast<u32>(space);
+  setAddress(d, d.operand(0), space);
+  d.op.b = d.source(1, Type::U64);
+  if (d.operand(2).kind != ast::Operand::Kind::Immediate || d.operand(2).imm)
+    d.fail("the value is 0");
+  d.emit(storeZeros);
+}
+
 template <bool Reduce> void asyncOr(Decode &d) {
+  if (!Reduce && d.take("bulk"))
+    return decodeStoreBulk(d);
   if (d.take("async"))
     return decodeAsyncStore(d, Reduce);
   if (Reduce)

@@ -19,6 +19,8 @@ const OpTable &table() {
     registerCopy(t);
     registerMatrix(t);
     registerHopper(t);
+    registerVideo(t);
+    registerUnsupported(t);
     return t;
   }();
   return all;

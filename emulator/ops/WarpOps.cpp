@@ -174,10 +174,52 @@ template <class T, u32 K> Step redux(Warp &w, const Op &o, u32 m) {
   put<T>(w, o.d, Vec<T>(r), m);
   return Step::Next;
 }
+/// min and max of f32; flags: 1 max, 2 of absolute values, 4 NaN wins. -0 is
+/// below +0; without a number the result is NaN.
+Step reduxFloat(Warp &w, const Op &o, u32 m) {
+  u32 members = membersOf(w, o, o.e, m);
+  if (!gate(w, o, m, members))
+    return Step::Block;
+  bool any = false, nan = false;
+  float r = 0;
+  for (u32 l = 0; l < 32; ++l) {
+    if (!((m & members) >> l & 1))
+      continue;
+    float x = lane<float>(w, o.a)[l];
+    if (o.flags & 2)
+      x = std::fabs(x);
+    if (x != x) {
+      nan = true;
+      continue;
+    }
+    bool below = x < r || (x == r && std::signbit(x) && !std::signbit(r));
+    bool above = x > r || (x == r && !std::signbit(x) && std::signbit(r));
+    if (!any || (o.flags & 1 ? above : below))
+      r = x;
+    any = true;
+  }
+  u32 bits = !any || (nan && o.flags & 4) ? 0x7fffffff : std::bit_cast<u32>(r);
+  put<u32>(w, o.d, Vec<u32>(bits), m);
+  return Step::Next;
+}
+
 void decodeRedux(Decode &d) {
-  d.take("sync");
+  if (!d.take("sync"))
+    d.fail("expected .sync");
   int k = d.takeOf({"add", "min", "max", "and", "or", "xor"});
   Type t = d.takeType();
+  if (t == Type::F32) {
+    d.needTarget(100);
+    if (k != 1 && k != 2)
+      d.fail("f32 has .min and .max");
+    d.op.flags =
+        (k == 2 ? 1 : 0) | (d.take("abs") ? 2 : 0) | (d.take("NaN") ? 4 : 0);
+    d.expectCount(3);
+    d.op.d = d.sink(0, t);
+    d.op.a = d.source(1, t);
+    d.op.e = d.source(2, Type::B32);
+    return d.emit(reduxFloat);
+  }
   if (k < 0 || (t != Type::U32 && t != Type::S32 && t != Type::B32))
     d.fail("redux needs an operation and .u32, .s32 or .b32");
   d.expectCount(3);

@@ -24,10 +24,12 @@ struct Operand {
   };
   Kind kind = Kind::Sink;
   bool negated = false; ///< !p
+  bool minus = false;   ///< -r, of vmad
   u8 floatBytes = 0;    ///< 4 or 8 for a literal 0f... or 0d...
   int reg = -1;
   u64 imm = 0; ///< value; bits of a float; offset of an address or symbol
   std::string name;
+  std::string part; ///< of a register, for video instructions: b0, h1, b3210
   std::vector<Operand> elems;
 };
 

@@ -341,6 +341,13 @@ ast::Operand Parser::atom(int depth) {
       advance();
       return o;
     }
+    if (token.kind == Token::Kind::Name) {
+      o = atom(depth + 1);
+      if (o.kind != Kind::Register || o.minus || o.negated)
+        fail("expected a number or a register behind '-'");
+      o.minus = true;
+      return o;
+    }
     o.kind = Kind::Immediate;
     o.imm = 0 - constant(1);
     return o;
@@ -373,6 +380,10 @@ ast::Operand Parser::atom(int depth) {
     o.kind = Kind::Register;
     o.reg = reg;
     o.name = name;
+    if (token.kind == Token::Kind::Dot && token.glued) {
+      o.part = token.text;
+      advance();
+    }
     return o;
   }
   if (name[0] == '%' && !namedVariables.count(name)) {
