@@ -125,7 +125,6 @@ for op in ("ld.global.nc", "ld.global.ca", "ld.global.cg", "ld.global.cs", "ld.g
            "ld.relaxed.gpu.global", "ld.acquire.sys.global", "ld.weak.global", "ldu.global", "ld.global.L1::no_allocate",
            "ld.global.L1::evict_last", "ld.global.L2::128B", "ld.global.nc.L1::no_allocate.L2::256B", "ld.mmio.relaxed.sys.global"):
     form(op + ".u32", "u32", "u32", lambda a: a, "mad.lo.u64 %%at, %%idx64, 4, %%in; %s.u32 {d0}, [%%at+{place}];" % op)
-form("prefetch.global.L2", "u32", "u32", lambda a: a, "prefetch.global.L2 [%at]; mov.u32 {d0}, {a0};")
 
 # ---- asynchronous copies ----
 for n, op in ((4, "ca"), (8, "ca"), (16, "ca"), (16, "cg")):
