@@ -86,11 +86,6 @@ CUcontext newContext(Device *d, bool primary) {
   state().contexts.insert(c);
   return c;
 }
-void deleteContext(CUcontext c) {
-  state().contexts.erase(c);
-  delete c;
-}
-
 /// `value` from the environment where it is set; says so where it is wrong.
 bool fromEnvironment(const char *name, u64 least, u64 most, u64 &value) {
   const char *text = std::getenv(name);
@@ -257,7 +252,7 @@ static CUresult releasePrimary(CUdevice d, bool all) {
     return kSuccess;
   drain();
   dev.primaryUses = 0;
-  deleteContext(dev.primary);
+  destroy(dev.primary);
   dev.primary = nullptr;
   return kSuccess;
 }
@@ -314,7 +309,7 @@ HAMLET_CUDA cuCtxDestroy_v2(CUcontext c) {
   drain();
   auto &stack = contextStack();
   std::erase(stack, c);
-  deleteContext(c);
+  destroy(c);
   return kSuccess;
 }
 HAMLET_CUDA cuCtxPushCurrent_v2(CUcontext c) {

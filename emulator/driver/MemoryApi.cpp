@@ -14,12 +14,17 @@ CUresult allocate(CUdeviceptr *p, size_t bytes) {
   if (!p || !bytes)
     return kInvalidValue;
   *p = memory().allocate(bytes, 256, std::getenv("EMU_CHECK") != nullptr);
-  return *p ? kSuccess : kOutOfMemory;
+  if (!*p)
+    return kOutOfMemory;
+  state().owners[*p] = currentContext();
+  return kSuccess;
 }
 
 CUresult release(CUdeviceptr p) {
-  DeviceMemory *m = memoryOf(p);
-  return m && m->free(p) ? kSuccess : kInvalidValue;
+  // What a module owns is freed with it.
+  if (!state().owners.erase(p))
+    return kInvalidValue;
+  return memoryOf(p)->free(p) ? kSuccess : kInvalidValue;
 }
 
 /// Device range to host memory; marks it written where `write`.
@@ -63,8 +68,12 @@ CUresult copyIn(CUdeviceptr to, const void *from, size_t bytes, CUstream stream,
     CUresult r = drain();
     if (r)
       return r;
+    // Work that was ahead may have freed it.
+    u8 *d = range(to, bytes, true);
+    if (bytes && !d)
+      return kInvalidValue;
     if (bytes)
-      std::memcpy(range(to, bytes, true), from, bytes);
+      std::memcpy(d, from, bytes);
     spend(bytes);
     return kSuccess;
   }

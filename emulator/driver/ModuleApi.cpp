@@ -44,6 +44,7 @@ CUresult load(CUmodule *out, const void *image, std::string &log) {
   Device *d = deviceOf(currentContext());
   auto m = std::make_unique<CUmod_st>();
   m->device = d;
+  m->context = currentContext();
   try {
     m->module = std::make_unique<LoadedModule>(
         static_cast<const char *>(image), *d->memory,
@@ -210,7 +211,10 @@ CUresult submit(CUfunction f, LaunchConfig c, CUstream stream, void **params,
     if (c.grid.total() > perSm * c.multiprocessors)
       return kCooperativeTooLarge;
   }
-  return enqueue(stream, [f, c] { return execute(f, c); });
+  return enqueue(stream, [f, c]() -> CUresult {
+    // A graph may outlive the module.
+    return state().functions.count(f) ? execute(f, c) : int(kInvalidHandle);
+  });
 }
 } // namespace
 
@@ -255,12 +259,7 @@ HAMLET_CUDA cuModuleUnload(CUmodule m) {
   if (!state().modules.count(m))
     return kInvalidHandle;
   CUresult r = drain();
-  for (auto &[name, f] : m->functions) {
-    state().functions.erase(f);
-    delete f;
-  }
-  state().modules.erase(m);
-  delete m;
+  destroy(m);
   return r;
 }
 HAMLET_CUDA cuModuleGetFunction(CUfunction *f, CUmodule m, const char *name) {

@@ -3,22 +3,39 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 namespace hamlet::emu::driver {
 namespace {
 thread_local std::vector<CUcontext> stack;
 constexpr size_t kQueueLimit = 4096;       // pieces of work
 constexpr size_t kQueueBytes = 256u << 20; // copies of pageable memory
+
+/// EMU_LIVE names a file: what the program had not freed when it ended, and
+/// what went with its context.
+void writeLive() {
+  std::ofstream(std::getenv("EMU_LIVE"))
+      << "{\"live\": " << liveObjects()
+      << ", \"abandoned\": " << state().abandoned << "}\n";
+}
 } // namespace
 
 State &state() {
   // Never destroyed: programs call in from their own static destructors.
-  static State *s = new State;
+  static State *s = [] {
+    if (std::getenv("EMU_LIVE"))
+      std::atexit(writeLive);
+    return new State;
+  }();
   return *s;
 }
 
 std::vector<CUcontext> &contextStack() { return stack; }
-CUcontext currentContext() { return stack.empty() ? nullptr : stack.back(); }
+CUcontext currentContext() {
+  // One that was destroyed may still be on the stack.
+  return stack.empty() || !state().contexts.count(stack.back()) ? nullptr
+                                                                : stack.back();
+}
 void setCurrentContext(CUcontext c) {
   if (stack.empty())
     stack.push_back(c);
@@ -92,7 +109,7 @@ Call::Call(const char *name, bool needsContext) : lock(state().mutex) {
     return;
   if (!s.initialised)
     code = kNotInitialized;
-  else if (!currentContext() || !s.contexts.count(currentContext()))
+  else if (!currentContext())
     code = kInvalidContext;
   else
     code = currentContext()->sticky;
@@ -127,8 +144,9 @@ CUresult drain() {
       s.queue.pop_front();
       s.queuedBytes -= p.bytes;
       s.nanoseconds += 1000;
-      if (p.context && !p.context->sticky)
-        if (CUresult r = p.run())
+      // A host function may have destroyed the context.
+      if (s.contexts.count(p.context) && !p.context->sticky)
+        if (CUresult r = p.run(); r && s.contexts.count(p.context))
           p.context->sticky = r;
     }
     s.draining = false;
@@ -148,6 +166,58 @@ bool isPinned(const void *host, size_t bytes) {
   return at + bytes <= begin + it->second.first;
 }
 
+void destroy(CUmodule m) {
+  for (auto &[name, f] : m->functions) {
+    state().functions.erase(f);
+    delete f;
+  }
+  state().modules.erase(m);
+  delete m;
+}
+
+void destroy(CUstream s) {
+  delete s->capture;
+  state().streams.erase(s);
+  delete s;
+}
+
+void destroy(CUcontext c) {
+  State &s = state();
+  auto each = [&](auto objects, auto free) {
+    for (auto o : objects)
+      if (o->context == c) {
+        ++s.abandoned;
+        free(o);
+      }
+  };
+  each(s.modules, [](CUmodule m) { destroy(m); });
+  each(s.streams, [](CUstream x) { destroy(x); });
+  each(s.events, [&](CUevent e) {
+    s.events.erase(e);
+    delete e;
+  });
+  for (auto it = s.owners.begin(); it != s.owners.end();) {
+    if (it->second != c) {
+      ++it;
+      continue;
+    }
+    ++s.abandoned;
+    if (DeviceMemory *m = memoryOf(it->first))
+      m->free(it->first);
+    it = s.owners.erase(it);
+  }
+  s.contexts.erase(c);
+  delete c;
+}
+
+uint64_t liveObjects() {
+  State &s = state();
+  uint64_t n = s.streams.size() + s.events.size() + s.modules.size() +
+               s.pinned.size() + s.graphs.size() + s.executables.size();
+  for (auto &d : s.devices)
+    n += d->memory->count();
+  return n;
+}
 } // namespace hamlet::emu::driver
 
 /// Adds faults at run time, "name@n=code,...". 0, or 1 on nonsense.
@@ -161,14 +231,10 @@ hamletEmulatorCalls() {
   std::lock_guard lock(hamlet::emu::driver::state().mutex);
   return hamlet::emu::driver::state().calls;
 }
-/// How many allocations, streams, events and modules are alive.
+/// How many allocations, streams, events, modules, graphs and pieces of pinned
+/// memory are alive.
 extern "C" __attribute__((visibility("default"))) unsigned long long
 hamletEmulatorLive() {
-  auto &s = hamlet::emu::driver::state();
-  std::lock_guard lock(s.mutex);
-  unsigned long long n =
-      s.streams.size() + s.events.size() + s.modules.size() + s.pinned.size();
-  for (auto &d : s.devices)
-    n += d->memory->count();
-  return n;
+  std::lock_guard lock(hamlet::emu::driver::state().mutex);
+  return hamlet::emu::driver::liveObjects();
 }

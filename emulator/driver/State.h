@@ -53,6 +53,10 @@ struct State {
   std::set<CUgraph> graphs;
   std::set<CUgraphExec> executables;
 
+  std::map<CUdeviceptr, CUcontext> owners; ///< of device memory
+  /// Objects that were alive when their context went.
+  uint64_t abandoned = 0;
+
   uint64_t calls = 0;
   struct Fault {
     std::string name; ///< any: every call counts
@@ -88,6 +92,13 @@ CUresult enqueue(CUstream stream, Work work, size_t bytes = 0);
 /// Runs everything that is queued; the current context's sticky error, if any.
 CUresult drain();
 bool isPinned(const void *host, size_t bytes);
+/// Frees an object and forgets its handle.
+void destroy(CUmodule m);
+void destroy(CUstream s);
+/// Frees what was made in `c`, then `c`.
+void destroy(CUcontext c);
+/// Everything that is alive, contexts apart.
+uint64_t liveObjects();
 bool validStream(CUstream stream);
 /// Parses "name@n=code,...". False on nonsense.
 bool addFaults(const std::string &text);
@@ -110,6 +121,7 @@ struct CUctx_st {
 };
 struct CUmod_st {
   hamlet::emu::driver::Device *device;
+  CUcontext context = nullptr;
   std::unique_ptr<hamlet::emu::LoadedModule> module;
   std::map<std::string, CUfunction> functions;
 };

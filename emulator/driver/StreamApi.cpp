@@ -25,9 +25,7 @@ HAMLET_CUDA cuStreamDestroy_v2(CUstream s) {
   if (!state().streams.count(s))
     return kInvalidHandle;
   CUresult r = drain();
-  delete s->capture;
-  state().streams.erase(s);
-  delete s;
+  destroy(s);
   return r;
 }
 HAMLET_CUDA cuStreamSynchronize(CUstream s) {

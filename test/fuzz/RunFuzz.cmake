@@ -6,7 +6,7 @@ if(DEFINED ENV{HAMLET_FUZZ_SECONDS})
 endif()
 file(MAKE_DIRECTORY ${ARTIFACTS} ${ARTIFACTS}/corpus)
 execute_process(
-  COMMAND ${FUZZER} -max_total_time=${seconds} -seed=1 -max_len=8192 -rss_limit_mb=2048 -timeout=10 -verbosity=0
+  COMMAND ${FUZZER} -max_total_time=${seconds} -seed=1 -max_len=8192 -rss_limit_mb=2048 -timeout=10 -verbosity=0 -close_fd_mask=2
           -dict=${DICT} -artifact_prefix=${ARTIFACTS}/ ${ARTIFACTS}/corpus ${SEEDS}
   RESULT_VARIABLE result)
 if(NOT result EQUAL 0)

@@ -1,6 +1,7 @@
 """Each driver call of a run on the emulated device fails in turn: the run goes on or fails with a clear error that names the
-call; it never crashes, hangs or leaves files. HAMLET_LONG=1: the first 200 calls with several codes, else a sample."""
+call; it never crashes, hangs, leaves files or objects of the driver. HAMLET_LONG=1: the first 200 calls with several codes, else a sample."""
 
+import json
 import os
 import re
 import unittest
@@ -8,7 +9,7 @@ import unittest
 import harness
 
 LONG = bool(os.environ.get("HAMLET_LONG"))
-CODES = (2, 700, 719) if LONG else (719,)
+CODES = (2, 700, 719) if LONG else (2, 719)
 
 
 class Faults(unittest.TestCase):
@@ -24,12 +25,14 @@ class Faults(unittest.TestCase):
         harness.write_requests(work / "in.jsonl", self.requests)
         return harness.run(
             "run", self.file, "--weights", self.folder, "--device", "emulated", "--batch", work / "in.jsonl",
-            "--output", work / "out.jsonl", "--dump-logits", work / "l.safetensors", env={"EMU_FAULT": fault}, timeout=60,
+            "--output", work / "out.jsonl", "--dump-logits", work / "l.safetensors", timeout=60,
+            env={"EMU_FAULT": fault, "EMU_LIVE": str(work.parent / (work.name + ".live"))},
         )  # fmt: skip
 
     def check(self, fault, work):
         result = self.run_with(fault, work)
         left = sorted(p.name for p in work.iterdir())
+        self.check_freed(fault, work, result)
         if result.status == 0:
             self.assertEqual(left, ["in.jsonl", "l.safetensors", "out.jsonl"], fault)
             return False
@@ -38,6 +41,15 @@ class Faults(unittest.TestCase):
         self.assertLessEqual(len(result.err.strip().splitlines()), 3, f"{fault}\n{result}")
         self.assertEqual(left, ["in.jsonl"], f"{fault}: files are left behind")
         return True
+
+    def check_freed(self, fault, work, result):
+        """Nothing is alive at the end. A sticky error leaves freeing to the context's end, as does a free that fails."""
+        account = json.loads((work.parent / (work.name + ".live")).read_text())
+        freeing = re.search(r"\bcu(MemFree|ModuleUnload|StreamDestroy|EventDestroy|DevicePrimaryCtxRelease)", result.err)
+        if not (freeing and "Release" in freeing.group()):
+            self.assertEqual(account["live"], 0, f"{fault}\n{result}")
+        if fault.endswith("=2") and not freeing:
+            self.assertEqual(account["abandoned"], 0, f"{fault}: objects were left to the context's end\n{result}")
 
     def test_each_call(self):
         failed = 0

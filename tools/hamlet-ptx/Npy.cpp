@@ -1,5 +1,6 @@
 #include "tools/hamlet-ptx/Npy.h"
 
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -27,8 +28,12 @@ Array readNpy(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
   if (!in)
     bad(path, "cannot be opened");
-  std::string all((std::istreambuf_iterator<char>(in)),
-                  std::istreambuf_iterator<char>());
+  return parseNpy(std::string((std::istreambuf_iterator<char>(in)),
+                              std::istreambuf_iterator<char>()),
+                  path);
+}
+
+Array parseNpy(const std::string &all, const std::string &path) {
   if (all.size() < 10 || all.compare(0, 6, "\x93NUMPY") != 0)
     bad(path, "is no .npy file");
   auto byte = [&](size_t i) {
@@ -66,13 +71,14 @@ Array readNpy(const std::string &path) {
   uint64_t count = 1;
   for (size_t i = open + 1; i < close;) {
     if (shape[i] >= '0' && shape[i] <= '9') {
-      size_t used;
-      uint64_t n = std::stoull(shape.substr(i), &used);
-      if (n && count > (uint64_t(1) << 40) / n)
+      uint64_t n = 0;
+      const char *from = shape.data() + i;
+      auto r = std::from_chars(from, shape.data() + close, n);
+      if (r.ec != std::errc() || (n && count > (uint64_t(1) << 40) / n))
         bad(path, "is larger than 1 TiB");
       a.shape.push_back(n);
       count *= n;
-      i += used;
+      i += static_cast<size_t>(r.ptr - from);
     } else {
       ++i;
     }

@@ -15,6 +15,8 @@ struct Array {
 
 /// Throws std::runtime_error with the file's name.
 Array readNpy(const std::string &path);
+/// The same of a file's bytes; `path` is for errors.
+Array parseNpy(const std::string &all, const std::string &path);
 /// Writes under a temporary name and renames. Throws std::runtime_error.
 void writeNpy(const std::string &path, const Array &array);
 

@@ -1,0 +1,437 @@
+// Bytes become calls of the stand-in driver, with handles that are alive, gone
+// or never were: an error or a result, and in the end nothing is left.
+#include "emulator/driver/Declarations.h"
+#include "emulator/driver/State.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+using namespace hamlet::emu::driver;
+
+extern "C" CUresult hamletEmulatorInjectFault(const char *text);
+extern "C" unsigned long long hamletEmulatorLive();
+
+namespace {
+const char kStores[] = R"(.version 8.0
+.target sm_90
+.address_size 64
+.global .align 8 .b64 counter = 5;
+.visible .entry stores(.param .u64 p, .param .u32 n)
+{ .reg .b64 %d<4>; .reg .b32 %r<4>; .shared .b8 s[64];
+ ld.param.u64 %d1, [p]; ld.param.u32 %r1, [n]; mov.u32 %r2, %tid.x;
+ mad.wide.u32 %d2, %r2, 4, %d1; st.global.u32 [%d2], %r1; atom.global.add.u64 %d3, [counter], 1; ret; }
+.visible .entry forever() { L: bra L; }
+.visible .entry traps() { trap; }
+)";
+const char kCluster[] = R"(.version 8.0
+.target sm_90
+.address_size 64
+.visible .entry clusters(.param .align 64 .b8 map[128]) .reqnctapercluster 2, 1, 1
+{ barrier.cluster.arrive; barrier.cluster.wait; ret; }
+)";
+
+/// The input, zeros at its end.
+struct Bytes {
+  const uint8_t *at, *end;
+  uint8_t next() { return at == end ? 0 : *at++; }
+  unsigned word() { return next() | next() << 8; }
+};
+
+/// Handles of one kind, some of them gone.
+template <class T> struct Pool {
+  std::vector<T> known;
+  T pick(Bytes &in) const {
+    uint8_t b = in.next();
+    if (b == 255 || known.empty())
+      return b & 1 ? T() : (T)0xdead0; // NOLINT: never was one
+    return known[b % known.size()];
+  }
+  void add(CUresult r, T t) {
+    if (r == kSuccess)
+      known.push_back(t);
+  }
+};
+
+alignas(64) uint8_t host[3][4096];
+
+struct Session {
+  Bytes in;
+  Pool<CUcontext> contexts;
+  Pool<CUmodule> modules;
+  Pool<CUfunction> functions;
+  Pool<CUstream> streams;
+  Pool<CUevent> events;
+  Pool<CUgraph> graphs;
+  Pool<CUgraphExec> executables;
+  Pool<CUdeviceptr> memory;
+  Pool<void *> pinned;
+
+  size_t bytes() { return in.word() % 4097; }
+  CUdeviceptr address() {
+    return memory.pick(in) + (in.next() & 1 ? 0 : in.word() % 5000);
+  }
+  void *buffer() { return host[in.next() % 3]; }
+
+  void load() {
+    std::string text = in.next() & 1 ? kStores : kCluster;
+    for (int n = in.next() % 4; n; --n)
+      text[in.word() % text.size()] = static_cast<char>(in.next() | 1);
+    CUmodule m = nullptr;
+    char log[64];
+    int options[] = {5, 6};
+    void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+    modules.add(in.next() & 1
+                    ? cuModuleLoadData(&m, text.c_str())
+                    : cuModuleLoadDataEx(&m, text.c_str(), 2, options, values),
+                m);
+  }
+
+  void launch() {
+    CUdeviceptr p = memory.pick(in);
+    unsigned long long n = in.word();
+    alignas(64) uint8_t map[128] = {};
+    // Any kernel's parameters lie within it.
+    std::memcpy(map, &p, 8);
+    void *any[] = {map, in.next() & 1 ? map : static_cast<void *>(&n)};
+    unsigned grid = in.next() % 5, block = in.word() % 1100;
+    CUfunction f = functions.pick(in);
+    CUstream s = streams.pick(in);
+    switch (in.next() % 3) {
+    case 0:
+      cuLaunchKernel(f, grid, 1, 1, block, 1, 1, bytes(), s, any, nullptr);
+      break;
+    case 1:
+      cuLaunchCooperativeKernel(f, grid, 1, 1, block, 1, 1, bytes(), s, any);
+      break;
+    default: {
+      CUlaunchAttribute a{};
+      a.id = in.next() % 12;
+      a.cluster = {in.next() % 4u, in.next() % 4u, 1};
+      CUlaunchConfig c{grid, 1,         1, block, in.next() % 3u,
+                       1,    in.word(), s, &a,    1};
+      cuLaunchKernelEx(&c, f, any, nullptr);
+    }
+    }
+  }
+
+  void maps() {
+    alignas(64) uint8_t map[128];
+    std::array<uint64_t, 5> dims, strides;
+    std::array<uint32_t, 5> box, steps;
+    std::array<int, 5> lower, upper;
+    for (size_t i = 0; i < 5; ++i) {
+      dims[i] = in.word();
+      strides[i] = in.word() * uint64_t(16);
+      box[i] = in.word();
+      steps[i] = in.next();
+      lower[i] = static_cast<int8_t>(in.next());
+      upper[i] = static_cast<int8_t>(in.next());
+    }
+    void *at = reinterpret_cast<void *>(address());
+    unsigned rank = in.next() % 7;
+    int type = static_cast<int8_t>(in.next()), mode = in.next() % 6,
+        swizzle = static_cast<int8_t>(in.next()), fill = in.next() % 4;
+    cuTensorMapEncodeTiled(map, type, rank, at, dims.data(), strides.data(),
+                           box.data(), steps.data(), mode, swizzle, 0, fill);
+    cuTensorMapEncodeIm2col(map, type, rank, at, dims.data(), strides.data(),
+                            lower.data(), upper.data(), box[0], box[1],
+                            steps.data(), mode, swizzle, 0, fill);
+  }
+
+  void contextCall() {
+    CUcontext c = nullptr;
+    switch (in.next() % 8) {
+    case 0:
+      contexts.add(cuDevicePrimaryCtxRetain(&c, in.next() % 3), c);
+      cuCtxSetCurrent(c);
+      break;
+    case 1:
+      contexts.add(cuCtxCreate_v2(&c, 0, in.next() % 3), c);
+      break;
+    case 2:
+      cuCtxDestroy_v2(contexts.pick(in));
+      break;
+    case 3:
+      cuCtxSetCurrent(contexts.pick(in));
+      break;
+    case 4:
+      cuCtxPushCurrent_v2(contexts.pick(in));
+      break;
+    case 5:
+      cuCtxPopCurrent_v2(&c);
+      break;
+    case 6:
+      cuDevicePrimaryCtxRelease_v2(in.next() % 3);
+      break;
+    default:
+      cuCtxEnablePeerAccess(contexts.pick(in), 0);
+    }
+  }
+
+  void memoryCall() {
+    CUdeviceptr p = 0;
+    void *h = nullptr;
+    switch (in.next() % 9) {
+    case 0:
+    case 1:
+      memory.add(cuMemAlloc_v2(&p, in.word()), p);
+      break;
+    case 2:
+      cuMemFree_v2(address());
+      break;
+    case 3:
+      memory.add(cuMemAllocAsync(&p, in.word(), streams.pick(in)), p);
+      break;
+    case 4:
+      cuMemFreeAsync(address(), streams.pick(in));
+      break;
+    case 5:
+      pinned.add(cuMemAllocHost_v2(&h, 4096), h);
+      break;
+    case 6:
+      cuMemFreeHost(pinned.pick(in));
+      break;
+    case 7: {
+      int value[8];
+      cuPointerGetAttribute(value, in.next(), address());
+      break;
+    }
+    default:
+      cuMemHostRegister_v2(buffer(), bytes(), 0);
+      cuMemHostUnregister(buffer());
+    }
+  }
+
+  void copyCall() {
+    CUstream s = streams.pick(in);
+    switch (in.next() % 8) {
+    case 0:
+      cuMemcpyHtoD_v2(address(), buffer(), bytes());
+      break;
+    case 1:
+      cuMemcpyDtoH_v2(buffer(), address(), bytes());
+      break;
+    case 2:
+      cuMemcpyHtoDAsync_v2(address(), buffer(), bytes(), s);
+      break;
+    case 3:
+      cuMemcpyDtoHAsync_v2(buffer(), address(), bytes(), s);
+      break;
+    case 4:
+      cuMemcpyDtoDAsync_v2(address(), address(), bytes(), s);
+      break;
+    case 5:
+      cuMemcpyPeerAsync(address(), contexts.pick(in), address(),
+                        contexts.pick(in), bytes(), s);
+      break;
+    case 6:
+      cuMemsetD8Async(address(), in.next(), bytes(), s);
+      break;
+    default:
+      cuMemsetD32_v2(address(), in.word(), ~size_t(0) >> (in.next() & 63));
+    }
+  }
+
+  void functionCall() {
+    CUfunction f = functions.pick(in);
+    int a = 0, b = 0;
+    switch (in.next() % 5) {
+    case 0:
+      cuFuncSetAttribute(f, in.next() % 12, static_cast<int16_t>(in.word()));
+      break;
+    case 1:
+      cuFuncGetAttribute(&a, in.next() % 12, f);
+      break;
+    case 2:
+      cuOccupancyMaxActiveBlocksPerMultiprocessor(
+          &a, f, static_cast<int16_t>(in.word()), in.word());
+      break;
+    case 3:
+      cuOccupancyMaxPotentialBlockSize(&a, &b, f, nullptr, in.word(),
+                                       static_cast<int16_t>(in.word()));
+      break;
+    default: {
+      CUlaunchConfig c{};
+      c.gridDimX = in.next();
+      c.blockDimX = in.word();
+      c.sharedMemBytes = in.word();
+      cuOccupancyMaxActiveClusters(&a, f, &c);
+    }
+    }
+  }
+
+  void streamCall() {
+    CUstream s = nullptr;
+    CUevent e = nullptr;
+    float ms;
+    int status;
+    switch (in.next() % 9) {
+    case 0:
+      streams.add(cuStreamCreate(&s, in.next() & 1), s);
+      break;
+    case 1:
+      cuStreamDestroy_v2(streams.pick(in));
+      break;
+    case 2:
+      events.add(cuEventCreate(&e, in.next() & 3), e);
+      break;
+    case 3:
+      cuEventDestroy_v2(events.pick(in));
+      break;
+    case 4:
+      cuEventRecord(events.pick(in), streams.pick(in));
+      break;
+    case 5:
+      cuStreamWaitEvent(streams.pick(in), events.pick(in), 0);
+      break;
+    case 6:
+      cuEventElapsedTime(&ms, events.pick(in), events.pick(in));
+      break;
+    case 7:
+      cuStreamIsCapturing(streams.pick(in), &status);
+      break;
+    default:
+      cuStreamSynchronize(streams.pick(in));
+    }
+  }
+
+  void graphCall() {
+    CUgraph g = nullptr;
+    CUgraphExec e = nullptr;
+    CUgraphExecUpdateResultInfo info;
+    switch (in.next() % 7) {
+    case 0:
+      cuStreamBeginCapture_v2(streams.pick(in), 0);
+      break;
+    case 1:
+      graphs.add(cuStreamEndCapture(streams.pick(in), &g), g);
+      break;
+    case 2:
+      executables.add(cuGraphInstantiateWithFlags(&e, graphs.pick(in), 0), e);
+      break;
+    case 3:
+      cuGraphLaunch(executables.pick(in), streams.pick(in));
+      break;
+    case 4:
+      cuGraphExecUpdate_v2(executables.pick(in), graphs.pick(in), &info);
+      break;
+    case 5:
+      cuGraphExecDestroy(executables.pick(in));
+      break;
+    default:
+      cuGraphDestroy(graphs.pick(in));
+    }
+  }
+
+  void moduleCall() {
+    CUfunction f = nullptr;
+    CUdeviceptr p;
+    size_t n;
+    static const char *const names[] = {"stores", "forever", "traps",
+                                        "clusters", "counter"};
+    switch (in.next() % 4) {
+    case 0:
+      load();
+      break;
+    case 1:
+      functions.add(
+          cuModuleGetFunction(&f, modules.pick(in), names[in.next() % 5]), f);
+      break;
+    case 2:
+      if (cuModuleGetGlobal_v2(&p, &n, modules.pick(in),
+                               names[in.next() % 5]) == kSuccess)
+        memory.known.push_back(p);
+      break;
+    default:
+      cuModuleUnload(modules.pick(in));
+    }
+  }
+
+  void call() {
+    switch (in.next() % 16) {
+    case 0:
+      return contextCall();
+    case 1:
+    case 2:
+      return memoryCall();
+    case 3:
+    case 4:
+      return copyCall();
+    case 5:
+      return functionCall();
+    case 6:
+    case 7:
+      return streamCall();
+    case 8:
+      return graphCall();
+    case 9:
+    case 10:
+      return moduleCall();
+    case 11:
+      return maps();
+    case 12:
+      cuCtxSynchronize();
+      return;
+    case 13: {
+      std::string fault = "any@" + std::to_string(1 + in.next() % 9) + "=" +
+                          std::to_string(in.next() & 1 ? 2 : 719);
+      if (state().faults.size() < 4)
+        hamletEmulatorInjectFault(fault.c_str());
+      return;
+    }
+    default:
+      return launch();
+    }
+  }
+};
+
+/// Ends contexts and what belongs to none.
+void finish() {
+  State &s = state();
+  s.faults.clear();
+  for (CUgraph g : s.graphs)
+    delete g;
+  for (CUgraphExec e : s.executables)
+    delete e;
+  s.graphs.clear();
+  s.executables.clear();
+  for (CUcontext c : std::set<CUcontext>(s.contexts))
+    cuCtxDestroy_v2(c);
+  for (int d = 0; d < 2; ++d)
+    cuDevicePrimaryCtxReset_v2(d);
+  while (!contextStack().empty())
+    cuCtxPopCurrent_v2(nullptr);
+  CUcontext c;
+  cuDevicePrimaryCtxRetain(&c, 0);
+  cuCtxSetCurrent(c);
+  for (auto &[p, row] : std::map(s.pinned))
+    row.second ? cuMemHostUnregister(const_cast<void *>(p))
+               : cuMemFreeHost(const_cast<void *>(p));
+  cuDevicePrimaryCtxReset_v2(0);
+  cuCtxPopCurrent_v2(nullptr);
+  if (hamletEmulatorLive() || !s.contexts.empty() || !s.functions.empty())
+    __builtin_trap();
+}
+} // namespace
+
+extern "C" int LLVMFuzzerInitialize(int *, char ***) {
+  setenv("EMU_MEMORY", "4194304", 1);
+  setenv("EMU_DEVICES", "2", 1);
+  setenv("EMU_MAX_INSTRUCTIONS", "3000", 1);
+  setenv("HAMLET_EMULATOR_THREADS", "1", 1);
+  cuInit(0);
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  Session s{{data, data + size}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  CUcontext c;
+  s.contexts.add(cuDevicePrimaryCtxRetain(&c, 0), c);
+  cuCtxSetCurrent(c);
+  s.streams.known.push_back(nullptr);
+  for (int i = 0; i < 200 && s.in.at != s.in.end; ++i)
+    s.call();
+  finish();
+  return 0;
+}
