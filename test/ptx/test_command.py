@@ -248,6 +248,24 @@ def info():
     expect("unsupported", command("info", file(COPY.replace("mul.wide.u32", "mulx.wide.u32"))), 0, r"unsupported: line 11: .*mulx")
 
 
+def not_modelled():
+    """What the ISA has and the emulator has not: an error that names line, instruction and reason."""
+    kernel = HEAD.replace("8.0", "8.8").replace("sm_80", "%s") + ".visible .entry k()\n{\n .reg .b32 %%r<4>; .reg .f32 %%f<4>; .reg .b64 %%d<4>;\n %s\n ret;\n}\n"
+    for what, target, code, says in (
+            ("texture", "sm_90", "tex.1d.v4.f32.s32 {%f0, %f1, %f2, %f3}, [%d0, {%r0}];", "textures"), ("surface", "sm_90", "suld.b.1d.b32.trap %r0, [%d0, {%r0}];", "textures"),
+            ("multimem", "sm_90", "multimem.ld_reduce.relaxed.gpu.global.add.f32 %f0, [%d0];", "multicast objects"),
+            ("tensor memory", "sm_100a", "tcgen05.fence::before_thread_sync;", "tensor memory"),
+            ("pairs of f32", "sm_90", "add.rn.f32x2 %d0, %d1, %d2;", "needs .target sm_100"), ("redux of f32", "sm_90a", "redux.sync.min.f32 %f0, %f1, -1;", "needs .target sm_100"),
+            ("st.bulk", "sm_90", "st.bulk.shared::cta [%r0], 16, 0;", "needs .target sm_100"), ("a part of a register", "sm_90", "add.u32 %r0.b0, %r1, %r2;", "used whole"),
+            ("a negated register", "sm_90", "add.u32 %r0, -%r1, %r2;", "used whole"), ("a wrong part", "sm_90", "vadd.u32.u32.u32 %r0, %r1.b4, %r2;", "'.b4'"),
+            ("a wrong selector", "sm_80", "mma.sp.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1,%r2,%r3}, {%r0,%r1,%r2,%r3}, {%f0,%f1,%f2,%f3}, %r0, 2;",
+             "selector is a constant from 0 to 1")):
+        expect(what, command("run", file(kernel % (target, code)), "--entry", "k", "--grid", "1", "--block", "32"), 2, r"k\.ptx: line 7: .*" + re.escape(says))
+    # Instructions that do not execute are looked at, too.
+    expect("behind ret", command("run", file(kernel % ("sm_90", "ret; tex.2d.v4.f32.f32 {%f0, %f1, %f2, %f3}, [%d0, {%f0, %f1}];")), "--entry", "k", "--grid", "1", "--block", "32"),
+           2, "line 7: .*textures")
+
+
 def main():
     np.save(IN, np.arange(64, dtype=np.float32))
     arguments()
@@ -255,6 +273,7 @@ def main():
     statuses()
     bad_files()
     info()
+    not_modelled()
     print("%d failures" % len(failures))
     return 1 if failures else 0
 

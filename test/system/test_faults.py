@@ -45,11 +45,13 @@ class Faults(unittest.TestCase):
     def check_freed(self, fault, work, result):
         """Nothing is alive at the end. A sticky error leaves freeing to the context's end, as does a free that fails."""
         account = json.loads((work.parent / (work.name + ".live")).read_text())
-        freeing = re.search(r"\bcu(MemFree|ModuleUnload|StreamDestroy|EventDestroy|DevicePrimaryCtxRelease)", result.err)
-        if not (freeing and "Release" in freeing.group()):
+        released = "DevicePrimaryCtxRelease" in result.err
+        if not released:
             self.assertEqual(account["live"], 0, f"{fault}\n{result}")
-        if fault.endswith("=2") and not freeing:
-            self.assertEqual(account["abandoned"], 0, f"{fault}: objects were left to the context's end\n{result}")
+        # Of a run that goes on the call that failed freed something.
+        if fault.endswith("=2") and not released:
+            most = 1 if result.status == 0 or re.search(r"\bcu(MemFree|ModuleUnload|StreamDestroy|EventDestroy)", result.err) else 0
+            self.assertLessEqual(account["abandoned"], most, f"{fault}: objects were left to the context's end\n{result}")
 
     def test_each_call(self):
         failed = 0
