@@ -14,7 +14,7 @@ namespace hamlet {
 
 /// Raised with every change of the schema's meaning; other versions are
 /// refused.
-inline constexpr uint32_t kContainerVersion = 2;
+inline constexpr uint32_t kContainerVersion = 3;
 /// Tokens of a key/value page.
 inline constexpr int64_t kPageTokens = 64;
 /// Columns of a weight panel.

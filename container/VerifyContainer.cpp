@@ -80,6 +80,12 @@ public:
     HAMLET_TRY(verifyDerived());
     HAMLET_TRY(verifyOperands("operand", function.operands));
     HAMLET_TRY(verifyOperands("result", function.results));
+    for (size_t i = 0; i < function.checks.size(); ++i) {
+      if (!function.checks[i])
+        return failure("check ", i, " is null");
+      HAMLET_TRY(verifyCheck(*function.checks[i])
+                     .in(at("check", i, function.checks[i]->what)));
+    }
     for (size_t i = 0; i < function.buffers.size(); ++i) {
       if (!function.buffers[i])
         return failure("buffer ", i, " is null");
@@ -118,18 +124,30 @@ private:
         HAMLET_TRY(verifyExtent(operand.extents[d], extentCount())
                        .in(at(what, i, operand.name)));
       }
-      if (!isValid(operand.check))
-        return failure(what, ' ', i, " has unknown check ",
-                       static_cast<int>(operand.check));
-      if (operand.check != OperandCheck::none) {
-        if (operand.dtype != DType::i32)
-          return failure(what, ' ', i, " is checked without being i32");
-        HAMLET_TRY(verifyExpr(operand.limit.get(), /*mayUseRows=*/false)
-                       .in(at(what, i, operand.name)));
-      }
       int64_t count;
       HAMLET_TRY(countElements(known, count).in(at(what, i, operand.name)));
     }
+    return {};
+  }
+
+  Status verifyCheck(const CheckT &check) {
+    if (!isValid(check.kind))
+      return failure("unknown kind ", static_cast<int>(check.kind));
+    HAMLET_TRY(verifyExpr(check.limit.get(), /*mayUseRows=*/false));
+    if (check.kind == CheckKind::equal)
+      return verifyExpr(check.value.get(), /*mayUseRows=*/false);
+    DType dtype;
+    if (check.array == ArgKind::operand) {
+      HAMLET_TRY(verifyIndex("operand", check.index, function.operands));
+      dtype = function.operands[static_cast<size_t>(check.index)]->dtype;
+    } else if (check.array == ArgKind::constant) {
+      HAMLET_TRY(verifyIndex("constant", check.index, file.constants));
+      dtype = file.constants[static_cast<size_t>(check.index)]->dtype;
+    } else {
+      return failure("expected an operand or a constant");
+    }
+    if (dtype != DType::i32)
+      return failure("looks at an array that is not i32");
     return {};
   }
 

@@ -67,22 +67,31 @@ int64_t evaluate(const hmlt::DerivedExtentT &derived,
   return static_cast<int64_t>(value);
 }
 
-/// The operand's check: kernels index memory by what it holds.
-Status checkValues(const hmlt::OperandT &operand, const NpyArray &array,
-                   const Quantities &quantities) {
-  if (operand.check == hmlt::OperandCheck::none)
+/// One check of a function: kernels index memory by what its arrays hold.
+Status check(const hmlt::CheckT &check, const hmlt::ContainerT &file,
+             const std::vector<NpyArray> &operands,
+             const Quantities &quantities) {
+  int64_t limit = evaluate(*check.limit, quantities, 1);
+  if (check.kind == hmlt::CheckKind::equal) {
+    int64_t value = evaluate(*check.value, quantities, 1);
+    if (value != limit)
+      return failure("expected ", limit, ", found ", value);
     return {};
-  int64_t limit = evaluate(*operand.limit, quantities, 1);
-  const auto *values = reinterpret_cast<const int32_t *>(array.bytes.data());
-  int64_t count = array.elements();
-  if (operand.check == hmlt::OperandCheck::below) {
-    for (int64_t i = 0; i < count; ++i)
+  }
+  auto index = static_cast<size_t>(check.index);
+  const std::vector<uint8_t> &bytes = check.array == hmlt::ArgKind::operand
+                                          ? operands[index].bytes
+                                          : file.constants[index]->bytes;
+  const auto *values = reinterpret_cast<const int32_t *>(bytes.data());
+  size_t count = bytes.size() / sizeof(int32_t);
+  if (check.kind == hmlt::CheckKind::below) {
+    for (size_t i = 0; i < count; ++i)
       if (values[i] < 0 || values[i] >= limit)
         return failure("element ", i, " is ", values[i],
                        ", expected 0 or more and below ", limit);
     return {};
   }
-  for (int64_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i)
     if (values[i] < (i ? values[i - 1] : 0))
       return failure("element ", i, " is ", values[i],
                      ", expected boundaries that ascend from 0");
@@ -169,10 +178,9 @@ callFunction(LoadedModel &model, const std::string &name,
                      "'");
   for (const auto &derived : function->derived)
     quantities.extents.push_back(evaluate(*derived, quantities));
-  for (size_t i = 0; i < operands.size(); ++i)
-    HAMLET_TRY(checkValues(*function->operands[i], operands[i], quantities)
-                   .in("operand " + std::to_string(i) + " '" +
-                       function->operands[i]->name + "'"));
+  for (const auto &one : function->checks)
+    HAMLET_TRY(check(*one, *model.file, operands, quantities)
+                   .in("function '" + name + "', " + one->what));
 
   Device &device = *model.device;
   std::vector<DeviceMemory> memory;

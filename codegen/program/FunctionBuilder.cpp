@@ -9,9 +9,6 @@
 #include "codegen/program/FunctionBuilder.h"
 
 #include "codegen/kernels/Kernels.h"
-#include "dialects/Attention/AttentionOps.h"
-#include "dialects/Lightning/LightningOps.h"
-#include "dialects/MoE/MoEOps.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -137,134 +134,27 @@ LogicalResult FunctionBuilder::bindArguments() {
              << arg.getArgNumber()
              << ": expected a tensor in a function for a plain call, got "
              << arg.getType();
-    SmallVector<int32_t> dims;
-    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-      dims.push_back(-1);
-      if (type.isDynamicDim(dim)) {
-        dims.back() = static_cast<int32_t>(out->extents.size());
-        out->extents.push_back("arg" + std::to_string(arg.getArgNumber()) +
-                               ".dim" + std::to_string(dim));
-      }
-    }
-    extents[arg] = dims;
-  }
-  unifyExtents();
-  compactExtents();
-  for (BlockArgument arg : func.getArguments()) {
-    auto type = cast<RankedTensorType>(arg.getType());
     auto operand = std::make_unique<hmlt::OperandT>();
     operand->name = "arg" + std::to_string(arg.getArgNumber());
     operand->dtype = dtypeOf(type.getElementType());
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-      operand->shape.push_back(type.isDynamicDim(dim) ? -1
-                                                      : type.getDimSize(dim));
-      operand->extents.push_back(extents[arg][dim]);
+      bool open = type.isDynamicDim(dim);
+      operand->shape.push_back(open ? -1 : type.getDimSize(dim));
+      operand->extents.push_back(
+          open ? static_cast<int32_t>(out->extents.size()) : -1);
+      if (open)
+        out->extents.push_back(operand->name + ".dim" + std::to_string(dim));
     }
     places[arg] = {hmlt::ArgKind::operand,
                    static_cast<int32_t>(out->operands.size())};
     if (type.getRank() > 0)
-      rows.insert({arg, extents[arg][0] < 0
-                            ? constant(type.getDimSize(0))
-                            : hmlt::Expr(hmlt::Symbol::extent, false,
-                                         extents[arg][0], 1, 1, 0)});
+      rows.insert({arg, type.isDynamicDim(0)
+                            ? hmlt::Expr(hmlt::Symbol::extent, false,
+                                         operand->extents[0], 1, 1, 0)
+                            : constant(type.getDimSize(0))});
     out->operands.push_back(std::move(operand));
   }
   return success();
-}
-
-/// Kernels index memory by these operands: the runtime checks what they hold.
-void FunctionBuilder::checkOperands() {
-  func.walk([&](nn::FusedOp fused) {
-    auto outer = [&](Value v) {
-      auto inner = dyn_cast_or_null<BlockArgument>(v);
-      return inner ? dyn_cast<BlockArgument>(
-                         fused.getInputs()[inner.getArgNumber()])
-                   : BlockArgument();
-    };
-    auto check = [&](Value v, hmlt::OperandCheck kind, hmlt::Expr limit) {
-      if (BlockArgument arg = outer(v)) {
-        hmlt::OperandT &operand = *out->operands[arg.getArgNumber()];
-        operand.check = kind;
-        operand.limit = std::make_unique<hmlt::Expr>(limit);
-      }
-    };
-    auto boundaries = [&](Value v, Value of) {
-      while (Operation *def = of.getDefiningOp())
-        of = def->getOperand(0);
-      check(v, hmlt::OperandCheck::boundaries,
-            rowsOf(fused.getInputs()[cast<BlockArgument>(of).getArgNumber()]));
-    };
-    for (Operation &op : fused.getBody().front()) {
-      if (auto a = dyn_cast<lightning::AttentionOp>(op))
-        boundaries(a.getStarts(), a.getQ());
-      else if (auto s = dyn_cast<attention::SoftmaxOp>(op))
-        boundaries(s.getStarts(), s.getQ());
-      else if (auto up = dyn_cast<moe::ExpertUpOp>(op))
-        boundaries(up.getOffsets(), up.getOrder());
-      else if (auto down = dyn_cast<moe::ExpertDownOp>(op))
-        boundaries(down.getOffsets(), down.getH());
-      else if (auto dispatch = dyn_cast<moe::DispatchOp>(op))
-        check(dispatch.getIds(), hmlt::OperandCheck::below,
-              codegen::constant(static_cast<int64_t>(dispatch.getExperts())));
-    }
-  });
-}
-
-/// Extents that were unified away leave no gap.
-void FunctionBuilder::compactExtents() {
-  std::vector<std::string> kept;
-  std::map<int32_t, int32_t> renumbered;
-  for (BlockArgument arg : func.getArguments())
-    for (int32_t &dim : extents[arg]) {
-      if (dim < 0)
-        continue;
-      auto [it, fresh] =
-          renumbered.try_emplace(dim, static_cast<int32_t>(kept.size()));
-      if (fresh)
-        kept.push_back(out->extents[dim]);
-      dim = it->second;
-    }
-  out->extents = std::move(kept);
-}
-
-/// Operands whose rows an op needs to be as many share one extent, which the
-/// runtime then checks against each of them.
-void FunctionBuilder::unifyExtents() {
-  func.walk([&](nn::FusedOp fused) {
-    for (Operation &op : fused.getBody().front()) {
-      SmallVector<Value> together;
-      if (auto a = dyn_cast<lightning::AttentionOp>(op)) {
-        together = {a.getQ(), a.getK(), a.getV()};
-        if (a.getDecay() &&
-            cast<RankedTensorType>(a.getDecay().getType()).getRank() > 1)
-          together.push_back(a.getDecay());
-      } else if (auto s = dyn_cast<attention::SoftmaxOp>(op)) {
-        together = {s.getQ(), s.getK(), s.getV()};
-      } else if (isa<nn::MulOp, nn::ResidualOp, nn::MixOp, nn::RotaryOp>(op)) {
-        together = SmallVector<Value>(op.getOperands());
-      } else if (auto c = dyn_cast<moe::CombineOp>(op)) {
-        together = {c.getPlace(), c.getGates()};
-      }
-      int32_t common = -1;
-      for (Value v : together) {
-        auto inner = dyn_cast<BlockArgument>(v);
-        auto outer = inner ? dyn_cast<BlockArgument>(
-                                 fused.getInputs()[inner.getArgNumber()])
-                           : BlockArgument();
-        if (!outer || extents[outer].empty() || extents[outer][0] < 0)
-          continue;
-        if (common < 0) {
-          common = extents[outer][0];
-          continue;
-        }
-        int32_t other = extents[outer][0];
-        for (auto &[value, dims] : extents)
-          for (int32_t &dim : dims)
-            if (dim == other)
-              dim = common;
-      }
-    }
-  });
 }
 
 LogicalResult FunctionBuilder::bindResults(func::ReturnOp returned) {
@@ -455,6 +345,14 @@ FailureOr<Place> FunctionBuilder::packed(Value v, OperandLayout layout) {
 hmlt::Expr FunctionBuilder::rowsOf(Value v) const {
   auto it = rows.find(v);
   assert(it != rows.end() && "every value's rows are known when it is defined");
+  return it->second;
+}
+
+std::optional<Place> FunctionBuilder::given(Value v) const {
+  auto it = places.find(v);
+  if (it == places.end() || (it->second.kind != hmlt::ArgKind::operand &&
+                             it->second.kind != hmlt::ArgKind::constant))
+    return std::nullopt;
   return it->second;
 }
 
@@ -651,8 +549,8 @@ LogicalResult FunctionBuilder::finish(func::ReturnOp returned) {
     out->buffers[out->logits_buffer]->last =
         static_cast<int32_t>(out->launches.size()) - 1;
   }
-  if (!step)
-    checkOperands();
+  if (!step && failed(addChecks()))
+    return failure();
   planArena();
   container.functions.push_back(std::move(out));
   return success();

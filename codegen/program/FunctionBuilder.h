@@ -33,6 +33,9 @@ hmlt::Expr ceilDiv(const hmlt::Expr &rows, int64_t divisor);
 /// ceil(rows / the variant's rows).
 hmlt::Expr byRows(const hmlt::Expr &rows);
 
+/// The value whose rows `v` has, through a region to its argument.
+mlir::Value domainOf(mlir::Value v);
+
 int64_t bytesOf(mlir::Type element);
 hmlt::DType dtypeOf(mlir::Type element);
 
@@ -54,6 +57,9 @@ public:
 
   /// Rows (extent of dimension 0) of a value.
   hmlt::Expr rowsOf(mlir::Value v) const;
+  /// Where a value that the function does not compute lies: an operand or a
+  /// constant.
+  std::optional<Place> given(mlir::Value v) const;
   /// The place of `v`; a weight in that layout is loaded so, another matrix is
   /// packed by a launch.
   mlir::FailureOr<Place> placeOf(mlir::Value v, OperandLayout layout);
@@ -82,9 +88,7 @@ public:
   std::string familyKey(llvm::ArrayRef<int64_t> rows) const;
 
 private:
-  void unifyExtents();
-  void compactExtents();
-  void checkOperands();
+  mlir::LogicalResult addChecks();
   mlir::FailureOr<Place> packed(mlir::Value v, OperandLayout layout);
   hmlt::Expr derived(llvm::StringRef name, llvm::ArrayRef<hmlt::Expr> terms,
                      bool product);
@@ -101,8 +105,6 @@ private:
   llvm::DenseMap<mlir::Value, int32_t> results;
   llvm::DenseMap<mlir::Value, std::vector<Place>> pools;
   llvm::DenseMap<mlir::Value, mlir::Value> aliases;
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<int32_t>>
-      extents; ///< of operands, by dimension; -1: static
   std::map<std::pair<void *, int>, Place> packedPlaces;
 };
 

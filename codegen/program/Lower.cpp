@@ -57,18 +57,6 @@ std::string structuralKey(nn::FusedOp op, StringRef more) {
   return text;
 }
 
-/// The value whose rows a region works on, through the region to its argument.
-Value domainOf(Value v) {
-  Operation *def = v.getDefiningOp();
-  if (!def)
-    return v;
-  if (auto select = dyn_cast<nn::SelectRowsOp>(def))
-    return select.getRows();
-  if (auto combine = dyn_cast<moe::CombineOp>(def))
-    return combine.getPlace();
-  return domainOf(def->getOperand(0));
-}
-
 HeadsIn headsIn(Value v, Value &source) {
   auto type = cast<RankedTensorType>(v.getType());
   if (auto heads = v.getDefiningOp<nn::HeadsOp>()) {
