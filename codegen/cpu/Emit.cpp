@@ -40,7 +40,6 @@
 
 #include <mutex>
 #include <sys/mman.h>
-#include <thread>
 #include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
@@ -188,15 +187,53 @@ static std::unique_ptr<llvm::TargetMachine> makeTarget(Level level,
       std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
+/// A kernel is one function of loops over vectors, already free of common
+/// subexpressions: what -O2 adds to this costs as much again as all the rest
+/// and makes no kernel faster.
+static constexpr llvm::StringLiteral kPipeline =
+    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
+    "simplifycfg,loop-mssa(loop-rotate,licm),loop(indvars),gvn,dse,"
+    "instcombine<no-verify-fixpoint>,simplifycfg)";
+
+static void optimize(llvm::Module &code, llvm::TargetMachine &machine,
+                     EmitTimes &times) {
+  Stopwatch watch(times.optimize);
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopInterleaving = false;
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graphs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine, tuning);
+  // No loop may become a call of memset or the like.
+  llvm::TargetLibraryInfoImpl none(machine.getTargetTriple());
+  none.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(none); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graphs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graphs, modules);
+  llvm::ModulePassManager pipeline;
+  llvm::cantFail(builder.parsePassPipeline(pipeline, kPipeline));
+  pipeline.run(code, modules);
+}
+
 /// The object file of `module`, whose functions are in the LLVM dialect.
-static FailureOr<SmallVector<char>> emitObject(ModuleOp module, Level level) {
+static FailureOr<std::vector<char>> emitObject(ModuleOp module, Level level,
+                                               EmitTimes &times) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeTarget(level, error);
   if (!machine)
     return module.emitError("LLVM has no x86 target: ") << error;
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> code =
-      translateModuleToLLVMIR(module, context, "kernels");
+  std::unique_ptr<llvm::Module> code;
+  {
+    Stopwatch watch(times.lower);
+    code = translateModuleToLLVMIR(module, context, "kernels");
+  }
   if (!code)
     return module.emitError("could not be translated to LLVM IR");
   code->setTargetTriple(machine->getTargetTriple());
@@ -214,32 +251,8 @@ static FailureOr<SmallVector<char>> emitObject(ModuleOp module, Level level) {
     }
   }
 
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopInterleaving = false;
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graphs;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(machine.get(), tuning);
-  // No loop may become a call of memset or the like.
-  llvm::TargetLibraryInfoImpl none(machine->getTargetTriple());
-  none.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(none); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graphs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(*code, modules);
-
-  if (const char *path = getenv("HAMLET_CPU_DUMP")) {
-    std::error_code ec;
-    llvm::raw_fd_ostream out(path, ec);
-    code->print(out, nullptr);
-  }
+  optimize(*code, *machine, times);
+  Stopwatch watch(times.generate);
   SmallVector<char> object;
   llvm::raw_svector_ostream out(object);
   llvm::legacy::PassManager passes;
@@ -247,7 +260,7 @@ static FailureOr<SmallVector<char>> emitObject(ModuleOp module, Level level) {
                                    llvm::CodeGenFileType::ObjectFile))
     return module.emitError("LLVM's x86 target cannot write objects");
   passes.run(*code);
-  return object;
+  return std::vector<char>(object.begin(), object.end());
 }
 
 //===----------------------------------------------------------------------===//
@@ -280,17 +293,14 @@ private:
 } // namespace
 
 static FailureOr<std::vector<char>>
-linkShared(ModuleOp at, ArrayRef<SmallVector<char>> objects) {
-  // lld keeps its state in globals.
-  static std::mutex one;
-  std::lock_guard<std::mutex> guard(one);
+linkShared(ModuleOp at, ArrayRef<const std::vector<char> *> objects) {
   std::vector<std::unique_ptr<MemoryFile>> inputs;
   std::vector<std::string> arguments{
       "ld.lld", "-shared", "--no-undefined", "--threads=1", "--build-id=none",
       "-s",     "-z",      "noexecstack"};
-  for (const SmallVector<char> &object : objects) {
+  for (const std::vector<char> *object : objects) {
     inputs.push_back(std::make_unique<MemoryFile>());
-    if (!inputs.back()->write(object))
+    if (!inputs.back()->write(*object))
       return at.emitError("could not write an object to memory: ")
              << strerror(errno);
     arguments.push_back(inputs.back()->path());
@@ -346,87 +356,93 @@ static LogicalResult checkSymbols(ModuleOp at, ArrayRef<char> image) {
 }
 
 FailureOr<std::vector<char>>
-hamlet::cpu::emitSharedObject(ModuleOp kernels, Level level,
-                              std::vector<CpuKernel> &infos, int threads) {
-  infos.clear();
-  SmallVector<func::FuncOp> all;
-  for (auto kernel : kernels.getOps<func::FuncOp>())
-    if (kernel->hasAttr(tile::kKernelAttr))
-      all.push_back(kernel);
+hamlet::cpu::linkKernels(ModuleOp at,
+                         ArrayRef<const std::vector<char> *> objects) {
+  FailureOr<std::vector<char>> image = linkShared(at, objects);
+  if (failed(image) || failed(checkSymbols(at, *image)))
+    return failure();
+  return image;
+}
 
-  // Groups of kernels, each an object; their number is fixed by the kernels,
-  // so that the bytes do not depend on `threads`. Every thread has a context
-  // of its own, to which groups travel as text: a context loads dialects and
-  // translations on one thread only.
-  constexpr size_t kGroup = 8;
-  size_t groups = (all.size() + kGroup - 1) / kGroup;
-  std::vector<std::string> texts(groups);
-  for (size_t g = 0; g < groups; ++g) {
-    OwningOpRef<ModuleOp> group = ModuleOp::create(kernels.getLoc());
-    for (size_t i = g * kGroup; i < std::min(all.size(), (g + 1) * kGroup); ++i)
-      group->push_back(all[i]->clone());
-    llvm::raw_string_ostream out(texts[g]);
-    group->print(out);
-  }
-  std::vector<SmallVector<char>> objects(groups);
-  std::vector<std::vector<CpuKernel>> found(groups);
-  std::vector<std::string> complaints(groups);
-  std::atomic<size_t> next{0};
-  std::atomic<bool> bad{false};
-  auto emitGroup = [&](MLIRContext &context, size_t g) -> LogicalResult {
-    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      complaints[g] += diagnostic.str() + "\n";
-    });
-    auto module = parseSourceString<ModuleOp>(texts[g], ParserConfig(&context));
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+bool hamlet::cpu::usesPairs(func::FuncOp kernel) {
+  return kernel
+      .walk([](tile::DotOp dot) {
+        return dot.getNumerics().getGroup() == 2 ? WalkResult::interrupt()
+                                                 : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+CpuCompiler::CpuCompiler()
+    : context(std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED)) {
+  DialectRegistry registry;
+  registry.insert<tile::TileDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  context->appendDialectRegistry(registry);
+  context->loadDialect<LLVM::LLVMDialect, vector::VectorDialect,
+                       scf::SCFDialect, arith::ArithDialect, math::MathDialect,
+                       cf::ControlFlowDialect, func::FuncDialect,
+                       tensor::TensorDialect, tile::TileDialect>();
+}
+
+CpuCompiler::~CpuCompiler() = default;
+
+FailureOr<CpuObject> CpuCompiler::compile(StringRef text, Level level,
+                                          std::string &complaints) {
+  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
+    complaints += diagnostic.str() + "\n";
+  });
+  CpuObject object;
+  OwningOpRef<ModuleOp> module;
+  {
+    Stopwatch watch(times.lower);
+    module = parseSourceString<ModuleOp>(text, ParserConfig(context.get()));
     if (!module)
       return failure();
-    PassManager passes(&context);
+    PassManager passes(context.get());
     passes.enableVerifier(false);
     buildTileToCpuPipeline(passes, level);
     if (failed(passes.run(*module)))
       return failure();
-    for (auto function : module->getOps<LLVM::LLVMFuncOp>())
-      if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
-        found[g].push_back({function.getName().str(), bytes.getInt()});
-    FailureOr<SmallVector<char>> object = emitObject(*module, level);
-    if (failed(object))
-      return failure();
-    objects[g] = std::move(*object);
-    return success();
-  };
-  auto work = [&] {
-    MLIRContext context(MLIRContext::Threading::DISABLED);
-    DialectRegistry registry;
-    registry.insert<tile::TileDialect>();
-    registerBuiltinDialectTranslation(registry);
-    registerLLVMDialectTranslation(registry);
-    context.appendDialectRegistry(registry);
-    context.loadDialect<LLVM::LLVMDialect, vector::VectorDialect,
-                        scf::SCFDialect, arith::ArithDialect, math::MathDialect,
-                        cf::ControlFlowDialect, func::FuncDialect,
-                        tensor::TensorDialect, tile::TileDialect>();
-    for (size_t g; !bad && (g = next++) < groups;)
-      if (failed(emitGroup(context, g)))
-        bad = true;
-  };
-  std::vector<std::thread> helpers;
-  for (int t = 1; t < threads && static_cast<size_t>(t) < groups; ++t)
-    helpers.emplace_back(work);
-  work();
-  for (std::thread &helper : helpers)
-    helper.join();
-  if (bad) {
-    InFlightDiagnostic error =
-        kernels.emitError("kernels could not be lowered to x86");
-    for (const std::string &text : complaints)
-      if (!text.empty())
-        error.attachNote() << text;
-    return error;
   }
-  for (std::vector<CpuKernel> &group : found)
-    infos.insert(infos.end(), group.begin(), group.end());
-  FailureOr<std::vector<char>> image = linkShared(kernels, objects);
-  if (failed(image) || failed(checkSymbols(kernels, *image)))
+  for (auto function : module->getOps<LLVM::LLVMFuncOp>())
+    if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
+      object.scratchBytes = std::max(object.scratchBytes, bytes.getInt());
+  FailureOr<std::vector<char>> bytes = emitObject(*module, level, times);
+  if (failed(bytes))
     return failure();
-  return image;
+  object.bytes = std::move(*bytes);
+  return object;
+}
+
+FailureOr<std::vector<char>>
+hamlet::cpu::emitSharedObject(ModuleOp kernels, Level level,
+                              std::vector<CpuKernel> &infos) {
+  infos.clear();
+  CpuCompiler compiler;
+  std::vector<CpuObject> objects;
+  std::string complaints;
+  for (auto kernel : kernels.getOps<func::FuncOp>()) {
+    if (!kernel->hasAttr(tile::kKernelAttr))
+      continue;
+    FailureOr<CpuObject> object =
+        compiler.compile(tile::kernelText(kernel), level, complaints);
+    if (failed(object)) {
+      InFlightDiagnostic error =
+          kernels.emitError("kernels could not be lowered to x86");
+      error.attachNote() << complaints;
+      return error;
+    }
+    infos.push_back({kernel.getName().str(), object->scratchBytes});
+    objects.push_back(std::move(*object));
+  }
+  std::vector<const std::vector<char> *> pointers;
+  for (const CpuObject &object : objects)
+    pointers.push_back(&object.bytes);
+  return linkKernels(kernels, pointers);
 }

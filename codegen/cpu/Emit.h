@@ -8,6 +8,8 @@
 #ifndef HAMLET_CODEGEN_CPU_EMIT_H
 #define HAMLET_CODEGEN_CPU_EMIT_H
 
+#include "codegen/tile/Emit.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -41,15 +43,43 @@ struct CpuKernel {
   int64_t scratchBytes;
 };
 
+/// One kernel as an ELF object.
+struct CpuObject {
+  int64_t scratchBytes = 0;
+  std::vector<char> bytes;
+};
+
+/// Whether `kernel` has code of its own at v4bf16; the others' is that of v4.
+bool usesPairs(mlir::func::FuncOp kernel);
+
+/// Compiles kernels, given as the text of modules of one kernel each, in a
+/// context of its own: every thread has one.
+class CpuCompiler {
+public:
+  CpuCompiler();
+  ~CpuCompiler();
+  /// Diagnostics are added to `complaints`. The same text gives the same bytes.
+  mlir::FailureOr<CpuObject> compile(llvm::StringRef text, Level level,
+                                     std::string &complaints);
+  EmitTimes times;
+
+private:
+  std::unique_ptr<mlir::MLIRContext> context;
+};
+
+/// One ELF shared object without undefined symbols. lld resets the options of
+/// LLVM in the whole process: nothing else of LLVM may run meanwhile.
+mlir::FailureOr<std::vector<char>>
+linkKernels(mlir::ModuleOp at,
+            llvm::ArrayRef<const std::vector<char> *> objects);
+
 /// Compiles every kernel (`func.func` with `tile.kernel`) of `kernels` for
 /// `level` into one ELF shared object without undefined symbols, and lists them
-/// in `infos` in the module's order. `kernels` is not changed. Up to `threads`
-/// threads work on it. Two calls with the same input give the same bytes.
-/// What is not supported is reported at the op. Thread-safe if `kernels` and
-/// its context are not changed meanwhile and the context is multithreaded.
+/// in `infos` in the module's order. `kernels` is not changed. What is not
+/// supported is reported at the op.
 mlir::FailureOr<std::vector<char>>
 emitSharedObject(mlir::ModuleOp kernels, Level level,
-                 std::vector<CpuKernel> &infos, int threads = 1);
+                 std::vector<CpuKernel> &infos);
 
 /// The pass `tile-to-cpu{level=v3}`: replaces each kernel of a module by a
 /// function of the signature above over scf, arith, vector and pointers, with

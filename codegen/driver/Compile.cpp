@@ -8,10 +8,9 @@
 
 #include "codegen/driver/Compile.h"
 
-#include "codegen/cpu/Emit.h"
+#include "codegen/driver/Kernels.h"
 #include "codegen/program/Lower.h"
 #include "codegen/program/ProgramModule.h"
-#include "codegen/ptx/Emit.h"
 #include "codegen/tile/ExpandMath.h"
 #include "dialects/NN/NNOps.h"
 #include "dialects/Tile/TileOps.h"
@@ -24,8 +23,6 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-
-#include <thread>
 
 using namespace mlir;
 using namespace hamlet;
@@ -175,60 +172,36 @@ private:
   /// bf16 products differ on CPUs that have them; without any, that level is
   /// the one below it.
   bool hasPairs() {
-    bool found = false;
-    program.kernels->walk(
-        [&](tile::DotOp dot) { found |= dot.getNumerics().getGroup() == 2; });
-    return found;
+    return llvm::any_of(program.kernels->getOps<func::FuncOp>(),
+                        cpu::usesPairs);
   }
 
   LogicalResult emit() {
-    std::vector<std::pair<cpu::Level, const char *>> levels;
-    if (wants("cpu")) {
-      levels = {{cpu::Level::v3, "x86-64-v3"}, {cpu::Level::v4, "x86-64-v4"}};
+    std::vector<cpu::Level> levels;
+    if (wants("cpu") && options.printStage != Stage::ptx) {
+      levels = {cpu::Level::v3, cpu::Level::v4};
       if (hasPairs())
-        levels.push_back({cpu::Level::v4bf16, "x86-64-v4-bf16"});
+        levels.push_back(cpu::Level::v4bf16);
     }
     std::vector<std::string> archs;
     for (const std::string &target : options.targets)
       if (target != "cpu")
         archs.push_back(target);
-    if (options.printStage == Stage::ptx) {
-      levels.clear();
-      if (archs.empty())
-        archs.push_back("sm_80");
-    }
+    if (archs.empty() && options.printStage == Stage::ptx)
+      archs.push_back("sm_80");
 
-    struct Task {
-      std::vector<cpu::CpuKernel> cpuKernels;
-      std::vector<ptx::PtxKernel> ptxKernels;
-      std::vector<char> object;
-      std::string text;
-    };
-    std::vector<Task> tasks(levels.size() + archs.size());
-    // One after another: lld resets LLVM's global options, which code
-    // generation on another thread would be reading. Each uses all cores.
-    int threads =
-        static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    for (size_t i = 0; i < tasks.size(); ++i) {
-      Task &task = tasks[i];
-      OwningOpRef<ModuleOp> kernels = program.kernels->clone();
-      if (i < levels.size()) {
-        FailureOr<std::vector<char>> object = cpu::emitSharedObject(
-            *kernels, levels[i].first, task.cpuKernels, threads);
-        if (failed(object))
-          return failure();
-        task.object = std::move(*object);
-      } else {
-        FailureOr<std::string> text =
-            ptx::emitPtx(*kernels, archs[i - levels.size()], task.ptxKernels);
-        if (failed(text))
-          return failure();
-        task.text = std::move(*text);
-      }
-    }
+    KernelCache cache(options.cacheFolder);
+    FailureOr<std::vector<EmittedTarget>> targets =
+        emitKernels(*program.kernels, levels, archs, cache, summary.times);
+    if (failed(targets))
+      return failure();
+    summary.cacheHits = cache.hits();
+    summary.cacheMisses = cache.misses();
+    if (!cache.trouble().empty())
+      summary.notes.push_back(cache.trouble());
     if (options.printStage == Stage::ptx) {
-      for (Task &task : tasks)
-        printed << task.text;
+      for (EmittedTarget &target : *targets)
+        printed.write(target.bytes.data(), target.bytes.size());
       return success();
     }
 
@@ -236,26 +209,24 @@ private:
     for (auto &kernel : program.container.kernels)
       for (auto &variant : kernel->variants)
         variants[variant->symbol] = variant.get();
-    for (size_t i = 0; i < tasks.size(); ++i) {
+    for (EmittedTarget &target : *targets) {
       auto image = std::make_unique<hmlt::ImageT>();
-      for (const cpu::CpuKernel &kernel : tasks[i].cpuKernels)
+      image->target = target.name;
+      image->bytes.assign(target.bytes.begin(), target.bytes.end());
+      for (const cpu::CpuKernel &kernel : target.cpuKernels)
         variants[kernel.symbol]->scratch_bytes = std::max(
             variants[kernel.symbol]->scratch_bytes, kernel.scratchBytes);
-      for (const ptx::PtxKernel &kernel : tasks[i].ptxKernels) {
+      for (const ptx::PtxKernel &kernel : target.ptxKernels) {
         hmlt::VariantT &variant = *variants[kernel.symbol];
         variant.shared_bytes = static_cast<int32_t>(kernel.sharedBytes);
         variant.block_threads = static_cast<int32_t>(kernel.blockThreads);
         variant.scratch_bytes_gpu = kernel.scratchBytesPerBlock;
       }
-      if (i < levels.size()) {
-        image->target = levels[i].second;
-        image->bytes.assign(tasks[i].object.begin(), tasks[i].object.end());
-      } else {
-        image->target = archs[i - levels.size()];
-        image->bytes.assign(tasks[i].text.begin(), tasks[i].text.end());
+      if (!target.ptxKernels.empty()) {
         std::string messages;
-        if (std::optional<std::vector<char>> cubin =
-                ptx::assembleCubin(tasks[i].text, image->target, messages))
+        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(
+                std::string(target.bytes.begin(), target.bytes.end()),
+                image->target, messages))
           image->cubin.assign(cubin->begin(), cubin->end());
         else
           summary.notes.push_back("no cubin for " + image->target +

@@ -9,6 +9,7 @@
 #ifndef HAMLET_CODEGEN_DRIVER_COMPILE_H
 #define HAMLET_CODEGEN_DRIVER_COMPILE_H
 
+#include "codegen/tile/Emit.h"
 #include "container/hmlt_generated.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/raw_ostream.h"
@@ -26,7 +27,8 @@ std::optional<Stage> parseStage(llvm::StringRef text);
 struct CompileOptions {
   std::vector<std::string> targets{"cpu"}; ///< "cpu", "sm_80"
   int64_t chunk = 64;                      ///< lightning chunk, tokens
-  std::string dumpFolder; ///< each stage's text is written here; empty: none
+  std::string dumpFolder;  ///< each stage's text is written here; empty: none
+  std::string cacheFolder; ///< of compiled kernels; empty: none
   bool timePasses = false;
   std::optional<Stage>
       printStage; ///< its text goes to `printed` and nothing more is done
@@ -35,6 +37,8 @@ struct CompileOptions {
 /// What one compilation counted, for the user to see.
 struct CompileSummary {
   size_t graphOps = 0, launches = 0, kernels = 0, variants = 0;
+  EmitTimes times; ///< of all threads together
+  size_t cacheHits = 0, cacheMisses = 0;
   std::vector<std::string> notes; ///< e.g. that ptxas was not found
 };
 

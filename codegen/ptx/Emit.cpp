@@ -51,12 +51,18 @@ static int64_t sharedLimit(StringRef arch) {
   return kib * 1024;
 }
 
-LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
-                                        std::vector<PtxKernel> &infos) {
-  int64_t limit = sharedLimit(arch);
-  if (limit == 0)
+static LogicalResult checkArch(ModuleOp module, StringRef arch) {
+  if (sharedLimit(arch) == 0)
     return module.emitError("expected a GPU of sm_80 or later, got '")
            << arch << "'";
+  return success();
+}
+
+LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
+                                        std::vector<PtxKernel> &infos) {
+  if (failed(checkArch(module, arch)))
+    return failure();
+  int64_t limit = sharedLimit(arch);
   SmallVector<func::FuncOp> kernels;
   for (auto func : module.getOps<func::FuncOp>())
     if (func->hasAttr(tile::kKernelAttr))
@@ -120,19 +126,6 @@ static std::unique_ptr<llvm::TargetMachine> targetFor(StringRef arch) {
       llvm::CodeGenOptLevel::Aggressive));
 }
 
-/// A context with what kernels are made of and lowered to, and nothing else.
-static void loadDialects(MLIRContext &context) {
-  DialectRegistry registry;
-  registerBuiltinDialectTranslation(registry);
-  registerLLVMDialectTranslation(registry);
-  registerNVVMDialectTranslation(registry);
-  context.appendDialectRegistry(registry);
-  context.loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
-                      func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
-                      NVVM::NVVMDialect, scf::SCFDialect, tensor::TensorDialect,
-                      tile::TileDialect>();
-}
-
 /// Reports a diagnostic of another context at its place, in `context`.
 static void forward(Diagnostic &from, MLIRContext *context) {
   Location location = UnknownLoc::get(context);
@@ -142,58 +135,129 @@ static void forward(Diagnostic &from, MLIRContext *context) {
   context->getDiagEngine().emit(location, from.getSeverity()) << from.str();
 }
 
-FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
-                                            std::vector<PtxKernel> &infos) {
-  // A context of its own: the caller's may be in use by other threads, and
-  // must not be given dialects then.
-  MLIRContext own(MLIRContext::Threading::DISABLED);
-  loadDialects(own);
-  ScopedDiagnosticHandler handler(&own, [&](Diagnostic &diagnostic) {
-    forward(diagnostic, kernels.getContext());
-    return success();
-  });
-  std::string text;
-  llvm::raw_string_ostream writer(text);
-  kernels->print(writer, OpPrintingFlags().enableDebugInfo());
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &own);
-  if (!module || failed(lowerKernels(*module, arch, infos)) ||
-      failed(lowerToLlvm(*module)))
-    return failure();
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> ir = translateModuleToLLVMIR(*module, context);
-  if (!ir)
-    return kernels.emitError("kernels could not be translated to LLVM IR");
-  std::unique_ptr<llvm::TargetMachine> machine = targetFor(arch);
-  if (!machine)
-    return kernels.emitError("this LLVM was built without its NVPTX back end");
-  ir->setTargetTriple(machine->getTargetTriple());
-  ir->setDataLayout(machine->createDataLayout());
-
+static void optimize(llvm::Module &code, llvm::TargetMachine &machine,
+                     EmitTimes &times) {
+  Stopwatch watch(times.optimize);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager graphs;
   llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder passes(machine.get());
+  llvm::PassBuilder passes(&machine);
   passes.registerModuleAnalyses(modules);
   passes.registerCGSCCAnalyses(graphs);
   passes.registerFunctionAnalyses(functions);
   passes.registerLoopAnalyses(loops);
   passes.crossRegisterProxies(loops, functions, graphs, modules);
   passes.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(*ir, modules);
+      .run(code, modules);
+}
 
+/// A context with what kernels are made of and lowered to, and nothing else.
+PtxCompiler::PtxCompiler()
+    : context(std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED)) {
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+  context->appendDialectRegistry(registry);
+  context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect,
+                       func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                       NVVM::NVVMDialect, scf::SCFDialect,
+                       tensor::TensorDialect, tile::TileDialect>();
+}
+
+PtxCompiler::~PtxCompiler() = default;
+
+FailureOr<std::string>
+PtxCompiler::compile(StringRef text, StringRef arch, PtxKernel &info,
+                     function_ref<void(Diagnostic &)> report) {
+  ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
+    report(diagnostic);
+    return success();
+  });
+  OwningOpRef<ModuleOp> module;
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> ir;
+  {
+    Stopwatch watch(times.lower);
+    std::vector<PtxKernel> infos;
+    module = parseSourceString<ModuleOp>(text, context.get());
+    if (!module || failed(lowerKernels(*module, arch, infos)) ||
+        failed(lowerToLlvm(*module)))
+      return failure();
+    if (infos.size() != 1)
+      return module->emitError("expected one kernel, got ") << infos.size();
+    info = infos.front();
+    ir = translateModuleToLLVMIR(*module, llvmContext);
+  }
+  if (!ir)
+    return module->emitError("kernels could not be translated to LLVM IR");
+  std::unique_ptr<llvm::TargetMachine> machine = targetFor(arch);
+  if (!machine)
+    return module->emitError("this LLVM was built without its NVPTX back end");
+  ir->setTargetTriple(machine->getTargetTriple());
+  ir->setDataLayout(machine->createDataLayout());
+  optimize(*ir, *machine, times);
   for (llvm::Function &f : *ir)
     if (f.isDeclaration() && !f.isIntrinsic() && !f.use_empty())
-      return kernels.emitError("a kernel calls '")
+      return module->emitError("a kernel calls '")
              << f.getName() << "', which nothing defines";
+  Stopwatch watch(times.generate);
   llvm::SmallString<0> ptx;
   llvm::raw_svector_ostream stream(ptx);
   llvm::legacy::PassManager emit;
   if (machine->addPassesToEmitFile(emit, stream, nullptr,
                                    llvm::CodeGenFileType::AssemblyFile))
-    return kernels.emitError("NVPTX cannot write assembly");
+    return module->emitError("NVPTX cannot write assembly");
   emit.run(*ir);
   return std::string(ptx);
+}
+
+std::string hamlet::ptx::joinPtx(ArrayRef<StringRef> modules) {
+  // What stands before the first function is each module's own, except for the
+  // target and the shared memory that all kernels name alike.
+  constexpr StringRef kAddresses = ".address_size 64\n",
+                      kShared =
+                          ".extern .shared .align 16 .b8 hamlet_shared[];\n";
+  std::string text;
+  bool shared = false;
+  for (StringRef module : modules) {
+    size_t end = module.find(kAddresses);
+    assert(end != StringRef::npos && "LLVM writes the size of addresses");
+    end += kAddresses.size();
+    if (text.empty())
+      text = module.take_front(end).str();
+    module = module.drop_front(end);
+    size_t declared = module.find(kShared);
+    if (declared != StringRef::npos && shared) {
+      text += module.take_front(declared);
+      module = module.drop_front(declared + kShared.size());
+    }
+    shared |= declared != StringRef::npos;
+    text += module;
+  }
+  return text;
+}
+
+FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
+                                            std::vector<PtxKernel> &infos) {
+  if (failed(checkArch(kernels, arch)))
+    return failure();
+  PtxCompiler compiler;
+  std::vector<std::string> texts;
+  for (auto kernel : kernels.getOps<func::FuncOp>()) {
+    if (!kernel->hasAttr(tile::kKernelAttr))
+      continue;
+    FailureOr<std::string> text =
+        compiler.compile(tile::kernelText(kernel, /*locations=*/true), arch,
+                         infos.emplace_back(), [&](Diagnostic &diagnostic) {
+                           forward(diagnostic, kernels.getContext());
+                         });
+    if (failed(text))
+      return failure();
+    texts.push_back(std::move(*text));
+  }
+  return joinPtx(SmallVector<StringRef>(texts.begin(), texts.end()));
 }
 
 namespace {

@@ -8,9 +8,12 @@
 #ifndef HAMLET_CODEGEN_PTX_EMIT_H
 #define HAMLET_CODEGEN_PTX_EMIT_H
 
+#include "codegen/tile/Emit.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +45,25 @@ mlir::LogicalResult lowerKernels(mlir::ModuleOp module, llvm::StringRef arch,
 mlir::FailureOr<std::string> emitPtx(mlir::ModuleOp kernels,
                                      llvm::StringRef arch,
                                      std::vector<PtxKernel> &infos);
+
+/// The PTX of kernels, given as the text of modules of one kernel each, in a
+/// context of its own: every thread has one.
+class PtxCompiler {
+public:
+  PtxCompiler();
+  ~PtxCompiler();
+  /// A whole PTX module. `report` gets the diagnostics.
+  mlir::FailureOr<std::string>
+  compile(llvm::StringRef text, llvm::StringRef arch, PtxKernel &info,
+          llvm::function_ref<void(mlir::Diagnostic &)> report);
+  EmitTimes times;
+
+private:
+  std::unique_ptr<mlir::MLIRContext> context;
+};
+
+/// Modules of one target become one.
+std::string joinPtx(llvm::ArrayRef<llvm::StringRef> modules);
 
 /// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for `arch`. Empty if
 /// there is none, or if it rejects the PTX or spills registers; `messages` says

@@ -5,6 +5,8 @@ HAMLET_BIN     folder of the commands (build/bin)
 HAMLET_SHARED  packs and models outside the repository (../shared)
 HAMLET_TEST_CACHE  compiled files (build/test-cache); a file is compiled anew
                    when the commands or the model have changed
+HAMLET_TEST_COMPILER  folder of the commands that compile packs (HAMLET_BIN): a
+                   sanitized runtime runs what a fast compiler made
 """
 
 import contextlib
@@ -29,6 +31,8 @@ import tensors
 BIN = pathlib.Path(os.environ.get("HAMLET_BIN", ROOT / "build" / "bin"))
 SHARED = pathlib.Path(os.environ.get("HAMLET_SHARED", ROOT / ".." / "shared")).resolve()
 CACHE = pathlib.Path(os.environ.get("HAMLET_TEST_CACHE", BIN.parent / "test-cache"))
+COMPILER_BIN = pathlib.Path(os.environ.get("HAMLET_TEST_COMPILER", BIN))
+KERNELS = CACHE / "kernels"  # of --cache, shared by all that compile packs
 FAMILIES = GOLDEN / "families"
 HAMLET = BIN / "hamlet"
 TIMEOUT = 240  # seconds; a command that runs longer hangs
@@ -73,22 +77,22 @@ class Result:
         return f"{command}\nstatus {self.status}\n{self.out[-2000:]}{self.err[-4000:]}"
 
 
-def run(*arguments, env=None, timeout=TIMEOUT, **more):
+def run(*arguments, env=None, timeout=TIMEOUT, hamlet=HAMLET, **more):
     """Runs a hamlet command to its end."""
-    command = [str(HAMLET), *map(str, arguments)]
+    command = [str(hamlet), *map(str, arguments)]
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "HAMLET_CACHE": "", **(env or {})},
             timeout=timeout,
             **more,
         )
     except subprocess.TimeoutExpired:
         raise AssertionError(f"ran longer than {timeout} s: {' '.join(command)}") from None
     except FileNotFoundError:
-        raise AssertionError(f"{HAMLET} is missing; build it or set HAMLET_BIN") from None
+        raise AssertionError(f"{hamlet} is missing; build it or set HAMLET_BIN") from None
     out = done.stdout.decode(errors="replace")
     return Result(command, done.returncode, out, done.stderr.decode(errors="replace"))
 
@@ -115,21 +119,31 @@ def _stamp(path):
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
+def compile_pack(source, path, *options):
+    """Compiles `source` to `path`, by COMPILER_BIN and with cached kernels."""
+    options = (*options, *family_options(source), "--cache", KERNELS)
+    ok("compile", source, "-o", path, *options, hamlet=COMPILER_BIN / "hamlet")
+
+
 def compiled(source, *options):
-    """The .hmlt of `source` (folder, config.json or .mlir) under `options`."""
+    """The .hmlt of `source` (folder, config.json or .mlir) under `options`.
+    Packs are compiled by COMPILER_BIN, a .mlir by the build under test."""
     source = pathlib.Path(source)
-    if not HAMLET.exists():
-        raise AssertionError(f"{HAMLET} is missing; build it or set HAMLET_BIN")
-    programs = [_stamp(p) for p in sorted(BIN.glob("hamlet*")) if p.is_file()]
-    libraries = [_stamp(p) for p in sorted((BIN.parent / "lib").glob("libhamlet*.so*"))]
-    key = repr((str(source), _stamp(source), list(map(str, options)), programs, libraries))
+    folder = BIN if source.suffix == ".mlir" else COMPILER_BIN
+    if not (folder / "hamlet").exists():
+        raise AssertionError(f"{folder}/hamlet is missing; build it or set HAMLET_BIN")
+    programs = [_stamp(p) for p in sorted(folder.glob("hamlet*")) if p.is_file()]
+    key = repr((str(source), _stamp(source), list(map(str, options)), programs))
     name = f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:20]}.hmlt"
     CACHE.mkdir(parents=True, exist_ok=True)
     path = CACHE / name
     with open(CACHE / (name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            ok("compile", source, "-o", path, *options, *family_options(source))
+            if folder == COMPILER_BIN:
+                compile_pack(source, path, *options)
+            else:
+                ok("compile", source, "-o", path, *options)
     return path
 
 

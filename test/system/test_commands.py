@@ -38,6 +38,41 @@ class Compile(unittest.TestCase):
             harness.ok("compile", self.folder, "-o", two, *options)
             self.assertEqual(digest(one), digest(two), options)
 
+    def test_kernel_cache(self):
+        """The same bytes with a cache, full or damaged, as without."""
+        plain, cached, folder = self.work / "plain.hmlt", self.work / "cached.hmlt", self.work / "cache"
+        targets = ("--target", "cpu,sm_80")
+
+        def compile(output, *options, **more):
+            result = harness.ok("compile", self.folder, "-o", output, *targets, "--time-passes", *options, **more)
+            found, made = re.search(r"kernel cache: (\d+) found, (\d+) compiled", result.err).groups()
+            return int(found), int(made), result
+
+        self.assertEqual(compile(plain)[:2], (0, 0))
+        found, made, _ = compile(cached, "--cache", folder)
+        self.assertEqual(found, 0)
+        self.assertEqual(digest(cached), digest(plain))
+        self.assertEqual(compile(cached, env={"HAMLET_CACHE": str(folder)})[:2], (made, 0))
+        self.assertEqual(digest(cached), digest(plain))
+        # Another chunk has other lightning kernels, and all others in common.
+        found, other, _ = compile(cached, "--cache", folder, "--lightning-chunk", 32)
+        self.assertGreater(found, other)
+        files = sorted(p for p in folder.rglob("*") if p.is_file())
+        self.assertEqual(len(files), made + other)
+        for i, file in enumerate(files):
+            whole = bytearray(file.read_bytes())
+            whole[(i * 37) % len(whole)] ^= 1 << i % 8
+            file.write_bytes(whole if i % 3 else whole[: len(whole) // 2])
+        found, again, result = compile(cached, "--cache", folder)
+        self.assertEqual((found, again), (0, made))
+        self.assertRegex(result.out, "note .*kernel cache: .* is damaged")
+        self.assertEqual(digest(cached), digest(plain))
+        self.assertEqual(compile(cached, "--cache", folder)[:2], (made, 0))
+        blocked = self.work / "file"
+        blocked.write_text("")
+        self.assertRegex(compile(cached, "--cache", blocked / "cache")[2].out, "note .*kernel cache: cannot")
+        self.assertEqual(digest(cached), digest(plain))
+
     def test_nothing_but_the_file_is_left(self):
         harness.ok("compile", self.folder, "-o", self.work / "m.hmlt")
         self.assertEqual(os.listdir(self.work), ["m.hmlt"])
@@ -207,7 +242,7 @@ class RealModel(unittest.TestCase):
 class Usage(unittest.TestCase):
     def test_help(self):
         for command, words in {
-            "compile": ("--target", "--models", "--lightning-chunk", "--compile-to", "--dump-dir", "--time-passes", "--remarks", "--dtype"),
+            "compile": ("--target", "--models", "--lightning-chunk", "--compile-to", "--dump-dir", "--time-passes", "--remarks", "--dtype", "--cache"),
             "run": (
                 "--weights", "--prompt-ids", "--batch", "--output", "--max-tokens", "--temperature",
                 "--dump-logits", "--prefill-chunk", "--max-batch", "--max-context", "--threads",

@@ -74,6 +74,12 @@ cl::opt<std::string> dumpFolder(
     cl::desc(
         "write the text of every stage here, and a reproducer if a pass fails"),
     cl::value_desc("D"), cl::sub(compileCommand));
+cl::opt<std::string>
+    cacheFolder("cache",
+                cl::desc("keep compiled kernels in this folder and take them "
+                         "from it (HAMLET_CACHE; default: none); the output "
+                         "is the same with and without"),
+                cl::value_desc("DIR"), cl::sub(compileCommand));
 cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"),
                          cl::sub(compileCommand));
 cl::opt<std::string> remarks("remarks",
@@ -180,11 +186,25 @@ void printSummary(const CompileSummary &summary, const std::string &imported,
       << llvm::format("%.2f", seconds) << " s\n";
 }
 
+/// What `--time-passes` says of kernels, after MLIR's tables of passes.
+void printTimes(const CompileSummary &summary) {
+  llvm::raw_ostream &out = llvm::errs();
+  auto row = [&](double seconds, const char *what) {
+    out << llvm::format("%9.3f s  ", seconds) << what << "\n";
+  };
+  out << "kernels, all threads together:\n";
+  row(summary.times.lower, "tiles to LLVM");
+  row(summary.times.optimize, "LLVM's passes");
+  row(summary.times.generate, "LLVM's code generation");
+  out << "kernel cache: " << summary.cacheHits << " found, "
+      << summary.cacheMisses << " compiled and kept\n";
+}
+
 /// lld, which links kernels, resets every option; these are read after it.
 struct Saved {
   std::string source = ::source, output = ::output, dtype = ::dtype;
   int64_t chunk = ::chunk;
-  bool quiet = ::quiet;
+  bool quiet = ::quiet, timePasses = ::timePasses;
 };
 
 int compile() {
@@ -193,6 +213,10 @@ int compile() {
   options.chunk = chunk;
   options.dumpFolder = dumpFolder;
   options.timePasses = timePasses;
+  options.cacheFolder = cacheFolder;
+  if (const char *folder = getenv("HAMLET_CACHE");
+      folder && !cacheFolder.getNumOccurrences())
+    options.cacheFolder = folder;
   if (!targets.empty())
     options.targets.assign(targets.begin(), targets.end());
   for (const std::string &target : options.targets)
@@ -260,6 +284,8 @@ int compile() {
     return fail(status.message());
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
+  if (given.timePasses)
+    printTimes(summary);
   if (!given.quiet)
     printSummary(summary, imported, given.output, **container, bytes->size(),
                  seconds.count());

@@ -36,7 +36,7 @@ std::vector<Level> hamlet::cpu::test::levelsHere() {
   return levels;
 }
 
-Machine::Machine(StringRef text, Level level, int threads) {
+Machine::Machine(StringRef text, Level level) {
   DialectRegistry registry;
   registry.insert<tile::TileDialect, arith::ArithDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect, func::FuncDialect>();
@@ -51,7 +51,7 @@ Machine::Machine(StringRef text, Level level, int threads) {
     return;
   std::vector<CpuKernel> kernels;
   FailureOr<std::vector<char>> object =
-      emitSharedObject(*module, level, kernels, threads);
+      emitSharedObject(*module, level, kernels);
   if (failed(object))
     return;
   bytes = std::move(*object);

@@ -27,7 +27,7 @@ public:
   using Function = void (*)(const uint64_t *, int64_t, int64_t, int64_t,
                             char *);
   /// Empty `error()` if all went well; else the diagnostics.
-  Machine(llvm::StringRef text, Level level, int threads = 1);
+  Machine(llvm::StringRef text, Level level);
   ~Machine();
   Machine(const Machine &) = delete;
 

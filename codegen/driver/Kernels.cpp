@@ -1,0 +1,208 @@
+//===- Kernels.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/driver/Kernels.h"
+
+#include "dialects/Tile/TileDialect.h"
+
+#include <thread>
+
+using namespace mlir;
+using namespace hamlet;
+
+static StringRef imageName(cpu::Level level) {
+  switch (level) {
+  case cpu::Level::v3:
+    return "x86-64-v3";
+  case cpu::Level::v4:
+    return "x86-64-v4";
+  case cpu::Level::v4bf16:
+    return "x86-64-v4-bf16";
+  }
+  llvm_unreachable("there are three levels");
+}
+
+namespace {
+
+/// One kernel for one target.
+struct Job {
+  size_t kernel;
+  std::optional<cpu::Level> level; ///< none: for `arch`
+  StringRef arch;
+  std::string target;
+  CompiledKernel result;
+  std::vector<char> object;
+  std::string complaints;
+};
+
+/// What one thread compiles with; made when first needed.
+class Worker {
+public:
+  LogicalResult compile(StringRef text, Job &job) {
+    if (job.level) {
+      if (!cpu)
+        cpu = std::make_unique<cpu::CpuCompiler>();
+      FailureOr<cpu::CpuObject> object =
+          cpu->compile(text, *job.level, job.complaints);
+      if (failed(object))
+        return failure();
+      job.result.numbers[0] = object->scratchBytes;
+      job.result.code.assign(object->bytes.begin(), object->bytes.end());
+      return success();
+    }
+    if (!ptx)
+      ptx = std::make_unique<ptx::PtxCompiler>();
+    ptx::PtxKernel info;
+    FailureOr<std::string> code =
+        ptx->compile(text, job.arch, info, [&](Diagnostic &diagnostic) {
+          job.complaints += diagnostic.str() + "\n";
+        });
+    if (failed(code))
+      return failure();
+    job.result.numbers = {info.sharedBytes, info.blockThreads,
+                          info.scratchBytesPerBlock};
+    job.result.code = std::move(*code);
+    return success();
+  }
+
+  EmitTimes times() const {
+    EmitTimes sum;
+    if (cpu)
+      sum += cpu->times;
+    if (ptx)
+      sum += ptx->times;
+    return sum;
+  }
+
+private:
+  std::unique_ptr<cpu::CpuCompiler> cpu;
+  std::unique_ptr<ptx::PtxCompiler> ptx;
+};
+
+} // namespace
+
+FailureOr<std::vector<EmittedTarget>>
+hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
+                    ArrayRef<std::string> archs, KernelCache &cache,
+                    EmitTimes &times) {
+  std::vector<func::FuncOp> all;
+  std::vector<std::string> texts;
+  for (auto kernel : kernels.getOps<func::FuncOp>())
+    if (kernel->hasAttr(tile::kKernelAttr)) {
+      all.push_back(kernel);
+      texts.push_back(tile::kernelText(kernel));
+    }
+
+  std::vector<Job> jobs;
+  // Of each target, the job of each kernel.
+  std::vector<std::vector<size_t>> plan;
+  auto add = [&](size_t kernel, std::optional<cpu::Level> level, StringRef arch,
+                 StringRef target) {
+    plan.back().push_back(jobs.size());
+    Job &job = jobs.emplace_back();
+    job.kernel = kernel;
+    job.level = level;
+    job.arch = arch;
+    job.target = target.str();
+  };
+  size_t v4 = 0;
+  for (cpu::Level level : levels) {
+    plan.emplace_back();
+    if (level == cpu::Level::v4)
+      v4 = plan.size();
+    for (size_t k = 0; k < all.size(); ++k)
+      if (level == cpu::Level::v4bf16 && v4 && !cpu::usesPairs(all[k]))
+        plan.back().push_back(plan[v4 - 1][k]);
+      else
+        add(k, level, "", imageName(level));
+  }
+  for (const std::string &arch : archs) {
+    plan.emplace_back();
+    for (size_t k = 0; k < all.size(); ++k)
+      add(k, std::nullopt, arch, arch);
+  }
+
+  // The longest first, lest one runs alone at the end.
+  std::vector<size_t> order(jobs.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    order[i] = i;
+  llvm::stable_sort(order, [&](size_t x, size_t y) {
+    return texts[jobs[x].kernel].size() > texts[jobs[y].kernel].size();
+  });
+  std::atomic<size_t> next{0};
+  std::atomic<bool> bad{false};
+  std::mutex mutex;
+  auto work = [&] {
+    Worker worker;
+    for (size_t i; !bad && (i = next++) < order.size();) {
+      Job &job = jobs[order[i]];
+      const std::string &text = texts[job.kernel];
+      std::string key = cache.key(job.target, text);
+      if (auto known = cache.find(key)) {
+        job.result = std::move(*known);
+      } else if (failed(worker.compile(text, job))) {
+        bad = true;
+        break;
+      } else {
+        cache.put(key, job.result);
+      }
+      if (job.level)
+        job.object.assign(job.result.code.begin(), job.result.code.end());
+    }
+    std::lock_guard<std::mutex> guard(mutex);
+    times += worker.times();
+  };
+  std::vector<std::thread> helpers;
+  for (size_t t = 1;
+       t < std::min<size_t>(std::thread::hardware_concurrency(), jobs.size());
+       ++t)
+    helpers.emplace_back(work);
+  work();
+  for (std::thread &helper : helpers)
+    helper.join();
+  if (bad) {
+    for (Job &job : jobs)
+      if (!job.complaints.empty()) {
+        InFlightDiagnostic error = all[job.kernel].emitError()
+                                   << "kernel '" << all[job.kernel].getName()
+                                   << "' could not be compiled for "
+                                   << job.target;
+        error.attachNote() << job.complaints;
+      }
+    return failure();
+  }
+
+  std::vector<EmittedTarget> targets;
+  for (auto [t, mine] : llvm::enumerate(plan)) {
+    EmittedTarget &target = targets.emplace_back();
+    bool cpu = t < levels.size();
+    target.name = cpu ? imageName(levels[t]).str() : archs[t - levels.size()];
+    if (cpu) {
+      std::vector<const std::vector<char> *> objects;
+      for (auto [k, j] : llvm::enumerate(mine)) {
+        target.cpuKernels.push_back(
+            {all[k].getName().str(), jobs[j].result.numbers[0]});
+        objects.push_back(&jobs[j].object);
+      }
+      FailureOr<std::vector<char>> image = cpu::linkKernels(kernels, objects);
+      if (failed(image))
+        return failure();
+      target.bytes = std::move(*image);
+      continue;
+    }
+    SmallVector<StringRef> modules;
+    for (auto [k, j] : llvm::enumerate(mine)) {
+      const std::array<int64_t, 3> &numbers = jobs[j].result.numbers;
+      target.ptxKernels.push_back(
+          {all[k].getName().str(), numbers[0], numbers[1], numbers[2]});
+      modules.push_back(jobs[j].result.code);
+    }
+    std::string text = ptx::joinPtx(modules);
+    target.bytes.assign(text.begin(), text.end());
+  }
+  return targets;
+}

@@ -1,0 +1,24 @@
+//===- Emit.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/tile/Emit.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+
+std::string hamlet::tile::kernelText(func::FuncOp kernel, bool locations) {
+  OwningOpRef<ModuleOp> alone = ModuleOp::create(kernel.getLoc());
+  alone->push_back(kernel.clone());
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  OpPrintingFlags flags;
+  if (locations)
+    flags.enableDebugInfo();
+  alone->print(out, flags);
+  return text;
+}
