@@ -149,7 +149,8 @@ def compiled(source, *options):
 
 def stage(source, name, *options):
     """The text of one stage of compiling `source`."""
-    return ok("compile", source, "--compile-to", name, *options, *family_options(source)).out
+    options = (*options, *family_options(source), "--cache", KERNELS)
+    return ok("compile", source, "--compile-to", name, *options, hamlet=COMPILER_BIN / "hamlet").out
 
 
 def family_options(source):

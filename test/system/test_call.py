@@ -1,6 +1,7 @@
 """What `hamlet call` looks at before kernels run: arrays whose rows must be as many, numbers that index others. Each
 function is called with good operands first; each bad one is named."""
 
+import json
 import unittest
 
 import numpy as np
@@ -155,6 +156,14 @@ class Call(unittest.TestCase):
                 operands = value if i is None else [value if i == j else x for j, x in enumerate(good)]
                 harness.assert_fails(self, self.call(work, name, operands), "function '" + name + "'", words)
                 self.assertFalse(list(work.glob("o*.npy")), "a failed call left an output")
+
+
+    def test_inspect_shows_checks(self):
+        functions = json.loads(harness.ok("inspect", self.file, "--json").out)["functions"]
+        checks = {f["name"]: f["checks"] for f in functions}
+        self.assertEqual(len(checks["dispatch"]), 1)
+        self.assertIn("operand 0 (ids of moe.dispatch)", checks["dispatch"][0]["what"])
+        self.assertIn("checks: ", harness.ok("inspect", self.file).out)
 
 
 for name in CASES:

@@ -100,6 +100,10 @@ class Compile(unittest.TestCase):
             graph = self.work / f"{pack}.mlir"
             graph.write_text(harness.ok("compile", folder, "--compile-to", "graph").out)
             harness.ok("compile", graph, "-o", self.work / "again.hmlt")
+            facts = [json.loads(harness.ok("inspect", f, "--json").out) for f in (harness.compiled(folder), self.work / "again.hmlt")]
+            for each in facts:
+                del each["content_hash"], each["provenance"]
+            self.assertEqual(*facts)
             requests = [harness.request("a", range(30), 5), harness.request("b", [5] * 70)]
             one = harness.batch(harness.compiled(folder), folder, requests)
             two = harness.batch(self.work / "again.hmlt", folder, requests)

@@ -92,7 +92,25 @@ Json describe(const ContainerT &file, const FunctionT &function) {
                {"extents", function.extents},
                {"arena_slots", function.arena_slots},
                {"logits_buffer", function.logits_buffer}};
-  Json buffers = Json::array(), launches = Json::array();
+  Json buffers = Json::array(), launches = Json::array(),
+       derived = Json::array(), checks = Json::array();
+  for (const auto &extent : function.derived) {
+    std::string terms;
+    for (const Expr &term : extent->terms)
+      terms += (terms.empty()     ? ""
+                : extent->product ? " times "
+                                  : " plus ") +
+               shown(term);
+    derived.push_back({{"name", extent->name}, {"value", terms}});
+  }
+  for (const auto &check : function.checks) {
+    Json json = {{"what", check->what},
+                 {"kind", EnumNameCheckKind(check->kind)},
+                 {"limit", shown(*check->limit)}};
+    if (check->kind == CheckKind::equal)
+      json["value"] = shown(*check->value);
+    checks.push_back(std::move(json));
+  }
   for (const auto &buffer : function.buffers)
     buffers.push_back({{"name", buffer->name},
                        {"dtype", EnumNameDType(buffer->dtype)},
@@ -114,6 +132,8 @@ Json describe(const ContainerT &file, const FunctionT &function) {
          {"grid", grid},
          {"args", args}});
   }
+  json["derived"] = std::move(derived);
+  json["checks"] = std::move(checks);
   json["buffers"] = std::move(buffers);
   json["launches"] = std::move(launches);
   return json;
@@ -264,7 +284,8 @@ void printText(const Json &json, const ContainerT &file) {
         continue;
       }
       std::printf("  function %s\n", row["name"].get<std::string>().c_str());
-      for (const char *list : {"operands", "results", "buffers", "launches"})
+      for (const char *list :
+           {"operands", "results", "derived", "checks", "buffers", "launches"})
         for (const Json &item : row[list])
           std::printf("    %s: %s\n", list, line(item).c_str());
     }
