@@ -78,8 +78,10 @@ public:
 
   Status run() {
     HAMLET_TRY(verifyDerived());
-    HAMLET_TRY(verifyOperands("operand", function.operands));
-    HAMLET_TRY(verifyOperands("result", function.results));
+    // An operand's rows are learnt from what it is given: not derived.
+    HAMLET_TRY(
+        verifyOperands("operand", function.operands, function.extents.size()));
+    HAMLET_TRY(verifyOperands("result", function.results, extentCount()));
     for (size_t i = 0; i < function.checks.size(); ++i) {
       if (!function.checks[i])
         return failure("check ", i, " is null");
@@ -104,7 +106,8 @@ public:
 
 private:
   Status verifyOperands(const char *what,
-                        const std::vector<std::unique_ptr<OperandT>> &table) {
+                        const std::vector<std::unique_ptr<OperandT>> &table,
+                        size_t extents) {
     for (size_t i = 0; i < table.size(); ++i) {
       if (!table[i])
         return failure(what, ' ', i, " is null");
@@ -121,7 +124,7 @@ private:
         if (d >= operand.extents.size())
           return failure(what, ' ', i, " dimension ", d,
                          " is dynamic without an extent");
-        HAMLET_TRY(verifyExtent(operand.extents[d], extentCount())
+        HAMLET_TRY(verifyExtent(operand.extents[d], extents)
                        .in(at(what, i, operand.name)));
       }
       int64_t count;

@@ -130,9 +130,11 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
   std::vector<size_t> order(jobs.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
-  llvm::stable_sort(order, [&](size_t x, size_t y) {
-    return texts[jobs[x].kernel].size() > texts[jobs[y].kernel].size();
-  });
+  auto longest = [&](size_t i) {
+    return std::pair(-static_cast<int64_t>(texts[jobs[i].kernel].size()), i);
+  };
+  llvm::sort(order,
+             [&](size_t x, size_t y) { return longest(x) < longest(y); });
   std::atomic<size_t> next{0};
   std::atomic<bool> bad{false};
   std::mutex mutex;

@@ -13,6 +13,10 @@ using namespace mlir;
 
 std::string hamlet::tile::kernelText(func::FuncOp kernel, bool locations) {
   OwningOpRef<ModuleOp> alone = ModuleOp::create(kernel.getLoc());
+  // What it may name; to call it is an error, which names the callee.
+  for (auto other : kernel->getParentOp()->getRegion(0).getOps<func::FuncOp>())
+    if (other.isExternal())
+      alone->push_back(other.clone());
   alone->push_back(kernel.clone());
   std::string text;
   llvm::raw_string_ostream out(text);

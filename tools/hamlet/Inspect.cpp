@@ -66,6 +66,13 @@ std::string shown(const ContainerT &file, const FunctionT &function,
   return kind;
 }
 
+/// Derived extents follow those that operands bring.
+const std::string &extentName(const FunctionT &function, size_t index) {
+  size_t own = function.extents.size();
+  return index < own ? function.extents[index]
+                     : function.derived[index - own]->name;
+}
+
 Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
               const FunctionT &function) {
   Json list = Json::array();
@@ -76,7 +83,7 @@ Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
         shape.push_back(operand->shape[d]);
       else
         shape.push_back(
-            function.extents[static_cast<size_t>(operand->extents[d])]);
+            extentName(function, static_cast<size_t>(operand->extents[d])));
     }
     list.push_back({{"name", operand->name},
                     {"dtype", EnumNameDType(operand->dtype)},

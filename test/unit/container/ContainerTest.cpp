@@ -145,6 +145,32 @@ TEST(Container, SemanticErrorsSayWhere) {
        }},
       {"extent 5 of 1",
        [](ContainerT &f) { f.functions[1]->operands[0]->extents[0] = 5; }},
+      {"extent 1 of 1",
+       [](ContainerT &f) {
+         FunctionT &function = *f.functions[1];
+         function.derived.push_back(std::make_unique<DerivedExtentT>());
+         function.derived[0]->terms.push_back(
+             Expr(Symbol::extent, false, 0, 2, 1, 0));
+         function.operands[0]->extents[0] = 1;
+       }},
+      {"check 0 'ids': operand index 7 is out of range",
+       [](ContainerT &f) {
+         FunctionT &function = *f.functions[1];
+         function.checks.push_back(std::make_unique<CheckT>());
+         function.checks[0]->kind = CheckKind::below;
+         function.checks[0]->what = "ids";
+         function.checks[0]->index = 7;
+         function.checks[0]->limit =
+             std::make_unique<Expr>(Expr(Symbol::one, false, 0, 1, 1, 0));
+       }},
+      {"looks at an array that is not i32",
+       [](ContainerT &f) {
+         FunctionT &function = *f.functions[1];
+         function.checks.push_back(std::make_unique<CheckT>());
+         function.checks[0]->kind = CheckKind::below;
+         function.checks[0]->limit =
+             std::make_unique<Expr>(Expr(Symbol::one, false, 0, 1, 1, 0));
+       }},
       {"shape [37, 0] has a dimension below 1",
        [](ContainerT &f) { f.weights[0]->shape = {37, 0}; }},
       {"has 259 elements, the sources have 222",
