@@ -183,8 +183,10 @@ void destroy(CUstream s) {
 
 void destroy(CUcontext c) {
   State &s = state();
-  auto each = [&](auto objects, auto free) {
-    for (auto o : objects)
+  auto each = [&](const auto &objects, auto free) {
+    // Freeing changes the set.
+    std::vector mine(objects.begin(), objects.end());
+    for (auto o : mine)
       if (o->context == c) {
         ++s.abandoned;
         free(o);
