@@ -113,7 +113,8 @@ enum class Scope : u8 { None, Cta, Cluster, Gpu, Sys };
 /// waiting for an acquire fence: one thread may fence, another one, behind a
 /// barrier, write or read the flag.
 struct Knowledge {
-  Clock all, shared, global, inits, released, seen;
+  Clock all, shared, global, inits, released;
+  Clock seen[3]; ///< of the own CTA, of the cluster, of others
   Scope releasedScope = Scope::None;
   void join(const Knowledge &o) {
     all.join(o.all);
@@ -124,7 +125,8 @@ struct Knowledge {
   }
   void joinFlags(const Knowledge &o) {
     released.join(o.released);
-    seen.join(o.seen);
+    for (u32 k = 0; k < 3; ++k)
+      seen[k].join(o.seen[k]);
     if (o.releasedScope != Scope::None)
       releasedScope = releasedScope == Scope::None
                           ? o.releasedScope

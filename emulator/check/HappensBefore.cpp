@@ -662,7 +662,10 @@ void HappensBefore::synchronise(Warp &w, u32 lane, const Resolved &where,
     if (includes(static_cast<u8>(p.scope), sameCta, sameCluster) &&
         includes(static_cast<u8>(info.scope), sameCta, sameCluster)) {
       bool acquires = info.order & kAcquire;
-      Clock &to = acquires ? s.knows.all : s.knows.seen;
+      Clock &to = acquires ? s.knows.all
+                           : s.knows.seen[sameCta       ? 0
+                                          : sameCluster ? 1
+                                                        : 2];
       if (p.cluster == static_cast<u32>(w.cluster->id))
         knowPeers(w, lane, p.clock, acquires ? s.peers : s.seenPeers);
       to.joinFrom(p.clock, p.cluster, static_cast<u32>(w.cluster->id));

@@ -54,7 +54,9 @@ void HappensBefore::fence(Warp &w, u32 mask, u8 order, Scope scope) {
   if (order & 64) // membar.proxy
     return proxyFence(w, ~0u, 3);
   if (order & kAcquire) {
-    s.knows.all.join(s.knows.seen);
+    u32 far = scope == Scope::Cta ? 0 : scope == Scope::Cluster ? 1 : 2;
+    for (u32 k = 0; k <= far; ++k)
+      s.knows.all.join(s.knows.seen[k]);
     for (u32 l = 0; s.seenPeers && l < 32; ++l)
       if (mask >> l & 1) {
         if (!s.peers)

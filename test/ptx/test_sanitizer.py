@@ -99,6 +99,8 @@ case("every thread's fence, a barrier and one flag", WARPS.replace("{fence}", "{
      "@%p0 fence.acq_rel.gpu;", "race", 64, 2)
 case("one thread sees the flag, every thread fences", WARPS.replace("{fence}", "fence.acq_rel.gpu;").replace("{acquire}", "{fault}"), "fence.acq_rel.gpu;",
      "@%p0 fence.acq_rel.gpu;", "race", 64, 2)
+case("an acquire fence of too small a scope", WARPS.replace("{fence}", "fence.acq_rel.gpu;").replace("{acquire}", "{fault}"), "membar.gl;",
+     "membar.cta;", "race", 64, 2)
 LOCK = """
 TRY:
  atom.global.{acquire}gpu.cas.b32 %r4, [%d0], 0, 1; setp.ne.u32 %p2, %r4, 0;
