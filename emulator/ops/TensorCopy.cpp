@@ -437,8 +437,7 @@ Step publish(Warp &w, const Op &o, u32 m) {
       continue;
     u64 from = wide(w, o.b, o.bytes, l) + static_cast<u64>(s64(s32(o.target)));
     Resolved d = resolve(w, o, spaceOf(o), to[l], 128, l, true);
-    Resolved s = resolve(w, o, o.bytes == 4 ? Space::Shared : Space::Generic,
-                         from, 128, l, false);
+    Resolved s = resolve(w, o, Space::Shared, from, 128, l, false);
     if (w.check) {
       w.check->access(w, o, l, s, 128, {}, nullptr);
       w.check->access(w, o, l, d, 128, {Access::Write, kWeak, Scope::None},
