@@ -94,6 +94,7 @@ private:
   struct Barrier : Gathering {
     bool live = false;
     u32 phase = 0, agent = 0, initAgent = 0, initClock = 0, initOp = 0;
+    u32 useAgent = 0, useClock = 0; ///< of the first arrival, clock 0: none
   };
   struct CtaState {
     Shadow shadow;

@@ -196,6 +196,10 @@ void HappensBefore::mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
   Barrier *b = barrier(cta, address);
   if (!b)
     return;
+  if (!b->useClock) {
+    b->useAgent = agentOf(w, kThreads);
+    b->useClock = of(w).clock;
+  }
   Clock view = viewOf(w, mask, of(w).knows.all);
   b->reached.join(view);
   if (release) {
@@ -256,7 +260,13 @@ void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane,
       return;
     now.agent = key(w, b->agent);
     now.clock = b->phase + 1;
-    if (s.knows.inits.of(b->initAgent) < b->initClock) {
+    // Triton arrives with the bytes, lets the CTA pass a barrier and copies
+    // without a fence.
+    bool arrived = barrierCta == w.cta && b->useClock &&
+                   (b->useAgent == agentOf(w, kThreads)
+                        ? s.syncAt[lane] > b->useClock
+                        : s.knows.all.of(b->useAgent) >= b->useClock);
+    if (!arrived && s.knows.inits.of(b->initAgent) < b->initClock) {
       Finding f;
       f.kind = "missing-fence";
       f.space = "shared";

@@ -131,6 +131,16 @@ case("initialised twice", INIT + " {fault}\n @%p0 mbarrier.init.shared::cta.b64 
      "", "mbarrier-misuse")
 case("used before the barrier", " @%p0 mbarrier.init.shared::cta.b64 [%r2], 64;\n {fault}\n mbarrier.arrive.shared::cta.b64 %d3, [%r2];\n",
      "bar.sync 0;", "", "race")
+COPY = """ @%p0 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r2], 128; {fault}
+ @%p0 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%d0], 128, [%r2];
+WAIT:
+ mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r2], 0;
+ @!%p2 bra WAIT;
+ ld.shared.u32 %r4, [%r1]; add.u64 %d4, %d1, 1024; st.global.u32 [%d4], %r4;
+"""
+case("an init that a fence shows to a bulk copy", " @%p0 mbarrier.init.shared::cta.b64 [%r2], 1;\n {fault}\n bar.sync 0;\n" + COPY.replace("{fault}", ""),
+     "fence.mbarrier_init.release.cluster;", "", "missing-fence")
+case("an init before an arrival and a barrier", INIT + COPY, "bar.sync 0;", "", "missing-fence")
 
 # ---- clusters ----
 CLUSTER = """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::cluster.u32 %r8, %r3, %r7;
