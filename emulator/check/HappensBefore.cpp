@@ -339,7 +339,7 @@ bool HappensBefore::touchQuietly(Warp &w, u32 lane, Cell &cell,
          return conflict(r.touch);
        })))
     return false;
-  if (rest)
+  if (rest && rest->racedBytes && !conflict(rest->lost))
     rest->racedBytes &= static_cast<u8>(~now.bytes);
   rememberWrite(cell, now);
   return true;
@@ -445,7 +445,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
     for (const Reader &r : cell.rest->more)
       if (conflict(r.touch))
         race(w, op, lane, r.touch, true, false, space, address, r.lanes);
-  if (cell.rest && cell.rest->racedBytes && !conflict(cell.write))
+  if (cell.rest && cell.rest->racedBytes && !conflict(cell.write) &&
+      !conflict(cell.rest->lost))
     cell.rest->racedBytes &= static_cast<u8>(~now.bytes);
   if (!raced)
     return rememberWrite(cell, now);

@@ -86,6 +86,7 @@ void HappensBefore::overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
   Rest &r = cell.more();
   r.raced = it->second + 1;
   r.racedBytes |= now.bytes;
+  r.lost = before;
 }
 
 void HappensBefore::readsOverwritten(Warp &w, const Op &op, u32 lane,

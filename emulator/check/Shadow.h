@@ -75,6 +75,7 @@ struct Rest {
   u32 lanes = 0; ///< of Cell::read, where they are several
   u32 raced = 0; ///< 1 + index of a race of writes that nobody read yet
   u8 racedBytes = 0;
+  Touch lost; ///< the first write of that race
   Readers more;
   std::vector<Touch> writes; ///< of bytes that the last write left alone
 };

@@ -228,6 +228,10 @@ case("stores that meet where nobody reads", """ and.b32 %r4, %r0, 3; setp.eq.u32
  mad.lo.u32 %r5, %r5, 4, %r1; st.shared.u32 [%r5], %r0; bar.sync 0;
  ld.shared.u32 %r6, [%r1+{fault}]; st.global.u32 [%d1], %r6;
 """, "12", "400", "race")
+case("a race of writes that one of the two writes over", """ @!%p1 st.shared.u32 [%r3+-128], 1; {fault}
+ @%p1 st.shared.u32 [%r3], 2; @%p1 st.shared.u32 [%r3], 3;
+ bar.sync 0; ld.shared.u32 %r6, [%r1]; st.global.u32 [%d1], %r6;
+""", "bar.sync 0;", "", "race")
 # Lanes add up the same products in another order: the first step of each sum is a fused multiply-add.
 COPIES = """ setp.ge.u32 %p2, %r0, 32; @%p2 bra ON;
  cvt.rn.f32.u32 %r4, %r0; fma.rn.f32 %r5, %r4, 0f3DCCCCCD, 0f3EBD70A4; mul.f32 %r6, %r5, %r5;
