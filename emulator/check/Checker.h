@@ -76,6 +76,12 @@ public:
   /// spaces: bit 0 shared, bit 1 global.
   virtual void proxyFence(Warp &w, u32 mask, u32 spaces) = 0;
 
+  /// A tensor map that the kernel wrote: published in global memory, acquired
+  /// by fence.proxy.tensormap, used by a copy.
+  virtual void mapPublished(Warp &w, u64 address) = 0;
+  virtual void mapsAcquired(Warp &w) = 0;
+  virtual void mapUsed(Warp &w, const Op &op, u32 lane, u64 address) = 0;
+
   virtual void wgmmaFence(Warp &w) = 0;
   virtual void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
                          u32 bytes) = 0;

@@ -55,6 +55,9 @@ public:
   void bulkCommit(Warp &w, u32 mask) override;
   void bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) override;
   void proxyFence(Warp &w, u32 mask, u32 spaces) override;
+  void mapPublished(Warp &w, u64 address) override;
+  void mapsAcquired(Warp &w) override;
+  void mapUsed(Warp &w, const Op &op, u32 lane, u64 address) override;
   void wgmmaFence(Warp &w) override;
   void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
                  u32 bytes) override;
@@ -96,11 +99,16 @@ private:
     u32 phase = 0, agent = 0, initAgent = 0, initClock = 0, initOp = 0;
     u32 useAgent = 0, useClock = 0; ///< of the first arrival, clock 0: none
   };
+  struct Map {
+    u32 agent = 0, clock = 0;       ///< that published it
+    u32 acquirer = 0, acquired = 0; ///< agent and clock, clock 0: none
+  };
   struct CtaState {
     Shadow shadow;
     std::vector<u8> written; ///< by byte
     Gathering named[16];
     std::map<u64, Barrier> barriers;
+    std::map<u64, Map> maps;     ///< tensor maps that the CTA published
     std::vector<bool> live;      ///< words of live mbarriers; empty: none
     std::map<u32, Touch> remote; ///< by agent: the last access of a peer
     u32 nextAgent = 0;

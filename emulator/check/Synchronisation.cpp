@@ -318,6 +318,41 @@ void HappensBefore::proxyFence(Warp &w, u32, u32 spaces) {
   tick(w);
 }
 
+void HappensBefore::mapPublished(Warp &w, u64 address) {
+  of(*w.cta).maps[address] = {agentOf(w, kThreads), of(w).clock, 0, 0};
+  tick(w);
+}
+void HappensBefore::mapsAcquired(Warp &w) {
+  u32 own = agentOf(w, kThreads);
+  for (auto &[address, m] : of(*w.cta).maps)
+    if (!m.acquired &&
+        (m.agent == own || of(w).knows.all.of(m.agent) >= m.clock)) {
+      m.acquirer = own;
+      m.acquired = of(w).clock;
+    }
+  tick(w);
+}
+void HappensBefore::mapUsed(Warp &w, const Op &op, u32 lane, u64 address) {
+  auto &maps = of(*w.cta).maps;
+  auto it = maps.find(address);
+  if (it == maps.end())
+    return;
+  const Map &m = it->second;
+  if (m.acquired && (m.acquirer == agentOf(w, kThreads) ||
+                     of(w).knows.all.of(m.acquirer) >= m.acquired))
+    return;
+  Finding f;
+  f.kind = "missing-proxy-fence";
+  f.space = "global";
+  f.address = address;
+  f.bytes = 128;
+  f.first = site(w, op, lane);
+  f.message = "a copy uses a tensor map that this kernel wrote; "
+              "fence.proxy.tensormap::generic.acquire is missing after "
+              "tensormap.cp_fenceproxy, before the copy";
+  report(f);
+}
+
 // ---- wgmma ----
 void HappensBefore::wgmmaFence(Warp &w) {
   of(w).dirty.clear();

@@ -158,8 +158,11 @@ void decodeProxyFence(Decode &d) {
   d.expectCount(0, 2);
   d.op.flags = static_cast<u32>(order == 0 ? kAcquire : kRelease);
   d.op.bytes = static_cast<u8>(scope + 1);
+  d.op.target = k == 0 && order == 0;
   return d.emit([](Warp &w, const Op &o, u32 m) {
     if (w.check) {
+      if (o.target)
+        w.check->mapsAcquired(w);
       w.check->fence(w, m, static_cast<u8>(o.flags),
                      static_cast<Scope>(o.bytes));
       w.check->proxyFence(w, m, 3);

@@ -116,6 +116,8 @@ Tile readTile(Warp &w, const Op &o, u32 l, const u32 *coordinates, u32 rank) {
   if (address & 63)
     misaligned(w, o, address, 64, l);
   Resolved r = resolve(w, o, Space::Generic, address, 128, l, false);
+  if (w.check && r.space == Space::Global)
+    w.check->mapUsed(w, o, l, r.address);
   std::memcpy(&t.map, r.host, 128);
   std::string wrong = validate(t.map);
   if (!wrong.empty())
@@ -442,6 +444,7 @@ Step publish(Warp &w, const Op &o, u32 m) {
       w.check->access(w, o, l, s, 128, {}, nullptr);
       w.check->access(w, o, l, d, 128, {Access::Write, kWeak, Scope::None},
                       s.host);
+      w.check->mapPublished(w, d.address);
     }
     std::memcpy(d.host, s.host, 128);
   }

@@ -141,6 +141,24 @@ WAIT:
 case("an init that a fence shows to a bulk copy", " @%p0 mbarrier.init.shared::cta.b64 [%r2], 1;\n {fault}\n bar.sync 0;\n" + COPY.replace("{fault}", ""),
      "fence.mbarrier_init.release.cluster;", "", "missing-fence")
 case("an init before an arrival and a barrier", INIT + COPY, "bar.sync 0;", "", "missing-fence")
+case("a tensor map that the kernel writes", INIT.replace("bar.sync 0;", "fence.mbarrier_init.release.cluster; bar.sync 0;") + """ add.u64 %d4, %d0, 2048; mov.u32 %r4, 32; mov.u32 %r5, 0;
+ @!%p1 bra ON;
+ st.shared.u32 [%r3], 0; bar.warp.sync -1; mov.u32 %r6, 1; cvt.u64.u32 %d5, %r1;
+ @%p0 tensormap.replace.tile.global_address.shared::cta.b1024.b64 [%d5], %d0; @%p0 tensormap.replace.tile.rank.shared::cta.b1024.b32 [%d5], 0;
+ @%p0 tensormap.replace.tile.box_dim.shared::cta.b1024.b32 [%d5], 0, %r4; @%p0 tensormap.replace.tile.global_dim.shared::cta.b1024.b32 [%d5], 0, %r4;
+ @%p0 tensormap.replace.tile.element_stride.shared::cta.b1024.b32 [%d5], 0, %r6; @%p0 tensormap.replace.tile.elemtype.shared::cta.b1024.b32 [%d5], 2;
+ bar.warp.sync -1;
+ tensormap.cp_fenceproxy.global.shared::cta.tensormap::generic.release.gpu.sync.aligned [%d4], [%d5], 128;
+ {fault}
+ON:
+ bar.sync 0; fence.proxy.async;
+ @%p0 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r2], 128;
+ @%p0 cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_tx::bytes [%r1+512], [%d4, {%r5}], [%r2];
+WAIT:
+ mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r2], 0;
+ @!%p2 bra WAIT;
+""".replace("add.u64 %d4, %d0, 2048; mov.u32 %r4, 32; mov.u32 %r5, 0;", "").replace(" @!%p1 bra ON;", " add.u64 %d4, %d0, 2048; mov.u32 %r4, 32; mov.u32 %r5, 0;\n @!%p1 bra ON;"),
+     "fence.proxy.tensormap::generic.acquire.gpu [%d4], 128;", "", "missing-proxy-fence")
 
 # ---- clusters ----
 CLUSTER = """ mov.u32 %r6, %cluster_ctarank; xor.b32 %r7, %r6, 1; mapa.shared::cluster.u32 %r8, %r3, %r7;
