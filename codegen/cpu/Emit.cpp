@@ -442,6 +442,7 @@ hamlet::cpu::emitSharedObject(ModuleOp kernels, Level level,
     objects.push_back(std::move(*object));
   }
   std::vector<const std::vector<char> *> pointers;
+  pointers.reserve(objects.size());
   for (const CpuObject &object : objects)
     pointers.push_back(&object.bytes);
   return linkKernels(kernels, pointers);
