@@ -78,8 +78,12 @@ public:
       add(kernel.schedule());
       addStrings(kernel.fused());
       addStrings(kernel.remarks());
-      each(kernel.variants(),
-           [&](const hmlt::Variant &variant) { add(variant.symbol()); });
+      each(kernel.variants(), [&](const hmlt::Variant &variant) {
+        add(variant.symbol());
+        each(variant.schedules(), [&](const hmlt::Schedule &schedule) {
+          add(schedule.target());
+        });
+      });
     });
     each(root.images(), [&](const hmlt::Image &image) {
       add(image.target());

@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/KernelEmitter.h"
+#include "codegen/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -81,6 +82,8 @@ private:
   bool native;
   int64_t mr, nv, kc;
   Buffer result;
+  /// One block of k: the first sums are evaluated where they are needed.
+  bool startsInRegisters = false;
 
   Type typeA; // f32, or i16 of bf16 bits for the instruction
   std::optional<Buffer> bufferA, packedA, zeroRow;
@@ -183,34 +186,17 @@ void DotEmitter::chooseSources() {
 }
 
 void DotEmitter::chooseBlocks() {
-  auto balanced = [&](int64_t most) {
-    int64_t blocks = (m + most - 1) / most;
-    return (m + blocks - 1) / blocks;
-  };
-  if (e.level == Level::v3) {
-    // 16 registers of 8 lanes: 12 accumulators, 2 of B, 1 of A.
-    nv = m == 1 ? 4 : m == 2 ? 3 : m == 3 ? 2 : 1;
-    nv = std::min(nv, panelCount);
-    mr = balanced(6);
-  } else {
-    // 32 registers of 16 lanes: 24 accumulators, up to 4 of B.
-    nv = m <= 3 ? 8 : m == 4 ? 6 : 0;
-    if (!nv)
-      nv = panelCount % 4 == 0 && m % 8 != 0 ? 4
-           : panelCount <= 3                 ? panelCount
-           : panelCount % 4 == 0             ? 4
-                                             : 3;
-    nv = std::min(nv, panelCount);
-    mr = balanced(std::min<int64_t>(24 / nv, 12));
-  }
-  // A block of B's panels should stay in L1 or L2 while all rows run over it.
-  if (k <= 512)
-    kc = k;
-  else if (m == 1 && loadB)
-    kc = k;
-  else
-    kc = m <= mr && loadB ? 1024 : 256;
-  kc = std::min(kc, k);
+  StringRef target = targetName(e.level);
+  std::optional<schedule::RegisterBlock> given = schedule::blockOf(op, target);
+  schedule::RegisterBlock block =
+      given ? *given
+            : schedule::chooseBlock(schedule::builtinTarget(target),
+                                    schedule::productOf(op));
+  mr = std::clamp<int64_t>(block.rows, 1, m);
+  nv = std::clamp<int64_t>(block.panels, 1, panelCount);
+  kc = std::clamp<int64_t>(block.depth, 1, k);
+  if (bf16 && kc < k && kc % 2)
+    ++kc; // pairs stay together
 }
 
 void DotEmitter::fillZeros() {
@@ -277,7 +263,12 @@ void DotEmitter::run() {
           e.updatesInPlace(op, op.getAcc(), candidate))
         arg = candidate;
   result = arg ? *e.bufferOf(arg) : e.allocateFor(op.getResult());
-  e.evaluateInto(op.getAcc(), result);
+  // Whole strips only: reading past a row's end is for buffers.
+  startsInRegisters =
+      !arg && kc >= k &&
+      (n % kLanes == 0 || op.getAcc().getDefiningOp<arith::ConstantOp>());
+  if (!startsInRegisters)
+    e.evaluateInto(op.getAcc(), result);
 
   if (!bufferA && !loadA && !gatherA)
     packedA = e.allocate(typeA, {m, kc});
@@ -457,8 +448,16 @@ void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
   };
   for (int64_t r = 0; r < mr; ++r)
     rows.push_back(rowOf(e.add(i, e.c(r)), k0));
-  for (int64_t x = 0; x < mr * nv; ++x)
-    acc.push_back(e.loadAt(e.vec(e.f32), place(x)));
+  for (int64_t x = 0; x < mr * nv; ++x) {
+    if (!startsInRegisters) {
+      acc.push_back(e.loadAt(e.vec(e.f32), place(x)));
+      continue;
+    }
+    Strip at;
+    at.lead = {e.add(i, e.c(x / nv))};
+    at.col = e.mul(e.add(j, e.c(x % nv)), e.c(kLanes));
+    acc.push_back(e.strip(op.getAcc(), at));
+  }
 
   bool byPairs = this->panels == Panels::pairs;
   int64_t units = byPairs ? length / 2 : length;

@@ -62,6 +62,18 @@ StringRef hamlet::cpu::stringify(Level level) {
   llvm_unreachable("there are three levels");
 }
 
+StringRef hamlet::cpu::targetName(Level level) {
+  switch (level) {
+  case Level::v3:
+    return "x86-64-v3";
+  case Level::v4:
+    return "x86-64-v4";
+  case Level::v4bf16:
+    return "x86-64-v4-bf16";
+  }
+  llvm_unreachable("there are three levels");
+}
+
 std::optional<Level> hamlet::cpu::parseLevel(StringRef text) {
   for (Level level : {Level::v3, Level::v4, Level::v4bf16})
     if (text == stringify(level))

@@ -27,6 +27,9 @@ enum class Level { v3, v4, v4bf16 };
 /// "v3", "v4" or "v4bf16".
 llvm::StringRef stringify(Level level);
 std::optional<Level> parseLevel(llvm::StringRef text);
+/// The level's target description, and image: "x86-64-v3", "x86-64-v4" or
+/// "x86-64-v4-bf16".
+llvm::StringRef targetName(Level level);
 
 /// One kernel of a shared object. It is called once for each program instance:
 ///

@@ -11,6 +11,7 @@
 #include "codegen/driver/Kernels.h"
 #include "codegen/program/Lower.h"
 #include "codegen/program/ProgramModule.h"
+#include "codegen/schedule/Schedule.h"
 #include "codegen/tile/ExpandMath.h"
 #include "dialects/NN/NNOps.h"
 #include "dialects/Tile/TileOps.h"
@@ -97,6 +98,8 @@ public:
           passes.addPass(createCSEPass());
         })))
       return failure();
+    if (failed(schedule()))
+      return failure();
     if (options.printStage == Stage::llvm)
       return printLlvm();
     if (failed(emit()))
@@ -154,6 +157,54 @@ private:
       summary.variants += kernel->variants.size();
     for (auto &function : program.container.functions)
       summary.launches += function->launches.size();
+  }
+
+  /// Blocks of the products for each level of CPU, and their records.
+  LogicalResult schedule() {
+    auto fail = [&](llvm::Error error) {
+      return graph.emitError() << llvm::toString(std::move(error));
+    };
+    llvm::Expected<schedule::Targets> targets =
+        schedule::Targets::load(options.targetFolders);
+    if (!targets)
+      return fail(targets.takeError());
+    std::vector<schedule::Override> given;
+    if (!options.scheduleFile.empty()) {
+      llvm::Expected<std::vector<schedule::Override>> read =
+          schedule::readOverrides(options.scheduleFile);
+      if (!read)
+        return fail(read.takeError());
+      given = std::move(*read);
+    }
+    llvm::StringMap<hmlt::VariantT *> variants;
+    for (auto &kernel : program.container.kernels)
+      for (auto &variant : kernel->variants)
+        variants[variant->symbol] = variant.get();
+    for (cpu::Level level :
+         {cpu::Level::v3, cpu::Level::v4, cpu::Level::v4bf16}) {
+      const schedule::Target &target =
+          *targets->find(cpu::targetName(level)); // all are built in
+      FailureOr<std::vector<schedule::Record>> records =
+          schedule::scheduleDots(*program.kernels, target, given);
+      if (failed(records))
+        return failure();
+      if (!wants("cpu"))
+        continue;
+      for (const schedule::Record &record : *records) {
+        auto entry = std::make_unique<hmlt::ScheduleT>();
+        entry->target = target.name;
+        entry->m = record.product.m;
+        entry->n = record.product.n;
+        entry->k = record.product.k;
+        entry->rows = static_cast<int32_t>(record.block.rows);
+        entry->panels = static_cast<int32_t>(record.block.panels);
+        entry->depth = record.block.depth;
+        entry->cycles = static_cast<int64_t>(record.cycles);
+        entry->given = record.given;
+        variants[record.symbol]->schedules.push_back(std::move(entry));
+      }
+    }
+    return success();
   }
 
   FailureOr<std::unique_ptr<hmlt::ContainerT>> printLlvm() {

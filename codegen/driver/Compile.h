@@ -27,6 +27,10 @@ std::optional<Stage> parseStage(llvm::StringRef text);
 struct CompileOptions {
   std::vector<std::string> targets{"cpu"}; ///< "cpu", "sm_80"
   int64_t chunk = 64;                      ///< lightning chunk, tokens
+  /// Folders of target descriptions beside the built-in ones, and a file of
+  /// schedules (codegen/schedule/Schedule.h); empty: none.
+  std::vector<std::string> targetFolders;
+  std::string scheduleFile;
   std::string dumpFolder;  ///< each stage's text is written here; empty: none
   std::string cacheFolder; ///< of compiled kernels; empty: none
   bool timePasses = false;

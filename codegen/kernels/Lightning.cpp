@@ -155,36 +155,38 @@ private:
     return t.loadScalar(op.getBase(), t.add(op.getOffset(), at));
   }
 
-  /// e^(G_i) for the rows that start at chunk row `first`: [rows].
-  Value rowDecay(Value first) {
+  /// e^(G_i) for `size` rows from chunk row `first` on: [size].
+  Value rowDecay(Value first, int64_t size) {
     if (shape.perToken)
-      return t.exp(t.addF(t.load(sums, {first}, {rows}),
-                          t.load(errors, {first}, {rows})));
+      return t.exp(t.addF(t.load(sums, {first}, {size}),
+                          t.load(errors, {first}, {size})));
     Value i =
-        t.addI(t.iota({rows}, 0), t.splat(t.toI32(t.add(first, 1)), {rows}));
+        t.addI(t.iota({size}, 0), t.splat(t.toI32(t.add(first, 1)), {size}));
     return t.exp(t.mulF(t.widen(i), logDecay));
   }
 
-  /// e^(G_i - G_j) where j <= i, else 0, for a block of rows and keys:
-  /// [rows, block].
-  Value pairDecay(Value firstRow, Value firstKey, Value &causal) {
-    int64_t keys = shape.block();
-    SmallVector<int64_t> dims{rows, keys};
+  /// e^(G_i - G_j) where j <= i, else 0, for `size` rows and `keys` keys.
+  struct PairDecay {
+    Value causal, factor; ///< [size, keys]
+  };
+  PairDecay pairDecay(Value firstRow, Value firstKey, int64_t size,
+                      int64_t keys) {
+    SmallVector<int64_t> dims{size, keys};
     Value offset = t.splat(t.toI32(t.sub(firstRow, firstKey)), dims);
     Value distance = t.subI(t.addI(t.iota(dims, 0), offset), t.iota(dims, 1));
-    causal = t.compareI(arith::CmpIPredicate::sge, distance,
-                        t.splat(0.0, TileBuilder::tile(dims, t.i32())));
+    Value causal = t.compareI(arith::CmpIPredicate::sge, distance,
+                              t.splat(0.0, TileBuilder::tile(dims, t.i32())));
     Value exponent;
     if (shape.perToken) {
       auto difference = [&](Value view) {
-        return t.subF(t.alongColumns(t.load(view, {firstRow}, {rows}), keys),
-                      t.alongRows(t.load(view, {firstKey}, {keys}), rows));
+        return t.subF(t.alongColumns(t.load(view, {firstRow}, {size}), keys),
+                      t.alongRows(t.load(view, {firstKey}, {keys}), size));
       };
       exponent = t.addF(difference(sums), difference(errors));
     } else {
       exponent = t.mulF(t.widen(distance), logDecay);
     }
-    return t.exp(t.select(causal, exponent, hidden(dims)));
+    return {causal, t.exp(t.select(causal, exponent, hidden(dims)))};
   }
 
   /// e^(G_(count-1) - G_j) for j < count, else 0, for a block of keys: [block].
@@ -227,39 +229,73 @@ private:
   // Sums
   //===--------------------------------------------------------------------===//
 
-  /// Output rows from chunk row `firstRow` on; `step` is the row of this step
-  /// that is.
-  void attend(Value firstRow, Value step, Value lastBlock) {
+  /// Adds the keys of one block, from chunk row `firstKey` on, to rows of
+  /// queries `q`: [rows of q, dv].
+  Value addKeys(Value q, Value firstKey, const PairDecay &decay, Value sum) {
+    auto dims = cast<RankedTensorType>(decay.factor.getType()).getShape();
+    Value zero = t.index(0), none = t.splat(0.0, f32Tile(dims));
+    Value k = t.load(tailKeys, {zero, firstKey}, {shape.dk, dims[1]});
+    Value scores = t.dot(q, k, none, shape.pairs());
+    Value p = t.select(decay.causal, t.mulF(scores, decay.factor), none);
+    Value v = t.load(tailValues, {firstKey, zero}, {dims[1], shape.dv});
+    return t.dot(t.round(p, shape.element), v, sum, shape.pairs());
+  }
+
+  /// Output of `size` rows from chunk row `firstRow` on; `step` is the row of
+  /// this step that is. They see `before` blocks of keys (null: none), and
+  /// those of their own block that `last` covers. Rows that see fewer keys than
+  /// a decode row passes over have the same bits: sums that end as zero end as
+  /// +0.
+  void attend(Value firstRow, int64_t size, Value step, Value before,
+              const PairDecay *last) {
     for (auto [query, output] : llvm::zip_equal(queries, outputs)) {
-      Value q = t.load(query, {step, t.index(0)}, {rows, shape.dk});
-      Value s = t.load(state, {t.index(0), t.index(0)}, {shape.dk, shape.dv});
-      Value qs = t.dot(q, s, t.splat(0.0, f32Tile({rows, shape.dv})), false);
-      Value o = t.mulF(qs, t.alongColumns(rowDecay(firstRow), shape.dv));
-      auto keyBlock = [&](Value kb, Value sum) {
-        Value firstKey = t.mul(kb, shape.block());
-        Value k =
-            t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()});
-        Value scores = t.dot(q, k, t.splat(0.0, f32Tile({rows, shape.block()})),
-                             shape.pairs());
-        Value causal;
-        Value decay = pairDecay(firstRow, firstKey, causal);
-        Value p = t.select(causal, t.mulF(scores, decay),
-                           t.splat(0.0, f32Tile({rows, shape.block()})));
-        Value v = t.load(tailValues, {firstKey, t.index(0)},
-                         {shape.block(), shape.dv});
-        return t.dot(t.round(p, shape.element), v, sum, shape.pairs());
-      };
-      if (shape.blocks() == 1)
-        o = keyBlock(t.index(0), o);
-      else
-        o = t.forLoop(t.index(0), t.add(lastBlock, 1), 1, {o},
-                      [&](Value kb, ValueRange carried) {
-                        return SmallVector<Value>{keyBlock(kb, carried[0])};
-                      })[0];
+      Value zero = t.index(0);
+      Value q = t.load(query, {step, zero}, {size, shape.dk});
+      Value s = t.load(state, {zero, zero}, {shape.dk, shape.dv});
+      Value qs = t.dot(q, s, t.splat(0.0, f32Tile({size, shape.dv})), false);
+      Value o = t.mulF(qs, t.alongColumns(rowDecay(firstRow, size), shape.dv));
+      if (before)
+        o = t.forLoop(zero, before, 1, {o}, [&](Value kb, ValueRange carried) {
+          Value first = t.mul(kb, shape.block());
+          return SmallVector<Value>{
+              addKeys(q, first, pairDecay(firstRow, first, size, shape.block()),
+                      carried[0])};
+        })[0];
+      if (last)
+        o = addKeys(q,
+                    t.mul(t.divFloor(firstRow, shape.block()), shape.block()),
+                    *last, o);
+      o = t.addF(o, t.splat(0.0, f32Tile({size, shape.dv})));
       t.store(t.round(t.scale(o, shape.scale), shape.result), output,
-              {step, t.index(0)});
+              {step, zero});
     }
   }
+
+  /// Output of the block of rows from chunk row `first` on, of which chunk rows
+  /// [low, high) are in this step. Half a block sees half of its keys.
+  void attendBlock(Value first, Value step, Value low, Value high) {
+    int64_t size = part(), before = shape.blocks() == 1 ? 0 : 1;
+    for (int64_t from = 0; from < rows; from += size) {
+      Value row = t.add(first, from);
+      int64_t keys = from + size;
+      auto rowsOfPart = [&] {
+        PairDecay decay = shape.perToken
+                              ? pairDecay(row, first, size, keys)
+                              : diagonal[static_cast<size_t>(from / size)];
+        attend(row, size, t.add(step, row),
+               before ? t.divFloor(first, rows) : Value(), &decay);
+      };
+      if (size == rows)
+        rowsOfPart();
+      else
+        t.ifThen(t.lessIndex(row, high), [&] {
+          t.ifThen(t.lessIndex(low, t.add(row, size)), rowsOfPart);
+        });
+    }
+  }
+
+  /// Rows that a prefill block takes at a time.
+  int64_t part() const { return rows == 64 ? 32 : rows; }
 
   /// The state after `count` tokens of the chunk whose keys are in the tail.
   Value advanced(Value count) {
@@ -285,7 +321,12 @@ private:
     if (shape.perToken)
       t.store(t.load(decays, {zero}, {1}), tailDecays, {i});
     sumDecays(t.toI32(t.add(i, 1)));
-    attend(i, zero, t.divFloor(i, shape.block()));
+    if (shape.blocks() == 1) {
+      PairDecay decay = pairDecay(i, zero, 1, shape.block());
+      attend(i, 1, zero, Value(), &decay);
+    } else {
+      attend(i, 1, zero, t.add(t.divFloor(i, shape.block()), 1), nullptr);
+    }
     Value chunk = t.index(shape.chunk);
     t.ifThen(t.equalIndex(t.add(i, 1), chunk),
              [&] { t.store(advanced(chunk), state, {zero, zero}); });
@@ -294,6 +335,11 @@ private:
   void prefill() {
     Value zero = t.index(0), chunk = t.index(shape.chunk);
     Value p1 = t.add(p0, n);
+    // Decays of a block's own keys do not depend on where the block is.
+    if (!shape.perToken)
+      for (int64_t from = 0; from < rows; from += part())
+        diagonal.push_back(
+            pairDecay(t.index(from), zero, part(), from + part()));
     t.forLoop(t.divFloor(p0, shape.chunk), t.divCeil(p1, shape.chunk), 1, {},
               [&](Value c, ValueRange) {
                 Value start = t.mul(c, shape.chunk);
@@ -305,12 +351,12 @@ private:
                 joinTail(step, low, high);
                 sumDecays(t.toI32(high));
                 if (shape.blocks() == 1) {
-                  attend(zero, step, zero);
+                  attendBlock(zero, step, low, high);
                 } else {
                   t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {},
                             [&](Value rb, ValueRange) {
                               Value first = t.mul(rb, rows);
-                              attendClipped(first, step, rb);
+                              attendClipped(first, step, low, high);
                               return SmallVector<Value>{};
                             });
                 }
@@ -323,9 +369,9 @@ private:
 
   /// A block of rows that may reach past the chunk's end (chunk not a multiple
   /// of the block): those rows belong to the next chunk and are not stored.
-  void attendClipped(Value first, Value step, Value rb) {
+  void attendClipped(Value first, Value step, Value low, Value high) {
     if (shape.chunk % rows == 0)
-      return attend(first, t.add(step, first), rb);
+      return attendBlock(first, step, low, high);
     SmallVector<Value> whole = outputs;
     // Rows of this step up to the chunk's end.
     Value rowsLeft = t.minIndex(n, t.add(step, shape.chunk));
@@ -334,7 +380,7 @@ private:
       output = t.view(view.getBase(), view.getOffset(), {-1, shape.dv},
                       {shape.outHeads() * shape.dv, 1}, {rowsLeft});
     }
-    attend(first, t.add(step, first), rb);
+    attendBlock(first, step, low, high);
     outputs = whole;
   }
 
@@ -399,6 +445,7 @@ private:
   Value keysT, values, decays, logDecay;
   Value state, tailKeys, tailValues, tailDecays;
   Value sums, errors;
+  SmallVector<PairDecay> diagonal; ///< of each part of a block
 };
 
 } // namespace

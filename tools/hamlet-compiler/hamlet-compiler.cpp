@@ -58,6 +58,14 @@ cl::list<std::string>
     modelFolders("models", cl::desc("a folder with more family descriptions"),
                  cl::value_desc("DIR"), cl::sub(compileCommand),
                  cl::sub(planCommand));
+cl::list<std::string>
+    targetFolders("targets", cl::desc("a folder with more target descriptions"),
+                  cl::value_desc("DIR"), cl::sub(compileCommand));
+cl::opt<std::string>
+    schedules("schedules",
+              cl::desc("a file of register blocks, in place of the cost "
+                       "model's"),
+              cl::value_desc("F.yaml"), cl::sub(compileCommand));
 cl::opt<int64_t>
     chunk("lightning-chunk", cl::init(64),
           cl::desc("tokens between anchors of lightning states (64)"),
@@ -211,6 +219,8 @@ int compile() {
   const Saved given;
   CompileOptions options;
   options.chunk = chunk;
+  options.targetFolders.assign(targetFolders.begin(), targetFolders.end());
+  options.scheduleFile = schedules;
   options.dumpFolder = dumpFolder;
   options.timePasses = timePasses;
   options.cacheFolder = cacheFolder;

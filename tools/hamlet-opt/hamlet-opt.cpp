@@ -8,6 +8,7 @@
 
 #ifdef HAVE_HamletCodegenCPU
 #include "codegen/cpu/Emit.h"
+#include "codegen/schedule/Schedule.h"
 #endif
 #ifdef HAVE_HamletCodegenPTX
 #include "codegen/ptx/Emit.h"
@@ -30,6 +31,7 @@ int main(int argc, char **argv) {
   hamlet::registerHamletPasses();
 #ifdef HAVE_HamletCodegenCPU
   hamlet::cpu::registerCpuPasses();
+  hamlet::schedule::registerSchedulePass();
 #endif
 #ifdef HAVE_HamletCodegenPTX
   hamlet::ptx::registerPtxPasses();

@@ -54,6 +54,16 @@ Status explain(const std::string &path) {
                 work[k].productFlops);
     if (!kernel.schedule.empty())
       std::printf("  schedule: %s\n", kernel.schedule.c_str());
+    for (const auto &variant : kernel.variants)
+      for (const auto &s : variant->schedules)
+        std::printf("  rows %d, %s: product %lldx%lldx%lld in blocks of %d "
+                    "rows, %d panels, depth %lld; %lld cycles predicted%s\n",
+                    variant->rows, s->target.c_str(),
+                    static_cast<long long>(s->m), static_cast<long long>(s->k),
+                    static_cast<long long>(s->n), s->rows, s->panels,
+                    static_cast<long long>(s->depth),
+                    static_cast<long long>(s->cycles),
+                    s->given ? " (from a schedule file)" : "");
     if (!kernel.fused.empty()) {
       std::printf("  fused:");
       for (size_t i = 0; i < kernel.fused.size(); ++i)

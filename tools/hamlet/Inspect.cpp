@@ -150,13 +150,24 @@ Json describeKernels(const ContainerT &file) {
   Json list = Json::array();
   for (const auto &kernel : file.kernels) {
     Json variants = Json::array();
-    for (const auto &variant : kernel->variants)
+    for (const auto &variant : kernel->variants) {
+      Json schedules = Json::array();
+      for (const auto &s : variant->schedules)
+        schedules.push_back({{"target", s->target},
+                             {"product", {s->m, s->k, s->n}},
+                             {"rows", s->rows},
+                             {"panels", s->panels},
+                             {"depth", s->depth},
+                             {"predicted_cycles", s->cycles},
+                             {"given", s->given}});
       variants.push_back({{"rows", variant->rows},
                           {"symbol", variant->symbol},
                           {"scratch_bytes", variant->scratch_bytes},
                           {"shared_bytes", variant->shared_bytes},
                           {"block_threads", variant->block_threads},
-                          {"scratch_bytes_gpu", variant->scratch_bytes_gpu}});
+                          {"scratch_bytes_gpu", variant->scratch_bytes_gpu},
+                          {"schedules", schedules}});
+    }
     list.push_back({{"name", kernel->name},
                     {"kind", kernel->kind},
                     {"product", kernel->product},
