@@ -80,9 +80,8 @@ public:
       addStrings(kernel.remarks());
       each(kernel.variants(), [&](const hmlt::Variant &variant) {
         add(variant.symbol());
-        each(variant.schedules(), [&](const hmlt::Schedule &schedule) {
-          add(schedule.target());
-        });
+        each(variant.schedules(),
+             [&](const hmlt::Schedule &schedule) { add(schedule.target()); });
       });
     });
     each(root.images(), [&](const hmlt::Image &image) {
