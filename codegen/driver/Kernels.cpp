@@ -14,18 +14,6 @@
 using namespace mlir;
 using namespace hamlet;
 
-static StringRef imageName(cpu::Level level) {
-  switch (level) {
-  case cpu::Level::v3:
-    return "x86-64-v3";
-  case cpu::Level::v4:
-    return "x86-64-v4";
-  case cpu::Level::v4bf16:
-    return "x86-64-v4-bf16";
-  }
-  llvm_unreachable("there are three levels");
-}
-
 namespace {
 
 /// One kernel for one target.
@@ -118,7 +106,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
       if (level == cpu::Level::v4bf16 && v4 && !cpu::usesPairs(all[k]))
         plan.back().push_back(plan[v4 - 1][k]);
       else
-        add(k, level, "", imageName(level));
+        add(k, level, "", cpu::targetName(level));
   }
   for (const std::string &arch : archs) {
     plan.emplace_back();
@@ -182,7 +170,8 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
   for (auto [t, mine] : llvm::enumerate(plan)) {
     EmittedTarget &target = targets.emplace_back();
     bool cpu = t < levels.size();
-    target.name = cpu ? imageName(levels[t]).str() : archs[t - levels.size()];
+    target.name =
+        cpu ? cpu::targetName(levels[t]).str() : archs[t - levels.size()];
     if (cpu) {
       std::vector<const std::vector<char> *> objects;
       for (auto [k, j] : llvm::enumerate(mine)) {
