@@ -191,6 +191,11 @@ private:
       if (!wants("cpu"))
         continue;
       for (const schedule::Record &record : *records) {
+        // A kernel without pairs has the code of v4 at v4bf16.
+        if (level == cpu::Level::v4bf16 &&
+            !cpu::usesPairs(
+                program.kernels->lookupSymbol<func::FuncOp>(record.symbol)))
+          continue;
         auto entry = std::make_unique<hmlt::ScheduleT>();
         entry->target = target.name;
         entry->m = record.product.m;
