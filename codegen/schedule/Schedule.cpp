@@ -100,15 +100,16 @@ double hamlet::schedule::predictCycles(const Target &t, const Product &product,
   };
   int64_t panelCount = ceilDivide(product.n, tile::kPanel);
   auto ofColumns = [&](int64_t panels) {
-    double cycles = cyclesOf(block.rows, panels, true) +
-                    static_cast<double>(product.m / block.rows - 1) *
-                        cyclesOf(block.rows, panels, false);
+    int64_t whole = product.m / block.rows;
+    double cycles =
+        cyclesOf(block.rows, panels, true) +
+        static_cast<double>(whole - 1) * cyclesOf(block.rows, panels, false);
     if (int64_t rest = product.m % block.rows)
       cycles += cyclesOf(rest, panels, false);
     return cycles;
   };
-  double cycles =
-      static_cast<double>(panelCount / block.panels) * ofColumns(block.panels);
+  int64_t whole = panelCount / block.panels;
+  double cycles = static_cast<double>(whole) * ofColumns(block.panels);
   if (int64_t rest = panelCount % block.panels)
     cycles += ofColumns(rest);
   return cycles;
