@@ -5,7 +5,7 @@
 
 namespace hamlet::emu {
 namespace {
-constexpr u64 kMaxRegisters = 1 << 20; // of one function
+constexpr u64 kMaxRegisters = 1 << 19; // of one module
 } // namespace
 
 std::vector<ast::Variable> Parser::parameterList() {
@@ -196,10 +196,13 @@ void Parser::registerDeclaration() {
       count = expectInteger();
       expectPunct('>');
     }
-    if (current->registers.size() + count > kMaxRegisters)
+    if (!several)
+      count = 1;
+    if (count > kMaxRegisters || registersDeclared + count > kMaxRegisters)
       fail("more than " + std::to_string(kMaxRegisters) + " registers");
+    registersDeclared += count;
     auto &names = scopes.back();
-    for (u64 i = 0; i < (several ? count : 1); ++i) {
+    for (u64 i = 0; i < count; ++i) {
       std::string n = several ? name + std::to_string(i) : name;
       if (!names.emplace(n, static_cast<int>(current->registers.size())).second)
         fail("register '" + n + "' is declared twice in one scope");

@@ -67,6 +67,7 @@ private:
   bool sawVersion = false;
 
   ast::Function *current = nullptr;
+  u64 registersDeclared = 0; ///< in the module
   u32 scope = 0;
   u32 usedBytes = ~0u;
   std::set<std::string> namedVariables; ///< whose names begin with %

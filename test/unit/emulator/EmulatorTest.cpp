@@ -127,6 +127,22 @@ TEST(Emulator, divergent_loop_reconverges) {
     EXPECT_EQ(out[i], (i % 37) * (i % 37 + 1) / 2);
 }
 
+// Many functions of many registers each would fill the memory.
+TEST(Emulator, registers_of_a_module_are_bounded) {
+  std::string text = kHead;
+  for (int i = 0; i < 4; ++i)
+    text += ".visible .entry k" + std::to_string(i) +
+            "() { .reg .b32 %r<150000>; ret; }\n";
+  DeviceMemory memory(0, u64(1) << 30);
+  try {
+    LoadedModule module(text, memory);
+    FAIL();
+  } catch (const PtxError &e) {
+    EXPECT_NE(std::string(e.what()).find("524288 registers"), std::string::npos)
+        << e.what();
+  }
+}
+
 TEST(Emulator, unknown_forms_name_the_line) {
   for (const char *bad :
        {"add.f32.nonsense %f1, %f1, %f1;", "frobnicate.u32 %r2, %r1;",
