@@ -35,10 +35,8 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
-#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -180,13 +178,7 @@ void hamlet::cpu::registerCpuPasses() {
 
 static std::unique_ptr<llvm::TargetMachine> makeTarget(Level level,
                                                        std::string &error) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-  });
+  initializeBackEnds();
   llvm::Triple triple("x86_64-unknown-linux-gnu");
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, error);

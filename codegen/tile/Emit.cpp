@@ -8,8 +8,25 @@
 #include "codegen/tile/Emit.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/TargetSelect.h"
+
+#include <mutex>
 
 using namespace mlir;
+
+void hamlet::initializeBackEnds() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+}
 
 std::string hamlet::tile::kernelText(func::FuncOp kernel, bool locations) {
   OwningOpRef<ModuleOp> alone = ModuleOp::create(kernel.getLoc());

@@ -48,6 +48,12 @@ private:
   std::chrono::steady_clock::time_point start;
 };
 
+/// LLVM's back ends, x86 and NVPTX, are registered when this returns. Safe on
+/// any number of threads, as LLVM's own functions are not: two threads that
+/// register one target together can tie its list of targets to a ring, in which
+/// a look-up never ends.
+void initializeBackEnds();
+
 namespace tile {
 /// The text of a module with this kernel alone. With `locations`, a diagnostic
 /// about the text can name the place of the original.
