@@ -11,6 +11,24 @@ include(AddMLIR)
 include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 separate_arguments(HAMLET_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 
+# Include paths, definitions and options.
+function(hamlet_compile_with_mlir name)
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_compile_definitions(${name} PUBLIC ${HAMLET_LLVM_DEFINITIONS})
+  # Without a time in it ccache knows a precompiled header again.
+  target_compile_options(${name} PRIVATE -fno-rtti "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+endfunction()
+
+# Precompiled headers, which targets reuse: one of code for libraries and one of
+# code for programs, as the two differ in -fPIC.
+foreach(name HamletPrecompiled HamletPrecompiledPrograms)
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/cmake/precompiled/Empty.cpp)
+  hamlet_compile_with_mlir(${name})
+  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled/Mlir.h)
+endforeach()
+set_target_properties(HamletPrecompiledPrograms PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+target_compile_options(HamletPrecompiledPrograms PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIE})
+
 # hamlet_mlir_library(NAME sources... [DEPENDS targets...] [LINK libs...])
 function(hamlet_mlir_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
@@ -24,10 +42,14 @@ function(hamlet_mlir_library name)
   endif()
 endfunction()
 
-# hamlet_use_mlir(TARGET): include paths, definitions and the shared libraries.
+# hamlet_use_mlir(TARGET): include paths, definitions, precompiled headers and the shared libraries.
 function(hamlet_use_mlir name)
-  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
-  target_compile_definitions(${name} PUBLIC ${HAMLET_LLVM_DEFINITIONS})
-  target_compile_options(${name} PRIVATE -fno-rtti)
+  hamlet_compile_with_mlir(${name})
   target_link_libraries(${name} PUBLIC MLIR LLVM)
+  get_target_property(kind ${name} TYPE)
+  if(kind STREQUAL "EXECUTABLE")
+    target_precompile_headers(${name} REUSE_FROM HamletPrecompiledPrograms)
+  else()
+    target_precompile_headers(${name} REUSE_FROM HamletPrecompiled)
+  endif()
 endfunction()
