@@ -15,8 +15,7 @@ separate_arguments(HAMLET_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 function(hamlet_compile_with_mlir name)
   target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_definitions(${name} PUBLIC ${HAMLET_LLVM_DEFINITIONS})
-  # Without a time in it ccache knows a precompiled header again.
-  target_compile_options(${name} PRIVATE -fno-rtti "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+  target_compile_options(${name} PRIVATE -fno-rtti)
 endfunction()
 
 # Precompiled headers, which targets reuse: one of code for libraries and one of
