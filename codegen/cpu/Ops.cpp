@@ -382,59 +382,82 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
     return;
   }
 
-  // 16 partials a row, then a tree over them.
+  // 16 partials a row, then a tree over them. Four rows, or two, take the tree's
+  // steps together: the same pairs of lanes in a third of the instructions.
   int64_t whole = n / kLanes * kLanes;
   Value none = arith::ConstantOp::create(
       b,
       DenseElementsAttr::get(vec(element), neutral(b, element, op.getKind())));
   SmallVector<Value> lead;
-  std::function<void(int64_t)> nest = [&](int64_t d) {
-    if (d + 1 < rank) {
-      loop(c(0), c(source.getDimSize(d)), 1, [&](Value i) {
-        lead.push_back(i);
-        nest(d + 1);
-        lead.pop_back();
-      });
-      return;
-    }
-    auto read = [&](Value col, int64_t lanes) {
+  auto rows = [&](int64_t count) {
+    auto read = [&](int64_t row, Value col, int64_t lanes) {
       Strip s;
       s.lead = lead;
+      if (row)
+        s.lead.back() = add(s.lead.back(), c(row));
       s.col = col;
       s.lanes = lanes;
       return strip(op.getSource(), s);
     };
-    Value acc = none;
+    SmallVector<Value> acc(count, none);
     if (whole)
-      acc = read(c(0), kLanes);
+      for (int64_t r = 0; r < count; ++r)
+        acc[r] = read(r, c(0), kLanes);
     if (whole > kLanes) {
-      auto loop = scf::ForOp::create(b, c(kLanes), c(whole), c(kLanes),
-                                     ValueRange{acc});
+      auto loop = scf::ForOp::create(b, c(kLanes), c(whole), c(kLanes), acc);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToEnd(loop.getBody());
-      scf::YieldOp::create(b, combine(op, loop.getRegionIterArgs()[0],
-                                      read(loop.getInductionVar(), kLanes)));
-      acc = loop.getResult(0);
+      for (int64_t r = 0; r < count; ++r)
+        acc[r] = combine(op, loop.getRegionIterArgs()[r],
+                         read(r, loop.getInductionVar(), kLanes));
+      scf::YieldOp::create(b, acc);
+      acc.assign(loop.result_begin(), loop.result_end());
     }
-    if (n > whole) {
-      Value last = read(c(whole), n - whole);
-      Value next = whole ? combine(op, acc, last) : last;
-      acc = arith::SelectOp::create(b, laneMask(n - whole), next, acc);
-    }
-    for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
-      SmallVector<int64_t> low, high;
-      for (int64_t l = 0; l < half; ++l) {
-        low.push_back(l);
-        high.push_back(l + half);
+    if (n > whole)
+      for (int64_t r = 0; r < count; ++r) {
+        Value last = read(r, c(whole), n - whole);
+        Value next = whole ? combine(op, acc[r], last) : last;
+        acc[r] = arith::SelectOp::create(b, laneMask(n - whole), next, acc[r]);
       }
-      acc = combine(op, vector::ShuffleOp::create(b, acc, acc, low),
-                    vector::ShuffleOp::create(b, acc, acc, high));
+    // Each vector holds pieces of `width` lanes, one of each of its rows.
+    for (int64_t width = kLanes; width > 1; width /= 2) {
+      SmallVector<Value> next;
+      for (size_t v = 0; v < acc.size(); v += 2) {
+        Value x = acc[v], y = acc[std::min(v + 1, acc.size() - 1)];
+        int64_t lanes = cast<VectorType>(x.getType()).getNumElements();
+        int64_t both = v + 1 < acc.size() ? 2 * lanes : lanes;
+        SmallVector<int64_t> low, high;
+        for (int64_t piece = 0; piece < both; piece += width)
+          for (int64_t l = 0; l < width / 2; ++l) {
+            low.push_back(piece + l);
+            high.push_back(piece + l + width / 2);
+          }
+        next.push_back(combine(op, vector::ShuffleOp::create(b, x, y, low),
+                               vector::ShuffleOp::create(b, x, y, high)));
+      }
+      acc = std::move(next);
     }
-    Value one = vector::ExtractOp::create(b, acc, ArrayRef<int64_t>{0});
-    storeAt(one, addressIn(buffer,
-                           lead.empty() ? ArrayRef<Value>(lead)
-                                        : ArrayRef<Value>(lead).drop_back(),
-                           lead.empty() ? c(0) : lead.back()));
+    Value result = acc[0];
+    if (count == 1)
+      result = vector::ExtractOp::create(b, result, ArrayRef<int64_t>{0});
+    storeAt(result, addressIn(buffer,
+                              lead.empty() ? ArrayRef<Value>(lead)
+                                           : ArrayRef<Value>(lead).drop_back(),
+                              lead.empty() ? c(0) : lead.back()));
+  };
+  std::function<void(int64_t)> nest = [&](int64_t d) {
+    if (d + 1 == rank)
+      return rows(1);
+    int64_t size = source.getDimSize(d);
+    int64_t together = d + 2 < rank ? 1 : size % 4 == 0 ? 4 : 2 - size % 2;
+    loop(c(0), c(size), together, [&](Value i) {
+      lead.push_back(i);
+      if (together > 1)
+        rows(together);
+      else
+        nest(d + 1);
+      lead.pop_back();
+    });
   };
   nest(0);
   buffers[op.getResult()] = buffer;
