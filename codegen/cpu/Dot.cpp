@@ -54,6 +54,7 @@ private:
                  Value k0, int64_t length);
   void micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels, Value step,
              Value k0, int64_t length);
+  void prefetch(Value i, int64_t mr, Value j);
   void products(Value unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
                 Value step, SmallVector<Value> &acc);
   void lastProduct(int64_t unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
@@ -437,6 +438,36 @@ void DotEmitter::rowsTimes(Value j, ArrayRef<Value> panels, Value step,
     micro(e.c(whole), m - whole, j, panels, step, k0, length);
 }
 
+/// Lines of the rows that correspond to rows i.. of the product; each pass over
+/// the rows, for some panels, takes a part of every row.
+void DotEmitter::prefetch(Value i, int64_t mr, Value j) {
+  if (!op.getNext())
+    return;
+  constexpr int64_t kLineBytes = 64;
+  // Into the second level: rows that are powers of two apart would push each
+  // other out of the first.
+  constexpr int32_t kRead = 0, kSecondLevel = 2, kData = 1;
+  KernelEmitter::Box box =
+      e.makeBox(op.getNext(), op.getNextCoords(), op.getA().getType());
+  int64_t width = box.view.type().getShape()[1];
+  if (ShapedType::isDynamic(width))
+    width = k;
+  int64_t bytes = e.bytesOf(box.view.element);
+  int64_t lines = llvm::divideCeil(width * bytes, kLineBytes);
+  int64_t perPass = llvm::divideCeil(lines, llvm::divideCeil(panelCount, nv));
+  Value from = e.mul(e.divBy(j, nv), e.c(perPass * kLineBytes / bytes));
+  for (int64_t r = 0; r < mr; ++r) {
+    Value row = e.add(box.coords[0], e.add(i, e.c(r)));
+    Value col = e.add(box.coords[1], from);
+    Value first = e.at(box.view.base, box.view.element,
+                       e.add(e.mul(row, box.view.strides[0]), col));
+    for (int64_t line = 0; line < perPass; ++line)
+      LLVM::Prefetch::create(
+          b, e.at(first, e.i8, e.c(line * kLineBytes)), kRead, kSecondLevel,
+          kData);
+  }
+}
+
 void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
                        Value step, Value k0, int64_t length) {
   SmallVector<Value> rows, acc;
@@ -459,6 +490,7 @@ void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
     acc.push_back(e.strip(op.getAcc(), at));
   }
 
+  prefetch(i, mr, j);
   bool byPairs = this->panels == Panels::pairs;
   int64_t units = byPairs ? length / 2 : length;
   int64_t unroll = mr * nv <= 4 ? 4 : mr * nv <= 8 ? 2 : 1;

@@ -92,6 +92,8 @@ private:
                             t.add(t.mul(keyHead, shape.dk), shape.k.column));
     keysT = t.view(t.arg(1), keyOffset, {shape.dk, -1}, {1, shape.k.rowStride},
                    {n});
+    keys = rowsOf(t.arg(1), shape.k, begin,
+                  t.divFloor(head, hs / shape.keyHeads), shape.dk);
     values = rowsOf(t.arg(2), shape.v, begin,
                     t.divFloor(head, hs / shape.valueHeads), shape.dv);
 
@@ -230,29 +232,36 @@ private:
   //===--------------------------------------------------------------------===//
 
   /// Adds the keys of one block, from chunk row `firstKey` on, to rows of
-  /// queries `q`: [rows of q, dv].
-  Value addKeys(Value q, Value firstKey, const PairDecay &decay, Value sum) {
+  /// queries `q`: [rows of q, dv]. Keys and values from row `next` of this step
+  /// on are prefetched, if it is given.
+  Value addKeys(Value q, Value firstKey, const PairDecay &decay, Value sum,
+                Value next = {}) {
     auto dims = cast<RankedTensorType>(decay.factor.getType()).getShape();
     Value zero = t.index(0), none = t.splat(0.0, f32Tile(dims));
     Value k = t.load(tailKeys, {zero, firstKey}, {shape.dk, dims[1]});
-    Value scores = t.dot(q, k, none, shape.pairs());
+    Value scores =
+        t.dot(q, k, none, shape.pairs(), next ? keys : Value(), next);
     Value p = t.select(decay.causal, t.mulF(scores, decay.factor), none);
     Value v = t.load(tailValues, {firstKey, zero}, {dims[1], shape.dv});
-    return t.dot(t.round(p, shape.element), v, sum, shape.pairs());
+    return t.dot(t.round(p, shape.element), v, sum, shape.pairs(),
+                 next ? values : Value(), next);
   }
 
   /// Output of `size` rows from chunk row `firstRow` on; `step` is the row of
   /// this step that is. They see `before` blocks of keys (null: none), and
   /// those of their own block that `last` covers. Rows that see fewer keys than
   /// a decode row passes over have the same bits: sums that end as zero end as
-  /// +0.
+  /// +0. A prefill block brings the same rows of the next chunk near meanwhile:
+  /// rows of one head lie far apart, and no processor foresees them.
   void attend(Value firstRow, int64_t size, Value step, Value before,
               const PairDecay *last) {
     for (auto [query, output] : llvm::zip_equal(queries, outputs)) {
       Value zero = t.index(0);
       Value q = t.load(query, {step, zero}, {size, shape.dk});
       Value s = t.load(state, {zero, zero}, {shape.dk, shape.dv});
-      Value qs = t.dot(q, s, t.splat(0.0, f32Tile({size, shape.dv})), false);
+      Value next = single ? Value() : t.add(step, shape.chunk);
+      Value qs = t.dot(q, s, t.splat(0.0, f32Tile({size, shape.dv})), false,
+                       next ? query : Value(), next);
       Value o = t.mulF(qs, t.alongColumns(rowDecay(firstRow, size), shape.dv));
       if (before)
         o = t.forLoop(zero, before, 1, {o}, [&](Value kb, ValueRange carried) {
@@ -264,7 +273,7 @@ private:
       if (last)
         o = addKeys(q,
                     t.mul(t.divFloor(firstRow, shape.block()), shape.block()),
-                    *last, o);
+                    *last, o, next);
       o = t.addF(o, t.splat(0.0, f32Tile({size, shape.dv})));
       t.store(t.round(t.scale(o, shape.scale), shape.result), output,
               {step, zero});
@@ -442,7 +451,7 @@ private:
   TileBuilder t;
   Value sequence, stateHead, p0, n;
   SmallVector<Value> queries, outputs;
-  Value keysT, values, decays, logDecay;
+  Value keys, keysT, values, decays, logDecay;
   Value state, tailKeys, tailValues, tailDecays;
   Value sums, errors;
   SmallVector<PairDecay> diagonal; ///< of each part of a block

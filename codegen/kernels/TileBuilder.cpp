@@ -234,12 +234,16 @@ Value TileBuilder::round(Value x, Type type) {
   return arith::TruncFOp::create(b, location, withElement(x, type), x);
 }
 
-Value TileBuilder::dot(Value a, Value bOperand, Value acc, bool pairs) {
+Value TileBuilder::dot(Value a, Value bOperand, Value acc, bool pairs,
+                       Value next, Value nextRow) {
   Type operands = pairs ? Type(b.getBF16Type()) : f32();
   auto numerics = tile::NumericsAttr::get(b.getContext(), operands, f32(),
                                           pairs ? 2 : 1, 0);
-  return tile::DotOp::create(b, location, acc.getType(), a, bOperand, acc,
-                             numerics);
+  SmallVector<Value> coords;
+  if (next)
+    coords = {nextRow, index(0)};
+  return tile::DotOp::create(b, location, acc.getType(), a, bOperand, acc, next,
+                             coords, numerics);
 }
 
 std::pair<Value, Value> TileBuilder::matched(Value x, Value y) {

@@ -94,7 +94,9 @@ public:
   Value widen(Value x);
   /// Rounds f32 to `type`, nearest even.
   Value round(Value x, Type type);
-  Value dot(Value a, Value bOperand, Value acc, bool pairs);
+  /// With `next`, rows of this view from row `nextRow` on are prefetched.
+  Value dot(Value a, Value bOperand, Value acc, bool pairs, Value next = {},
+            Value nextRow = {});
 
   // Elementwise f32.
   Value addF(Value x, Value y);

@@ -171,6 +171,17 @@ LogicalResult DotOp::verify() {
       return emitOpError("expected operands that numerics ")
              << getNumerics() << " allow, got " << type;
   }
+  // (C4)
+  if (!getNext())
+    return success();
+  auto desc = cast<DescType>(getNext().getType());
+  auto view = getNext().getDefiningOp<ViewOp>();
+  if (desc.isPanel() || desc.getShape().size() != 2 ||
+      getNextCoords().size() != 2 ||
+      (view && getConstantIntValue(view.getMixedStrides().back()) != 1))
+    return emitOpError("expected to prefetch contiguous rows of a strided view "
+                       "of rank 2, got ")
+           << desc << " with " << getNextCoords().size() << " coordinates";
   return success();
 }
 

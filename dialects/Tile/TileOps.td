@@ -146,7 +146,7 @@ def Tile_StoreScalarOp : Tile_Op<"store_scalar", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
-def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
+def Tile_DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments, AllTypesMatch<["acc", "result"]>]> {
   let summary = "result = acc + a . b";
   let description = [{
     `a` is [M, K], `b` [K, N], `acc` and the result [M, N] in f32. Each element
@@ -162,14 +162,25 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["acc", "result"]>]> {
     K may be the whole of a long sum: loads are views, and the backend blocks
     them. Transposed operands are views with other strides.
 
+    `prefetch` changes no result: rows that are needed soon, M of them from the
+    given coordinates on, come into a cache while the product works, some for
+    each of its rows. They may lie outside of the view. The CPU target does it;
+    the PTX target ignores it.
+
     Constraints:
     - (C1) shapes agree.
     - (C2) `acc` is f32.
     - (C3) operands of bf16 numerics are bf16; under f32 each is f32, bf16 or f16.
+    - (C4) what is prefetched is a strided view of rank 2 of contiguous rows, with
+      two coordinates.
   }];
-  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, Tile_NumericsAttr:$numerics);
+  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, Optional<Tile_DescType>:$next,
+                       Variadic<Index>:$nextCoords, Tile_NumericsAttr:$numerics);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$numerics $a `,` $b `,` $acc attr-dict `:` type($a) `,` type($b) `->` type($result)";
+  let assemblyFormat = [{
+    $numerics $a `,` $b `,` $acc (`prefetch` `(` $next^ `[` $nextCoords `]` `:` type($next) `)`)? attr-dict
+    `:` type($a) `,` type($b) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 
