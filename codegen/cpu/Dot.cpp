@@ -462,9 +462,8 @@ void DotEmitter::prefetch(Value i, int64_t mr, Value j) {
     Value first = e.at(box.view.base, box.view.element,
                        e.add(e.mul(row, box.view.strides[0]), col));
     for (int64_t line = 0; line < perPass; ++line)
-      LLVM::Prefetch::create(
-          b, e.at(first, e.i8, e.c(line * kLineBytes)), kRead, kSecondLevel,
-          kData);
+      LLVM::Prefetch::create(b, e.at(first, e.i8, e.c(line * kLineBytes)),
+                             kRead, kSecondLevel, kData);
   }
 }
 

@@ -41,8 +41,31 @@ struct PageLoop {
     };
     Value m = t.splat(kLowest, f32({rows})), l = t.splat(0.0, f32({rows}));
     Value o = t.splat(0.0, f32({rows, shape.dv}));
-    SmallVector<Value> done = t.forLoop(
-        fromPage, toPage, 1, {m, l, o}, [&](Value page, ValueRange carried) {
+    SmallVector<Value> done{m, l, o};
+    // Of pages that all rows see whole, nothing is hidden.
+    if (perRow && shape.window == 0) {
+      Value seen = t.divFloor(t.add(first, 1), kPageTokens);
+      done =
+          pages(q, rows, first, perRow, /*hides=*/false, fromPage, seen, done);
+      fromPage = seen;
+    }
+    done =
+        pages(q, rows, first, perRow, /*hides=*/true, fromPage, toPage, done);
+    if (shape.logSumExp)
+      logSumExp = t.addF(done[0], t.log(done[1]));
+    return t.divF(done[2], t.alongColumns(done[1], shape.dv));
+  }
+
+  /// One loop of `run`; `state`: largest score and sum of each row, and the sum
+  /// of values.
+  SmallVector<Value> pages(Value q, int64_t rows, Value first, bool perRow,
+                           bool hides, Value fromPage, Value toPage,
+                           ArrayRef<Value> state) {
+    auto f32 = [&](ArrayRef<int64_t> dims) {
+      return TileBuilder::tile(dims, t.f32());
+    };
+    return t.forLoop(
+        fromPage, toPage, 1, state, [&](Value page, ValueRange carried) {
           Value number = t.loadIndex(table, t.add(tableRow, page));
           Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
           int64_t keyElements =
@@ -58,24 +81,8 @@ struct PageLoop {
           Value k = t.load(keys, {zero, zero}, {shape.dk, kPageTokens});
           Value scores = t.scale(
               t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs()), shape.scale);
-          // The query's position within this page: keys at or before it are
-          // seen.
-          Value offset =
-              t.splat(t.toI32(t.sub(first, t.mul(page, kPageTokens))), dims);
-          Value position = perRow ? t.addI(t.iota(dims, 0), offset) : offset;
-          Value key = t.iota(dims, 1);
-          Value seen = t.compareI(arith::CmpIPredicate::sle, key, position);
-          Value hidden =
-              t.splat(-std::numeric_limits<double>::infinity(), f32(dims));
-          scores = t.select(seen, scores, hidden);
-          if (shape.window > 0) {
-            Value oldest =
-                t.subI(position, t.splat(static_cast<double>(shape.window),
-                                         TileBuilder::tile(dims, t.i32())));
-            scores =
-                t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest),
-                         scores, hidden);
-          }
+          if (hides)
+            scores = visible(scores, first, page, perRow);
           Value highest =
               t.maxF(carried[0], t.reduce(tile::Reduction::max, scores, 1));
           Value correction = t.exp(t.subF(carried[0], highest));
@@ -89,9 +96,30 @@ struct PageLoop {
               t.dot(t.round(p, shape.element), v, scaled, shape.pairs());
           return SmallVector<Value>{highest, sum, out};
         });
-    if (shape.logSumExp)
-      logSumExp = t.addF(done[0], t.log(done[1]));
-    return t.divF(done[2], t.alongColumns(done[1], shape.dv));
+  }
+
+  /// `scores` of a page where a row may see the key, else -inf: keys at or
+  /// before the query, and within the window.
+  Value visible(Value scores, Value first, Value page, bool perRow) {
+    ArrayRef<int64_t> dims =
+        cast<RankedTensorType>(scores.getType()).getShape();
+    // The query's position within this page.
+    Value offset =
+        t.splat(t.toI32(t.sub(first, t.mul(page, kPageTokens))), dims);
+    Value position = perRow ? t.addI(t.iota(dims, 0), offset) : offset;
+    Value key = t.iota(dims, 1);
+    Value hidden = t.splat(-std::numeric_limits<double>::infinity(),
+                           TileBuilder::tile(dims, t.f32()));
+    scores = t.select(t.compareI(arith::CmpIPredicate::sle, key, position),
+                      scores, hidden);
+    if (shape.window > 0) {
+      Value oldest =
+          t.subI(position, t.splat(static_cast<double>(shape.window),
+                                   TileBuilder::tile(dims, t.i32())));
+      scores = t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest),
+                        scores, hidden);
+    }
+    return scores;
   }
 
   /// The first page that a query at `position` sees.
