@@ -217,6 +217,8 @@ private:
   void writePanel(mlir::Value value, const Box &box, const Strip &s);
   /// Both rows of each pair at once, where the box has them.
   bool writesPairs(const Box &box);
+  /// Stores the one element of a strip of one lane.
+  void writeElement(mlir::Value value, const Box &box, const Strip &s);
   void writePairs(tile::StoreOp op, const Box &box);
   void writeMasked(mlir::Value value, mlir::Value ptr, mlir::Value mask);
   void writeLanes(mlir::Value value, mlir::Value ptr, mlir::Value offsets,

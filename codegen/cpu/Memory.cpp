@@ -210,10 +210,15 @@ Value KernelEmitter::loadStrip(tile::LoadOp op, Strip &s) {
   Box box = makeBox(op.getSource(), op.getCoords(), op.getResult().getType());
   if (failed)
     return zeros(vec(op.getSource().getType().getElementType()));
-  if (box.view.type().isPanel())
-    return readPanel(box, s);
   SmallVector<Value> index(s.lead);
   index.push_back(s.col);
+  // A column is read element by element: a gather of one takes longer than one.
+  if (s.lanes == 1)
+    return vector::InsertOp::create(b, loadElement(op, index),
+                                    zeros(vec(box.view.element)),
+                                    ArrayRef<int64_t>{0});
+  if (box.view.type().isPanel())
+    return readPanel(box, s);
   auto [row, ok] = leading(box, box.view.rank() - 1, index);
   int64_t last = box.view.rank() - 1;
   return readRow(box, row, ok, box.coords[last], s.lanes, s.col,
@@ -329,6 +334,26 @@ void KernelEmitter::writePanel(Value value, const Box &box, const Strip &s) {
     writeMasked(value, ptr, mask);
 }
 
+void KernelEmitter::writeElement(Value value, const Box &box, const Strip &s) {
+  const View &view = box.view;
+  int64_t rank = view.rank();
+  bool panel = view.type().isPanel();
+  SmallVector<Value> index(s.lead);
+  index.push_back(s.col);
+  Value part = leading(box, rank - (panel ? 2 : 1), index).first;
+  Value from = box.coords[rank - 1], col = add(from, s.col);
+  OpBuilder::InsertionGuard guard(b);
+  if (Value ok = inside(view, rank - 1, from, box.extent(rank - 1), col)) {
+    auto branch = scf::IfOp::create(b, ok);
+    b.setInsertionPointToStart(branch.thenBlock());
+  }
+  Value offset = panel
+                     ? panelOffsets(view, coordinate(box, rank - 2, index), col)
+                     : mul(col, view.strides.back());
+  storeAt(vector::ExtractOp::create(b, value, ArrayRef<int64_t>{0}),
+          at(part, view.element, offset));
+}
+
 bool KernelEmitter::writesPairs(const Box &box) {
   const View &view = box.view;
   int64_t rank = view.rank();
@@ -413,6 +438,8 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
       box.shape,
       [&](Strip &s) {
         Value value = strip(op.getValue(), s);
+        if (s.lanes == 1)
+          return writeElement(value, box, s);
         if (panel)
           return writePanel(value, box, s);
         SmallVector<Value> index(s.lead);

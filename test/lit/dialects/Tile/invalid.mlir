@@ -112,6 +112,31 @@ func.func @dot_c3_operands(%a: tensor<4x8xf32>, %b: tensor<8x16xbf16>, %c: tenso
 
 // -----
 
+func.func @dot_c4_panels(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32, panel>, %i: index) {
+  // expected-error @below {{expected to prefetch contiguous rows of a strided view of rank 2, got '!tile.desc<8x16xf32, panel>' with 2 coordinates}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32, panel>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @dot_c4_columns(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %p: !tile.ptr<f32>, %i: index) {
+  %d = tile.view %p[%i] sizes [8, 16] strides [1, 8] : !tile.ptr<f32> -> !tile.desc<8x16xf32>
+  // expected-error @below {{expected to prefetch contiguous rows}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @dot_c4_coordinates(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32>, %i: index) {
+  // expected-error @below {{with 1 coordinates}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
 func.func @reduce_c2_result(%a: tensor<4x8xf32>) {
   // expected-error @below {{expected a result of 'tensor<4xf32>'}}
   %0 = tile.reduce sum %a axis 1 : tensor<4x8xf32> -> tensor<8xf32>
