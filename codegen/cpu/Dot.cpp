@@ -54,7 +54,9 @@ private:
                  Value k0, int64_t length);
   void micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels, Value step,
              Value k0, int64_t length);
-  void prefetch(Value i, int64_t mr, Value j);
+  void prefetchAt(Value base, int64_t byte);
+  void prefetchRows(Value i, int64_t mr, Value j);
+  SmallVector<Value> nextPanels(Value j, int64_t count, Value k0);
   void products(Value unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
                 Value step, SmallVector<Value> &acc);
   void lastProduct(int64_t unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
@@ -438,18 +440,25 @@ void DotEmitter::rowsTimes(Value j, ArrayRef<Value> panels, Value step,
     micro(e.c(whole), m - whole, j, panels, step, k0, length);
 }
 
-/// Lines of the rows that correspond to rows i.. of the product; each pass over
-/// the rows, for some panels, takes a part of every row.
-void DotEmitter::prefetch(Value i, int64_t mr, Value j) {
-  if (!op.getNext())
-    return;
-  constexpr int64_t kLineBytes = 64;
+void DotEmitter::prefetchAt(Value base, int64_t byte) {
   // Into the second level: rows that are powers of two apart would push each
   // other out of the first.
   constexpr int32_t kRead = 0, kSecondLevel = 2, kData = 1;
+  LLVM::Prefetch::create(b, e.at(base, e.i8, e.c(byte)), kRead, kSecondLevel,
+                         kData);
+}
+
+/// Lines of the rows that correspond to rows i.. of the product; each pass over
+/// the rows, for some panels, takes a part of every row.
+void DotEmitter::prefetchRows(Value i, int64_t mr, Value j) {
+  auto desc = op.getNext() ? cast<tile::DescType>(op.getNext().getType())
+                           : tile::DescType();
+  if (!desc || desc.isPanel())
+    return;
+  constexpr int64_t kLineBytes = 64;
   KernelEmitter::Box box =
       e.makeBox(op.getNext(), op.getNextCoords(), op.getA().getType());
-  int64_t width = box.view.type().getShape()[1];
+  int64_t width = desc.getShape()[1];
   if (ShapedType::isDynamic(width))
     width = k;
   int64_t bytes = e.bytesOf(box.view.element);
@@ -462,9 +471,23 @@ void DotEmitter::prefetch(Value i, int64_t mr, Value j) {
     Value first = e.at(box.view.base, box.view.element,
                        e.add(e.mul(row, box.view.strides[0]), col));
     for (int64_t line = 0; line < perPass; ++line)
-      LLVM::Prefetch::create(b, e.at(first, e.i8, e.c(line * kLineBytes)),
-                             kRead, kSecondLevel, kData);
+      prefetchAt(first, line * kLineBytes);
   }
+}
+
+/// Where panels j.. of the next B are.
+SmallVector<Value> DotEmitter::nextPanels(Value j, int64_t count, Value k0) {
+  SmallVector<Value> all;
+  if (!op.getNext() || !cast<tile::DescType>(op.getNext().getType()).isPanel())
+    return all;
+  KernelEmitter::Box box =
+      e.makeBox(op.getNext(), op.getNextCoords(), op.getB().getType());
+  for (int64_t p = 0; p < count; ++p) {
+    Value column = e.add(box.coords[1], e.mul(e.add(j, e.c(p)), e.c(kLanes)));
+    Value offset = e.panelOffsets(box.view, e.add(box.coords[0], k0), column);
+    all.push_back(e.at(box.view.base, box.view.element, offset));
+  }
+  return all;
 }
 
 void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
@@ -489,11 +512,18 @@ void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
     acc.push_back(e.strip(op.getAcc(), at));
   }
 
-  prefetch(i, mr, j);
+  prefetchRows(i, mr, j);
+  SmallVector<Value> next = nextPanels(j, nv, k0);
   bool byPairs = this->panels == Panels::pairs;
   int64_t units = byPairs ? length / 2 : length;
   int64_t unroll = mr * nv <= 4 ? 4 : mr * nv <= 8 ? 2 : 1;
   int64_t whole = units / unroll * unroll;
+  Type stripElement = byPairs || this->panels == Panels::f32 ? e.i32 : e.i16;
+  auto one = [&](Value unit) {
+    products(unit, rows, panels, step, acc);
+    for (Value panel : next) // each step brings its own strips of the next B
+      prefetchAt(e.at(panel, stripElement, e.mul(unit, e.c(kLanes))), 0);
+  };
   if (whole) {
     auto loop = scf::ForOp::create(b, e.c(0), e.c(whole), e.c(unroll), acc);
     OpBuilder::InsertionGuard guard(b);
@@ -501,12 +531,12 @@ void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
     acc.assign(loop.getRegionIterArgs().begin(),
                loop.getRegionIterArgs().end());
     for (int64_t u = 0; u < unroll; ++u)
-      products(e.add(loop.getInductionVar(), e.c(u)), rows, panels, step, acc);
+      one(e.add(loop.getInductionVar(), e.c(u)));
     scf::YieldOp::create(b, acc);
     acc.assign(loop.result_begin(), loop.result_end());
   }
   for (int64_t u = whole; u < units; ++u)
-    products(e.c(u), rows, panels, step, acc);
+    one(e.c(u));
   if (byPairs && length % 2)
     lastProduct(units, rows, panels, step, acc);
   for (int64_t x = 0; x < mr * nv; ++x)

@@ -66,21 +66,18 @@ struct PageLoop {
     };
     return t.forLoop(
         fromPage, toPage, 1, state, [&](Value page, ValueRange carried) {
-          Value number = t.loadIndex(table, t.add(tableRow, page));
-          Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
-          int64_t keyElements =
-              panelElements(shape.dk, kPageTokens, shape.pairs());
-          int64_t valueElements =
-              panelElements(kPageTokens, shape.dv, shape.pairs());
-          Value keys = t.panelView(keyPages, t.mul(place, keyElements),
-                                   shape.dk, kPageTokens, shape.pairs());
-          Value values = t.panelView(valuePages, t.mul(place, valueElements),
-                                     kPageTokens, shape.dv, shape.pairs());
-          Value zero = t.index(0);
+          auto [keys, values] = viewsOf(page);
+          Value zero = t.index(0), nextKeys, nextValues;
+          // A row passes over a page in less time than memory takes to bring
+          // it, and pages are too short for a processor to foresee.
+          if (!perRow)
+            std::tie(nextKeys, nextValues) =
+                viewsOf(t.minIndex(t.add(page, 1), t.sub(toPage, t.index(1))));
           SmallVector<int64_t> dims{rows, kPageTokens};
           Value k = t.load(keys, {zero, zero}, {shape.dk, kPageTokens});
-          Value scores = t.scale(
-              t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs()), shape.scale);
+          Value scores = t.scale(t.dot(q, k, t.splat(0.0, f32(dims)),
+                                       shape.pairs(), nextKeys, zero),
+                                 shape.scale);
           if (hides)
             scores = visible(scores, first, page, perRow);
           Value highest =
@@ -92,10 +89,22 @@ struct PageLoop {
           Value scaled =
               t.mulF(carried[2], t.alongColumns(correction, shape.dv));
           Value v = t.load(values, {zero, zero}, {kPageTokens, shape.dv});
-          Value out =
-              t.dot(t.round(p, shape.element), v, scaled, shape.pairs());
+          Value out = t.dot(t.round(p, shape.element), v, scaled, shape.pairs(),
+                            nextValues, zero);
           return SmallVector<Value>{highest, sum, out};
         });
+  }
+
+  /// Keys [dk, tokens] and values [tokens, dv] of a page.
+  std::pair<Value, Value> viewsOf(Value page) {
+    Value number = t.loadIndex(table, t.add(tableRow, page));
+    Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
+    auto view = [&](Value pool, int64_t k, int64_t n) {
+      Value offset = t.mul(place, panelElements(k, n, shape.pairs()));
+      return t.panelView(pool, offset, k, n, shape.pairs());
+    };
+    return {view(keyPages, shape.dk, kPageTokens),
+            view(valuePages, kPageTokens, shape.dv)};
   }
 
   /// `scores` of a page where a row may see the key, else -inf: keys at or

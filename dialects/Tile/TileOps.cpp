@@ -176,12 +176,17 @@ LogicalResult DotOp::verify() {
     return success();
   auto desc = cast<DescType>(getNext().getType());
   auto view = getNext().getDefiningOp<ViewOp>();
-  if (desc.isPanel() || desc.getShape().size() != 2 ||
-      getNextCoords().size() != 2 ||
-      (view && getConstantIntValue(view.getMixedStrides().back()) != 1))
-    return emitOpError("expected to prefetch contiguous rows of a strided view "
-                       "of rank 2, got ")
-           << desc << " with " << getNextCoords().size() << " coordinates";
+  if (desc.getShape().size() != 2 || getNextCoords().size() != 2)
+    return emitOpError("expected to prefetch from a view of rank 2 at two "
+                       "coordinates, got ")
+           << desc << " at " << getNextCoords().size();
+  if (!desc.isPanel() && view &&
+      getConstantIntValue(view.getMixedStrides().back()) != 1)
+    return emitOpError("expected to prefetch contiguous rows, got ") << desc;
+  auto from = getB().getDefiningOp<LoadOp>();
+  if (desc.isPanel() && from && from.getSource().getType() != desc)
+    return emitOpError("expected to prefetch panels like those of 'b', ")
+           << from.getSource().getType() << ", got " << desc;
   return success();
 }
 

@@ -162,17 +162,18 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments, AllTypesMatch<[
     K may be the whole of a long sum: loads are views, and the backend blocks
     them. Transposed operands are views with other strides.
 
-    `prefetch` changes no result: rows that are needed soon, M of them from the
-    given coordinates on, come into a cache while the product works, some for
-    each of its rows. They may lie outside of the view. The CPU target does it;
-    the PTX target ignores it.
+    `prefetch` changes no result: what is needed soon comes into a cache while
+    the product works. Of a strided view that is M rows from the coordinates on,
+    some for each row of the product; they may lie outside of the view. Of a view
+    in panels it is the next `b`, a strip for each step of k. The CPU target does
+    it; the PTX target ignores it.
 
     Constraints:
     - (C1) shapes agree.
     - (C2) `acc` is f32.
     - (C3) operands of bf16 numerics are bf16; under f32 each is f32, bf16 or f16.
-    - (C4) what is prefetched is a strided view of rank 2 of contiguous rows, with
-      two coordinates.
+    - (C4) what is prefetched is a view of rank 2 with two coordinates: strided,
+      of contiguous rows, or in panels and of the type of `b`'s.
   }];
   let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, Optional<Tile_DescType>:$next,
                        Variadic<Index>:$nextCoords, Tile_NumericsAttr:$numerics);

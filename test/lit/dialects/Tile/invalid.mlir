@@ -112,9 +112,10 @@ func.func @dot_c3_operands(%a: tensor<4x8xf32>, %b: tensor<8x16xbf16>, %c: tenso
 
 // -----
 
-func.func @dot_c4_panels(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32, panel>, %i: index) {
-  // expected-error @below {{expected to prefetch contiguous rows of a strided view of rank 2, got '!tile.desc<8x16xf32, panel>' with 2 coordinates}}
-  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32, panel>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+func.func @dot_c4_panels(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32, panel>, %e: !tile.desc<8x32xf32, panel>, %i: index) {
+  %w = tile.load %e[%i, %i] : !tile.desc<8x32xf32, panel> -> tensor<8x16xf32>
+  // expected-error @below {{expected to prefetch panels like those of 'b', '!tile.desc<8x32xf32, panel>', got '!tile.desc<8x16xf32, panel>'}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %w, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32, panel>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
   return
 }
 
@@ -130,7 +131,7 @@ func.func @dot_c4_columns(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<
 // -----
 
 func.func @dot_c4_coordinates(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32>, %i: index) {
-  // expected-error @below {{with 1 coordinates}}
+  // expected-error @below {{at two coordinates, got '!tile.desc<8x16xf32>' at 1}}
   %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
   return
 }
