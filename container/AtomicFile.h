@@ -11,8 +11,10 @@ namespace hamlet {
 
 /// A file written under a temporary name beside its own and renamed by
 /// `commit`, so that nobody ever sees a part of it. Destroyed without
-/// `commit`, it leaves nothing behind. A device or a pipe, `/dev/null` say, is
-/// written in place. Not thread-safe.
+/// `commit`, it leaves nothing behind. Of a link, the file that it leads to is
+/// replaced. What is not a regular file, and all of /dev (/dev/shm apart) and
+/// /proc, is written in place, `/dev/stdout` after what stands there. Not
+/// thread-safe.
 class AtomicFile {
 public:
   AtomicFile() = default;
@@ -22,6 +24,8 @@ public:
 
   /// Creates the temporary file of `path`.
   Status open(std::string path);
+  /// Whether it is written in place: then only `write` is sure to work.
+  bool inPlace() const { return !temporary; }
   /// Appends; fails for example on a full disk, naming the file.
   Status write(const void *data, size_t size);
   Status write(std::string_view text) {
@@ -35,15 +39,30 @@ public:
   /// Closes the file and gives it its name.
   Status commit();
 
-private:
-  Status fail(const char *what) const;
+  /// For a command, at its start: a signal that ends the process removes first
+  /// what is not committed. A limit on file sizes is a failed write.
+  static void handleSignals();
 
-  std::string path, temporary;
+private:
+  struct Temporary;
+  Status fail(const char *what) const;
+  void discard();
+
+  std::string path;
+  std::string target;             ///< what `commit` replaces
+  Temporary *temporary = nullptr; ///< none: in place
   int fd = -1;
 };
 
 /// Writes a whole file through AtomicFile.
 Status writeFileAtomically(const std::string &path, std::string_view contents);
+
+/// Whether two outputs would replace the same file; false for what is written
+/// in place.
+bool sameOutput(const std::string &a, const std::string &b);
+
+/// Flushes standard output; fails if any of it was lost, now or earlier.
+Status flushStandardOutput();
 
 } // namespace hamlet
 

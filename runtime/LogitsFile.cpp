@@ -39,7 +39,13 @@ Status LogitsFile::open(const std::string &path,
   }
   dataStart = (kLengthBytes + header(/*full=*/true).size() + kAlignment - 1) /
               kAlignment * kAlignment;
-  return file.open(path);
+  HAMLET_TRY(file.open(path));
+  // Rows go where they belong, and are moved together at the end.
+  if (file.inPlace())
+    return failure("cannot write logits to '", path,
+                   "': it is not a regular file, and they are not written in "
+                   "order");
+  return {};
 }
 
 Status LogitsFile::append(size_t index, const float *rows, int64_t count) {
