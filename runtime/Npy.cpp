@@ -1,8 +1,8 @@
 #include "runtime/Npy.h"
 
 #include "container/AtomicFile.h"
+#include "container/NpyShape.h"
 
-#include <cctype>
 #include <cstring>
 #include <fstream>
 
@@ -11,7 +11,6 @@ namespace {
 
 constexpr char kMagic[] = "\x93NUMPY";
 constexpr size_t kMagicBytes = 6;
-constexpr int64_t kLargest = int64_t(1) << 46;
 
 struct TypeName {
   const char *name;
@@ -35,34 +34,6 @@ std::string_view valueOf(std::string_view header, const std::string &key) {
   return at == std::string_view::npos ? std::string_view() : header.substr(at);
 }
 
-Status parseShape(std::string_view text, std::vector<int64_t> &shape) {
-  size_t close = text.find(')');
-  if (!text.starts_with('(') || close == std::string_view::npos)
-    return failure("the header has no shape");
-  int64_t elements = 1;
-  for (size_t i = 1; i < close;) {
-    if (!std::isdigit(static_cast<unsigned char>(text[i]))) {
-      ++i;
-      continue;
-    }
-    int64_t dim = 0;
-    for (; i < close && std::isdigit(static_cast<unsigned char>(text[i]));
-         ++i) {
-      dim = dim * 10 + (text[i] - '0');
-      if (dim > kLargest)
-        return failure("a dimension is too large");
-    }
-    shape.push_back(dim);
-    if (dim)
-      elements *= dim;
-    if (elements > kLargest)
-      return failure("the shape is too large");
-    if (shape.size() > 16)
-      return failure("more than 16 dimensions");
-  }
-  return {};
-}
-
 Status parseHeader(std::string_view header, NpyArray &array) {
   std::string_view descr = valueOf(header, "descr");
   bool known = false;
@@ -76,7 +47,11 @@ Status parseHeader(std::string_view header, NpyArray &array) {
                    ", expected <f4, <f2, <i4, <i8 or |u1");
   if (!valueOf(header, "fortran_order").starts_with("False"))
     return failure("Fortran order, expected C order");
-  return parseShape(valueOf(header, "shape"), array.shape);
+  auto shape = parseNpyShape(valueOf(header, "shape"));
+  if (shape.failed())
+    return shape.status();
+  array.shape = std::move(*shape);
+  return {};
 }
 
 Status read(std::istream &in, NpyArray &array) {

@@ -237,6 +237,12 @@ def bad_files():
         expect("bad .npy %r" % bad[:12], run_copy(), 2, "in.npy")
     np.save(IN, np.arange(64, dtype=np.float32).reshape(8, 8).T)
     expect("Fortran order", run_copy(), 2, "[Ff]ortran|C order")
+    for shape in ("(-5, 64)", "(5 64)", "(64)"):
+        np.save(IN, np.arange(64, dtype=np.float32))
+        whole = open(IN, "rb").read()
+        at = whole.index(b"(64,)")
+        open(IN, "wb").write(whole[:at] + shape.encode() + whole[at + len(shape) :])
+        expect("shape " + shape, run_copy(), 2, "in.npy", re.escape(shape))
 
 
 def info():

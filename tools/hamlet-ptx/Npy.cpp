@@ -1,8 +1,9 @@
 #include "tools/hamlet-ptx/Npy.h"
 
-#include <charconv>
-#include <cstdio>
-#include <cstring>
+#include "container/AtomicFile.h"
+#include "container/NpyShape.h"
+
+#include <algorithm>
 #include <fstream>
 #include <stdexcept>
 
@@ -21,6 +22,15 @@ std::string field(const std::string &path, const std::string &header,
   if (at == std::string::npos)
     bad(path, "the .npy header is malformed");
   return header.substr(at + 1);
+}
+
+Status save(const std::string &path, const std::string &header,
+            const std::vector<uint8_t> &data) {
+  AtomicFile file;
+  HAMLET_TRY(file.open(path));
+  HAMLET_TRY(file.write(header));
+  HAMLET_TRY(file.write(data.data(), data.size()));
+  return file.commit();
 }
 } // namespace
 
@@ -65,23 +75,14 @@ Array parseNpy(const std::string &all, const std::string &path) {
   std::string shape = field(path, header, "shape");
   if (order.find("True") < order.find(','))
     bad(path, "is in Fortran order, expected C order");
-  size_t open = shape.find('('), close = shape.find(')');
-  if (open == std::string::npos || close == std::string::npos)
-    bad(path, "the .npy header is malformed");
+  auto dims = parseNpyShape(std::string_view(shape).substr(
+      std::min(shape.find_first_not_of(' '), shape.size())));
+  if (dims.failed())
+    bad(path, dims.message());
   uint64_t count = 1;
-  for (size_t i = open + 1; i < close;) {
-    if (shape[i] >= '0' && shape[i] <= '9') {
-      uint64_t n = 0;
-      const char *from = shape.data() + i;
-      auto r = std::from_chars(from, shape.data() + close, n);
-      if (r.ec != std::errc() || (n && count > (uint64_t(1) << 40) / n))
-        bad(path, "is larger than 1 TiB");
-      a.shape.push_back(n);
-      count *= n;
-      i += static_cast<size_t>(r.ptr - from);
-    } else {
-      ++i;
-    }
+  for (int64_t n : *dims) {
+    a.shape.push_back(static_cast<uint64_t>(n));
+    count *= static_cast<uint64_t>(n);
   }
   size_t data = start + length;
   if (all.size() - data < count * bytes)
@@ -104,20 +105,11 @@ void writeNpy(const std::string &path, const Array &a) {
   while ((header.size() + 11) % 64)
     header += ' ';
   header += '\n';
-  std::string temporary = path + ".tmp";
-  std::ofstream out(temporary, std::ios::binary);
-  out.write("\x93NUMPY\x01\x00", 8);
-  char length[2] = {static_cast<char>(header.size()),
-                    static_cast<char>(header.size() >> 8)};
-  out.write(length, 2);
-  out << header;
-  out.write(reinterpret_cast<const char *>(a.data.data()),
-            static_cast<long>(a.data.size()));
-  out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    bad(path, "cannot be written");
-  }
+  std::string start("\x93NUMPY\x01\x00", 8);
+  start +=
+      {static_cast<char>(header.size()), static_cast<char>(header.size() >> 8)};
+  if (Status status = save(path, start + header, a.data); status.failed())
+    throw std::runtime_error(status.message());
 }
 
 } // namespace hamlet::ptx
