@@ -1,5 +1,5 @@
 """hamlet-ptx run and info: every flag, argument form, exit status and message."""
-import json, os, re, subprocess, sys, tempfile
+import json, os, re, resource, stat, subprocess, sys, tempfile
 import numpy as np
 from harness import COMMAND
 
@@ -97,8 +97,10 @@ def file(text, name="k.ptx"):
     return path
 
 
-def command(*words):
-    return subprocess.run([COMMAND] + [str(w) for w in words], capture_output=True, text=True, timeout=60)
+def command(*words, stdout=subprocess.PIPE, **more):
+    done = subprocess.run([COMMAND] + [str(w) for w in words], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, **more)
+    done.stdout = done.stdout or ""
+    return done
 
 
 def expect(what, done, status, *messages):
@@ -116,9 +118,9 @@ def check(what, ok, *seen):
         print(what, *seen)
 
 
-def run_copy(*more, entry="copy", grid="2", block="32", args=None):
+def run_copy(*more, entry="copy", grid="2", block="32", args=None, **process):
     args = args or ["@" + IN, "zeros:u32:64", "u32:64"]
-    return command("run", file(COPY), "--entry", entry, "--grid", grid, "--block", block, *sum((["--arg", a] for a in args), []), *more)
+    return command("run", file(COPY), "--entry", entry, "--grid", grid, "--block", block, *sum((["--arg", a] for a in args), []), *more, **process)
 
 
 def one(text, *more, args=("zeros:u32:8",), grid="1", block="64"):
@@ -237,12 +239,55 @@ def bad_files():
         expect("bad .npy %r" % bad[:12], run_copy(), 2, "in.npy")
     np.save(IN, np.arange(64, dtype=np.float32).reshape(8, 8).T)
     expect("Fortran order", run_copy(), 2, "[Ff]ortran|C order")
+
+
     for shape in ("(-5, 64)", "(5 64)", "(64)"):
         np.save(IN, np.arange(64, dtype=np.float32))
         whole = open(IN, "rb").read()
         at = whole.index(b"(64,)")
         open(IN, "wb").write(whole[:at] + shape.encode() + whole[at + len(shape) :])
         expect("shape " + shape, run_copy(), 2, "in.npy", re.escape(shape))
+
+
+def outputs():
+    """Devices and pipes stay what they are; nothing partial is left; a lost report is an error."""
+    np.save(IN, np.arange(64, dtype=np.uint32))
+    inside = os.path.join(folder, "outputs")
+    os.mkdir(inside)
+    link, there = os.path.join(inside, "link.npy"), os.path.join(folder, "there.npy")
+    os.symlink(there, link)
+    expect("save to a link", run_copy("--save", "1=" + link), 0)
+    check("the link stays", os.path.islink(link) and (np.load(there) == np.arange(64)).all())
+    os.unlink(link)
+    pipe = os.path.join(inside, "pipe")
+    os.mkfifo(pipe)
+    for what, words in (("save to a pipe", ["--save", "1=" + pipe]), ("trace to a pipe", ["--trace", pipe])):
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        expect(what, run_copy(*words, grid="1", block="1"), 0)
+        check(what, len(os.read(reader, 1 << 16)) > 100 and stat.S_ISFIFO(os.stat(pipe).st_mode))
+        os.close(reader)
+    os.unlink(pipe)
+    # Without SIGXFSZ a limit on file sizes is a failed write.
+    for what, words in (("--save", ["--save", "1=" + os.path.join(inside, "o.npy")]), ("--trace", ["--trace", os.path.join(inside, "t")])):
+        done = run_copy(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+        expect(what + " on a full disk", done, 2, re.escape(inside) + ".*File too large")
+        check(what + " leaves nothing", os.listdir(inside) == [], os.listdir(inside))
+    same = os.path.join(inside, "same")
+    expect("two outputs", run_copy("--save", "1=" + same, "--trace", same), 2, "two outputs are written to .*same")
+    check("nothing is written", os.listdir(inside) == [])
+    for what, words in (("run --json", ["--json"]), ("run --coverage", ["--coverage"])):
+        with open("/dev/full", "w") as full:
+            expect(what + " to a full disk", run_copy(*words, stdout=full), 2, "standard output")
+    with open("/dev/full", "w") as full:
+        expect("info to a full disk", command("info", file(COPY), "--json", stdout=full), 2, "standard output")
+
+
+def coverage():
+    """Instructions are counted, not lines."""
+    text = HEAD + ".visible .entry k(.param .u64 p)\n{\n .reg .pred %q; .reg .b32 %r; mov.u32 %r, 1; setp.eq.u32 %q, %r, 1; @%q bra L; mov.u32 %r, 2; mov.u32 %r, 3;\nL: ret;\n}\n"
+    expect("coverage of a line", one(text, "--coverage"), 0, "4 of 6 instructions executed, 0 of 1 branches")
+    cover = json.loads(one(text, "--coverage", "--json").stdout)["coverage"]
+    check("missed instructions", [m["line"] for m in cover["missed"]] == [6, 6] and cover["one_sided"] == [{"line": 6, "taken": True, "not_taken": False}], cover)
 
 
 def info():
@@ -278,6 +323,8 @@ def main():
     options()
     statuses()
     bad_files()
+    outputs()
+    coverage()
     info()
     not_modelled()
     print("%d failures" % len(failures))

@@ -1,5 +1,7 @@
 #include "tools/hamlet-ptx/Options.h"
 
+#include "container/AtomicFile.h"
+
 #include <cerrno>
 #include <cstdlib>
 
@@ -185,6 +187,16 @@ Options parseOptions(int argc, char **argv) {
   }
   if (o.file.empty())
     throw UsageError("no PTX file");
+  std::vector<std::string> outputs;
+  outputs.reserve(o.saves.size() + 1);
+  for (const auto &[argument, path] : o.saves)
+    outputs.push_back(path);
+  if (!o.trace.empty())
+    outputs.push_back(o.trace);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (sameOutput(outputs[i], outputs[j]))
+        throw UsageError("two outputs are written to '" + outputs[i] + "'");
   if (o.command == "run" && (o.entry.empty() || !o.gridGiven || !o.blockGiven))
     throw UsageError("run needs --entry, --grid and --block");
   return o;

@@ -2,14 +2,16 @@
 #include "tools/hamlet-ptx/Arguments.h"
 #include "tools/hamlet-ptx/Commands.h"
 
+#include "container/AtomicFile.h"
 #include "emulator/module/Module.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 namespace hamlet::ptx {
@@ -62,40 +64,91 @@ std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
   return all;
 }
 
+/// An instruction of the file; a function that is called at several places has
+/// its instructions once.
+struct Covered {
+  const emu::ast::Instruction *inst;
+  std::pair<uint32_t, size_t> place; ///< line, and first operation
+  uint64_t hits = 0;
+  bool branch = false;
+  uint8_t ways = 0; ///< 1: taken, 2: not taken
+};
+
 json coverage(const emu::Program &p, const std::vector<Outcome> &runs) {
-  std::map<uint32_t, std::pair<std::string, uint64_t>> lines;
-  std::map<uint32_t, uint8_t> branches;
-  for (const Outcome &r : runs)
-    for (size_t i = 0; i < r.result.hits.size(); ++i) {
-      if (!p.info[i].inst)
+  std::vector<Covered> all;
+  std::map<const emu::ast::Instruction *, size_t> known;
+  for (size_t i = 0; i < p.info.size(); ++i) {
+    const emu::OpInfo &op = p.info[i];
+    if (!op.inst)
+      continue;
+    auto [place, isNew] = known.try_emplace(op.inst, all.size());
+    if (isNew)
+      all.push_back({op.inst, {op.line, i}});
+    Covered &row = all[place->second];
+    row.branch |= op.branch;
+    for (const Outcome &r : runs) {
+      if (i >= r.result.hits.size())
         continue;
-      auto &[text, hits] = lines[p.info[i].line];
-      text = p.info[i].inst->spelling();
-      hits += r.result.hits[i];
-      if (p.info[i].branch)
-        branches[p.info[i].line] |= r.result.branches[i];
+      row.hits += r.result.hits[i];
+      if (op.branch)
+        row.ways |= r.result.branches[i];
     }
-  uint64_t executed = 0, both = 0;
+  }
+  std::ranges::sort(all, {}, &Covered::place);
+  uint64_t executed = 0, branches = 0, both = 0;
   json missed = json::array(), oneSided = json::array();
-  for (auto &[line, row] : lines) {
-    executed += row.second != 0;
-    if (!row.second)
-      missed.push_back({{"line", line}, {"text", row.first}});
+  for (const Covered &row : all) {
+    executed += row.hits != 0;
+    if (!row.hits)
+      missed.push_back(
+          {{"line", row.place.first}, {"text", row.inst->spelling()}});
+    if (!row.branch)
+      continue;
+    ++branches;
+    both += row.ways == 3;
+    if (row.ways != 3)
+      oneSided.push_back({{"line", row.place.first},
+                          {"taken", (row.ways & 1) != 0},
+                          {"not_taken", (row.ways & 2) != 0}});
   }
-  for (auto &[line, bits] : branches) {
-    both += bits == 3;
-    if (bits != 3)
-      oneSided.push_back({{"line", line},
-                          {"taken", (bits & 1) != 0},
-                          {"not_taken", (bits & 2) != 0}});
-  }
-  return {{"instructions", lines.size()},
-          {"executed", executed},
-          {"branches", branches.size()},
-          {"both_ways", both},
-          {"missed", missed},
-          {"one_sided", oneSided}};
+  return {{"instructions", all.size()}, {"executed", executed},
+          {"branches", branches},       {"both_ways", both},
+          {"missed", missed},           {"one_sided", oneSided}};
 }
+
+/// The file of --trace. Lines go out in blocks; the first failure is kept for
+/// the end, as the launch that reports them cannot be broken off.
+class Trace {
+public:
+  explicit Trace(const std::string &path) : status(file.open(path)) { check(); }
+  void line(const std::string &text) {
+    constexpr size_t kBlock = 1 << 16;
+    (pending += text) += '\n';
+    if (pending.size() >= kBlock)
+      flush();
+  }
+  void finish() {
+    flush();
+    if (status.ok())
+      status = file.commit();
+    check();
+  }
+
+private:
+  void flush() {
+    if (status.ok())
+      status = file.write(pending);
+    pending.clear();
+  }
+  void check() const {
+    if (status.failed())
+      throw std::runtime_error(status.message());
+  }
+
+  AtomicFile file;
+  Status status;
+  std::string pending;
+};
 } // namespace
 
 int run(const Options &o, const std::string &text) {
@@ -153,12 +206,10 @@ int run(const Options &o, const std::string &text) {
     config.check = o.check;
     config.coverage = o.coverage;
     config.maxInstructions = o.maxInstructions;
-    std::ofstream trace;
+    std::optional<Trace> trace;
     if (!o.trace.empty() && i == 0) {
-      trace.open(o.trace);
-      if (!trace)
-        throw std::runtime_error(o.trace + ": cannot be written");
-      config.trace = [&](const std::string &line) { trace << line << "\n"; };
+      trace.emplace(o.trace);
+      config.trace = [&](const std::string &line) { trace->line(line); };
     }
     Outcome outcome;
     outcome.mode = names[static_cast<int>(modes[i])];
@@ -167,6 +218,8 @@ int run(const Options &o, const std::string &text) {
     outcome.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count();
+    if (trace)
+      trace->finish();
     runs.push_back(std::move(outcome));
     if (i == 0)
       for (auto &[n, path] : o.saves) {
