@@ -154,7 +154,7 @@ private:
 
   Status checkSources() {
     Complaints missing("missing"), shapes("of another shape"),
-        dtypes("of an unusable dtype");
+        dtypes("of an unusable dtype"), repeated("in more than one file");
     std::set<std::string_view> used;
     for (const auto &weight : file.weights) {
       bool wantsFloat = weight->dtype == hmlt::DType::f32 ||
@@ -183,10 +183,14 @@ private:
                      ", found " + std::string(dtypeName(tensor.dtype)));
       }
     }
+    for (const safetensors::Duplicate &entry : checkpoint.duplicates)
+      repeated.add("'" + entry.name + "', expected once, found in " +
+                   entry.kept + " and " + entry.other);
     std::string message;
     missing.appendTo(message);
     shapes.appendTo(message);
     dtypes.appendTo(message);
+    repeated.appendTo(message);
     if (!message.empty())
       return failure("the checkpoint '", directory,
                      "' does not fit the container; tensors", message);

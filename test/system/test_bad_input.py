@@ -165,6 +165,19 @@ class Checkpoints(BadInput):
         assert_fails(self, self.run_prompt(file, model), shard.name)
         assert_fails(self, harness.run("compile", model, "-o", self.work / "o.hmlt"), shard.name)
 
+    def test_tensor_in_two_shards(self):
+        model = self.model(SHARDED)
+        index = json.loads((model / "model.safetensors.index.json").read_text())
+        name, shard = sorted(index["weight_map"].items())[0]
+        other = next(s for s in sorted(set(index["weight_map"].values())) if s != shard)
+        weights = dict(tensors.read(model / other))
+        weights[name] = tensors.read(model / shard)[name]
+        tensors.write(model / other, weights)
+        file = harness.compiled(harness.pack(SHARDED), "--dtype", "f32")
+        words = ("in more than one file", name, "expected once", shard, other)
+        assert_fails(self, self.run_prompt(file, model), *words)
+        assert_fails(self, harness.run("compile", model, "-o", self.work / "o.hmlt"), *words)
+
     def test_bad_index(self):
         file = harness.compiled(harness.pack(SHARDED), "--dtype", "f32")
         model = self.model(SHARDED)
