@@ -129,13 +129,6 @@ void fromDevice(const hmlt::OperandT &result, NpyArray &array) {
   array.bytes = std::move(bytes);
 }
 
-std::string namesOf(const hmlt::ContainerT &file) {
-  std::string names;
-  for (const auto &function : file.functions)
-    names += (names.empty() ? "" : ", ") + function->name;
-  return names.empty() ? "none" : names;
-}
-
 Status allocate(Device &device, uint64_t bytes,
                 std::vector<DeviceMemory> &memory,
                 std::vector<DeviceAddress> &addresses) {
@@ -150,6 +143,13 @@ Status allocate(Device &device, uint64_t bytes,
 
 } // namespace
 
+std::string functionNames(const hmlt::ContainerT &file) {
+  std::string names;
+  for (const auto &function : file.functions)
+    names += (names.empty() ? "" : ", ") + function->name;
+  return names.empty() ? "none" : names;
+}
+
 Result<std::vector<NpyArray>>
 callFunction(LoadedModel &model, const std::string &name,
              const std::vector<NpyArray> &operands, Profile *profile,
@@ -160,7 +160,7 @@ callFunction(LoadedModel &model, const std::string &name,
       function = candidate.get();
   if (!function)
     return failure("no function '", name,
-                   "'; there are: ", namesOf(*model.file));
+                   "'; there are: ", functionNames(*model.file));
   if (operands.size() != function->operands.size())
     return failure("function '", name, "' takes ", function->operands.size(),
                    " operands, ", operands.size(), " were given");

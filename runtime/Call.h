@@ -17,6 +17,9 @@ struct CallTimes {
   std::vector<double> seconds;
 };
 
+/// The names of the container's functions, separated by commas; else "none".
+std::string functionNames(const hmlt::ContainerT &file);
+
 /// Runs the function `name` of `model` on `operands`, in order, and returns its
 /// results. Dtypes, ranks and static dimensions must be those of the function;
 /// a bf16 operand takes f32, rounded to nearest even, and a bf16 result comes

@@ -55,7 +55,14 @@ public:
   virtual uint64_t barriers() const { return 0; }
 };
 
-/// Opens `cpu`, `cuda:N` or `emulated`. `pool` must outlive the device.
+/// What a device's name says: `cpu`, `cuda`, `cuda:N` or `emulated`.
+struct DeviceName {
+  enum class Kind { Cpu, Cuda, Emulated } kind = Kind::Cpu;
+  int ordinal = 0; ///< of a GPU
+};
+Result<DeviceName> parseDevice(const std::string &name);
+
+/// Opens the device of that name. `pool` must outlive it.
 Result<std::unique_ptr<Device>> openDevice(const std::string &name,
                                            ThreadPool &pool);
 

@@ -18,6 +18,8 @@ const hmlt::FunctionT *findStep(const hmlt::ContainerT &file) {
 
 } // namespace
 
+bool hasModel(const hmlt::ContainerT &file) { return findStep(file); }
+
 Result<std::unique_ptr<LoadedModel>> loadModel(const std::string &path,
                                                const std::string &device,
                                                unsigned threads) {

@@ -26,6 +26,10 @@ struct LoadedModel {
 Result<std::unique_ptr<LoadedModel>>
 loadModel(const std::string &path, const std::string &device, unsigned threads);
 
+/// Whether the container was compiled from a model: it has a `step` that yields
+/// logits. Others have functions for `callFunction`.
+bool hasModel(const hmlt::ContainerT &file);
+
 /// Which tokens of a piece get a row of logits.
 enum class OutputRows { none, last, all };
 

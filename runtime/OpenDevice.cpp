@@ -32,29 +32,39 @@ Result<std::unique_ptr<Device>> openCuda(const std::string &library,
 
 } // namespace
 
-Result<std::unique_ptr<Device>> openDevice(const std::string &name,
-                                           ThreadPool &pool) {
+Result<DeviceName> parseDevice(const std::string &name) {
+  using Kind = DeviceName::Kind;
   if (name == "cpu")
-    return makeCpuDevice(pool);
-  std::string where = "device '" + name + "'";
-  if (name == "emulated") {
-    auto device = openCuda(emulatorPath(), 0, /*emulated=*/true);
-    return device.ok() ? std::move(device) : device.status().in(where);
-  }
+    return DeviceName{Kind::Cpu};
+  if (name == "emulated")
+    return DeviceName{Kind::Emulated};
+  if (name == "cuda")
+    return DeviceName{Kind::Cuda};
   constexpr std::string_view kPrefix = "cuda:";
-  if (name == "cuda" || name.starts_with(kPrefix)) {
-    int ordinal = 0;
-    const char *begin = name.data() + std::min(kPrefix.size(), name.size());
+  if (name.starts_with(kPrefix)) {
+    DeviceName device{Kind::Cuda};
     const char *end = name.data() + name.size();
-    auto [stop, error] = std::from_chars(begin, end, ordinal);
-    if (name == "cuda" ||
-        (error == std::errc() && stop == end && ordinal >= 0)) {
-      auto device = openCuda(kDriver, ordinal, /*emulated=*/false);
-      return device.ok() ? std::move(device) : device.status().in(where);
-    }
+    auto [stop, error] =
+        std::from_chars(name.data() + kPrefix.size(), end, device.ordinal);
+    if (error == std::errc() && stop == end && device.ordinal >= 0)
+      return device;
   }
   return failure("unknown device '", name,
                  "', expected cpu, cuda:N or emulated");
+}
+
+Result<std::unique_ptr<Device>> openDevice(const std::string &name,
+                                           ThreadPool &pool) {
+  auto parsed = parseDevice(name);
+  if (parsed.failed())
+    return parsed.status();
+  if (parsed->kind == DeviceName::Kind::Cpu)
+    return makeCpuDevice(pool);
+  bool emulated = parsed->kind == DeviceName::Kind::Emulated;
+  auto device =
+      openCuda(emulated ? emulatorPath() : kDriver, parsed->ordinal, emulated);
+  return device.ok() ? std::move(device)
+                     : device.status().in("device '" + name + "'");
 }
 
 } // namespace hamlet::runtime

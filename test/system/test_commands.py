@@ -280,6 +280,47 @@ class Usage(unittest.TestCase):
                 self.assertEqual(result.status, 2, str(result))
                 self.assertTrue(result.err.strip(), str(result))
 
+    def test_bad_values_of_options(self):
+        """Numbers are decimal and in range; else status 2, and the option is named, in few words."""
+        file = harness.compiled(harness.pack(PACK))
+        base = ("run", file, "--weights", harness.pack(PACK), "--prompt-ids", "1,2", "--max-tokens", "1")
+        for option, values in {
+            "--seed": ("18446744073709551616", "-1", "0x1", ""),
+            "--max-tokens": ("99999999999999999999", "-1", "1e3", "1.5", ""),
+            "--temperature": ("", "-1", "hot", "inf", "nan", "1x"),
+            "--top-k": ("-1", "x"),
+            "--top-p": ("0", "-0.5", "1.01", "nan"),
+            "--early-stop-count": ("0",),
+            "--early-stop-probability": ("2", "-1"),
+            "--stop-ids": ("1,x", "1,,2", "-1"),
+            "--prompt-ids": ("1,x", "1,,2", "1,-3", "99999999999"),
+            "--max-context": ("0",),
+            "--prefill-chunk": ("0",),
+            "--max-batch": ("0", "65537"),
+            "--threads": ("0", "many"),
+            "--device": ("bogus", "cuda:", "cuda:-1", "cuda:x", "cuda:99999999999"),
+        }.items():  # fmt: skip
+            for value in values:
+                with self.subTest(option=option, value=value):
+                    arguments = [a for i, a in enumerate(base) if option not in (a, base[i - 1])]
+                    result = harness.run(*arguments, f"{option}={value}" if value.startswith("-") else option, *[value][value.startswith("-") :])
+                    harness.assert_fails(self, result, option, status=2)
+                    self.assertLess(len(result.err), 300, str(result))
+        tokens = lambda *more: harness.ok(*base[:-2], *more).out.split()
+        self.assertEqual(len(tokens("--max-tokens", "010")), 10)
+        tokens("--seed", "18446744073709551615", "--temperature", "1e-1", "--top-p", "0.5", "--stop-ids", "3,4", "--device", "cpu")
+
+    def test_messages_say_what_to_do(self):
+        folder = harness.pack(PACK)
+        result = harness.run("bogus")
+        harness.assert_fails(self, result, "'bogus'", "compile, plan, run, call, inspect, explain", status=2)
+        with harness.workspace() as work:
+            source = work / "f.mlir"
+            source.write_text("func.func @twice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {\n  %y = nn.mul %x, %x : tensor<?x8xf32>\n  return %y : tensor<?x8xf32>\n}\n")
+            harness.ok("compile", source, "-o", work / "f.hmlt")
+            result = harness.run("run", work / "f.hmlt", "--weights", folder, "--prompt-ids", "1")
+            harness.assert_fails(self, result, "hamlet call", "twice")
+
     def test_no_llvm(self):
         """hamlet itself links no LLVM or MLIR."""
         text = subprocess.run(["ldd", str(harness.HAMLET)], capture_output=True, text=True).stdout

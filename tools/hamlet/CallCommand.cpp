@@ -2,6 +2,7 @@
 
 #include "container/AtomicFile.h"
 #include "runtime/Call.h"
+#include "tools/hamlet/Options.h"
 
 #include <algorithm>
 #include <memory>
@@ -128,17 +129,20 @@ Action addCallCommand(CLI::App &app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--weights", o.weights,
                  "The checkpoint's folder, for functions that name weights");
-  app.add_option("--threads", o.threads,
-                 "Default: HAMLET_THREADS, else the cores")
-      ->check(CLI::Range(1u, 4096u));
-  app.add_option("--repeat", o.repeats,
-                 "Times to run it, on one set of operands")
-      ->check(CLI::Range(1u, 1000000u));
+  addCount(app, "--repeat", o.repeats,
+           "Times to run it, on one set of operands", 1, 1000000);
   app.add_option("--stats", o.stats,
                  "Write the seconds of every run, best and median (.json)");
-  app.add_option("--device", o.device, "cpu, cuda:N or emulated");
+  addDeviceOptions(app, o.threads, o.device);
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
+  app.callback([options] {
+    std::vector<std::pair<std::string, std::string>> outputs = {
+        {"--stats", options->stats}, {"--profile", options->profile}};
+    for (const std::string &path : options->outputs)
+      outputs.emplace_back("--output", path);
+    checkOutputs(outputs);
+  });
   return [options] { return call(*options); };
 }
 

@@ -1,14 +1,17 @@
 #include "tools/hamlet/Commands.h"
 
 #include "container/AtomicFile.h"
+#include "runtime/Call.h"
 #include "runtime/Requests.h"
+#include "tools/hamlet/Options.h"
 
-#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <unistd.h>
 
 namespace hamlet::tools {
@@ -20,7 +23,6 @@ using Clock = std::chrono::steady_clock;
 struct RunOptions {
   std::string file, weights, batch, output, logits, stats, profile;
   std::string device = "cpu";
-  std::string promptIds;
   Request prompt; // what --prompt-ids and its options describe
   EarlyStop earlyStop;
   int64_t prefillChunk = GenerateOptions().prefillChunk;
@@ -90,19 +92,6 @@ Result<std::vector<Request>> collectRequests(const RunOptions &options,
     return readRequests(options.batch, model, context);
   Request request = options.prompt;
   request.id = "prompt";
-  for (size_t at = 0; at <= options.promptIds.size();) {
-    size_t comma =
-        std::min(options.promptIds.find(',', at), options.promptIds.size());
-    const char *begin = options.promptIds.data() + at;
-    const char *end = options.promptIds.data() + comma;
-    int32_t id = 0;
-    auto [stop, error] = std::from_chars(begin, end, id);
-    if (error != std::errc() || stop != end)
-      return failure("--prompt-ids: '", std::string(begin, end),
-                     "' is not a token id");
-    request.promptIds.push_back(id);
-    at = comma + 1;
-  }
   if (*options.hasEarlyCount || *options.hasEarlyProbability)
     request.earlyStop = options.earlyStop;
   HAMLET_TRY(checkRequest(request, model, context));
@@ -165,6 +154,11 @@ Status run(const RunOptions &options) {
   if (loaded.failed())
     return loaded.status();
   LoadedModel &model = **loaded;
+  if (!hasModel(*model.file))
+    return failure("'", options.file,
+                   "' has functions, not a model: run one with 'hamlet call "
+                   "--function NAME'; it has ",
+                   functionNames(*model.file));
   // Before the weights: a bad request should not wait for them.
   auto requests = collectRequests(options, *model.file->model);
   if (requests.failed())
@@ -199,6 +193,7 @@ Status run(const RunOptions &options) {
 
   bool stream = options.batch.empty();
   bool first = true;
+  Status said;
   generation.prefillChunk = options.prefillChunk;
   generation.maxBatch = options.maxBatch;
   if (*options.hasMaxContext)
@@ -207,7 +202,8 @@ Status run(const RunOptions &options) {
     if (!stream)
       return;
     std::printf(first ? "%d" : " %d", token);
-    std::fflush(stdout);
+    if (said.ok())
+      said = flushStandardOutput();
     first = false;
   };
   std::string reason;
@@ -228,6 +224,7 @@ Status run(const RunOptions &options) {
   }
   if (stats.failed())
     return stats.status();
+  HAMLET_TRY(said);
   if (!options.logits.empty())
     HAMLET_TRY(logits.finish());
   if (!options.output.empty())
@@ -242,6 +239,20 @@ Status run(const RunOptions &options) {
   return {};
 }
 
+/// Token ids, separated by commas.
+template <typename T>
+CLI::Option *addIds(CLI::App &app, const std::string &name, std::vector<T> &ids,
+                    const std::string &description) {
+  CLI::callback_t read = [name, &ids](const CLI::results_t &given) {
+    std::istringstream words(given.back() + ",");
+    for (std::string word; std::getline(words, word, ',');)
+      if (!parseDecimal(word, ids.emplace_back()) || ids.back() < 0)
+        throw CLI::ValidationError(name, "'" + word + "' is not a token id");
+    return true;
+  };
+  return app.add_option(name, std::move(read), description)->type_name("TEXT");
+}
+
 } // namespace
 
 Action addRunCommand(CLI::App &app) {
@@ -250,8 +261,8 @@ Action addRunCommand(CLI::App &app) {
   app.option_defaults()->always_capture_default();
   app.add_option("file", o.file, "The container (.hmlt)")->required();
   app.add_option("--weights", o.weights, "The checkpoint's folder")->required();
-  o.hasPrompt = app.add_option("--prompt-ids", o.promptIds,
-                               "Token ids of one prompt, separated by commas");
+  o.hasPrompt = addIds(app, "--prompt-ids", o.prompt.promptIds,
+                       "Token ids of one prompt, separated by commas");
   CLI::Option *batch =
       app.add_option("--batch", o.batch, "Requests, one JSON object a line");
   CLI::Option *output =
@@ -259,53 +270,52 @@ Action addRunCommand(CLI::App &app) {
   batch->needs(output);
   batch->excludes(o.hasPrompt);
 
+  Sampling &sampling = o.prompt.sampling;
   std::vector<CLI::Option *> single = {
-      app.add_option("--max-tokens", o.prompt.maxTokens,
-                     "Tokens to generate; 0 evaluates the prompt only"),
-      app.add_option("--temperature", o.prompt.sampling.temperature,
-                     "0: the largest logit"),
-      app.add_option("--top-k", o.prompt.sampling.topK, "0: off"),
-      app.add_option("--top-p", o.prompt.sampling.topP, "1: off"),
-      app.add_option("--seed", o.prompt.sampling.seed, "Of the random numbers")
-          ->check([](const std::string &text) {
-            return text.starts_with('-') ? "expected at least 0"
-                                         : std::string();
-          }),
-      app.add_option("--stop-ids", o.prompt.stopIds,
-                     "Ids that end the answer, separated by commas")
-          ->delimiter(','),
-      o.hasEarlyCount = app.add_option("--early-stop-count", o.earlyStop.count,
-                                       "Stop after so many confident tokens in "
-                                       "a row"),
-      o.hasEarlyProbability =
-          app.add_option("--early-stop-probability", o.earlyStop.probability,
-                         "A token above this probability is confident"),
+      addCount(app, "--max-tokens", o.prompt.maxTokens,
+               "Tokens to generate; 0 evaluates the prompt only", 0),
+      addNumber(app, "--temperature", sampling.temperature,
+                "0: the largest logit", "a number of at least 0",
+                [](double t) { return std::isfinite(t) && t >= 0; }),
+      addCount(app, "--top-k", sampling.topK, "0: off", 0),
+      addNumber(app, "--top-p", sampling.topP, "1: off",
+                "a number above 0 and at most 1",
+                [](double p) { return p > 0 && p <= 1; }),
+      addCount(app, "--seed", sampling.seed, "Of the random numbers", 0),
+      addIds(app, "--stop-ids", o.prompt.stopIds,
+             "Ids that end the answer, separated by commas"),
+      o.hasEarlyCount =
+          addCount(app, "--early-stop-count", o.earlyStop.count,
+                   "Stop after so many confident tokens in a row", 1),
+      o.hasEarlyProbability = addNumber(
+          app, "--early-stop-probability", o.earlyStop.probability,
+          "A token above this probability is confident", "a number from 0 to 1",
+          [](double p) { return p >= 0 && p <= 1; }),
   };
   for (CLI::Option *option : single)
     option->excludes(batch);
 
   app.add_option("--dump-logits", o.logits,
                  "Write the logits of every position (.safetensors)");
-  app.add_option("--prefill-chunk", o.prefillChunk,
-                 "Longest piece of a prompt in one step")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--max-batch", o.maxBatch, "Sequences at once")
-      ->check(CLI::Range(1, 65536));
-  o.hasMaxContext =
-      app.add_option("--max-context", o.maxContext,
-                     "Longest prompt with its answer; default: what the "
-                     "requests need")
-          ->check(CLI::PositiveNumber);
-  app.add_option("--threads", o.threads,
-                 "Default: HAMLET_THREADS, else the cores")
-      ->check(CLI::Range(1u, 4096u));
-  app.add_option("--device", o.device, "cpu, cuda:N or emulated");
+  addCount(app, "--prefill-chunk", o.prefillChunk,
+           "Longest piece of a prompt in one step", 1);
+  addCount(app, "--max-batch", o.maxBatch, "Sequences at once", 1, 65536);
+  o.hasMaxContext = addCount(app, "--max-context", o.maxContext,
+                             "Longest prompt with its answer; default: what "
+                             "the requests need",
+                             1)
+                        ->default_str("");
+  addDeviceOptions(app, o.threads, o.device);
   app.add_option("--stats", o.stats, "Write timings and counts (.json)");
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
   app.callback([options] {
     if (!*options->hasPrompt && options->batch.empty())
       throw CLI::RequiredError("--prompt-ids or --batch");
+    checkOutputs({{"--output", options->output},
+                  {"--dump-logits", options->logits},
+                  {"--stats", options->stats},
+                  {"--profile", options->profile}});
   });
   return [options] { return run(*options); };
 }

@@ -1,9 +1,9 @@
 // The command `hamlet`. Exit status: 0 done, 1 bad input or a failed run, 2
 // wrong usage.
+#include "container/AtomicFile.h"
 #include "tools/hamlet/Commands.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -35,8 +35,7 @@ int startCompiler(char **argv) {
 
 int start(int argc, char **argv) {
   using namespace hamlet;
-  // A limit on file sizes is then a failed write with its message.
-  std::signal(SIGXFSZ, SIG_IGN);
+  AtomicFile::handleSignals();
   if (argc > 1 &&
       (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
     return startCompiler(argv);
@@ -63,6 +62,19 @@ int start(int argc, char **argv) {
       "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so");
   explain->add_option("file", path, "The container")->required();
 
+  if (argc > 1 && argv[1][0] != '-') {
+    std::string known;
+    bool isKnown = false;
+    for (const CLI::App *command : app.get_subcommands({})) {
+      known += (known.empty() ? "" : ", ") + command->get_name();
+      isKnown |= command->get_name() == argv[1];
+    }
+    if (!isKnown) {
+      std::fprintf(stderr, "hamlet: unknown command '%s', expected one of %s\n",
+                   argv[1], known.c_str());
+      return kWrongUsage;
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -73,8 +85,8 @@ int start(int argc, char **argv) {
                   : app.got_subcommand("call")    ? call()
                   : app.got_subcommand("inspect") ? tools::inspect(path, json)
                                                   : tools::explain(path);
-  if (std::fflush(stdout) && status.ok())
-    status = failure("cannot write to standard output: ", std::strerror(errno));
+  if (Status said = flushStandardOutput(); status.ok())
+    status = said;
   if (status.ok())
     return 0;
   std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());

@@ -1,0 +1,129 @@
+"""Where output goes: what is replaced and what is written in place, signals, two outputs with one name."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import numpy as np
+
+import harness
+from harness import assert_fails
+
+PACK = "minimax-window-top4"
+CACHED = ("--cache", harness.KERNELS)
+MUL = """func.func @mul(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  %z = nn.mul %x, %y : tensor<?x8xf32>
+  %u = nn.mul %z, %y : tensor<?x8xf32>
+  return %z, %u : tensor<?x8xf32>, tensor<?x8xf32>
+}
+"""
+
+
+class Outputs(unittest.TestCase):
+    def setUp(self):
+        context = harness.workspace()
+        self.work = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        self.out = self.work / "out"
+        self.out.mkdir()
+        self.folder = harness.pack(PACK)
+
+    def prompt(self):
+        self.file = harness.compiled(self.folder, "--dtype", "f32")
+        return ["run", self.file, "--weights", self.folder, "--prompt-ids", "1,2,3", "--max-tokens", 4]
+
+    def batch(self, max_tokens=4, ids=("a",)):
+        self.file = harness.compiled(self.folder, "--dtype", "f32")
+        source = self.work / "in.jsonl"
+        harness.write_requests(source, [harness.request(id, [1, 2, 3], max_tokens) for id in ids])
+        return ["run", self.file, "--weights", self.folder, "--batch", source]
+
+
+class InPlace(Outputs):
+    def test_links(self):
+        """A link stays; the file that it leads to is replaced."""
+        target = self.work / "target"
+        target.write_text("old")
+        (self.out / "link").symlink_to(target)
+        harness.ok(*self.batch(), "--output", self.out / "link")
+        self.assertEqual(os.listdir(self.out), ["link"])
+        self.assertEqual(json.loads(target.read_text())["id"], "a")
+        harness.ok("compile", self.folder, "-o", self.out / "link", *CACHED)
+        self.assertTrue((self.out / "link").is_symlink())
+        harness.ok("inspect", target)
+
+    def test_standard_output(self):
+        """A name of standard output, here a file, is written after what stands there."""
+        (self.out / "link").symlink_to("/proc/self/fd/1")
+        for name in ("/proc/self/fd/1", self.out / "link"):
+            with open(self.work / "stdout", "w") as stdout:
+                stdout.write("before\n")
+                stdout.flush()
+                command = [str(harness.HAMLET), *map(str, self.batch()), "--output", str(name)]
+                subprocess.run(command, stdout=stdout, check=True, timeout=60)
+            before, answer = (self.work / "stdout").read_text().splitlines()
+            self.assertEqual((before, json.loads(answer)["id"]), ("before", "a"))
+
+    def test_logits_need_a_file(self):
+        result = harness.run(*self.batch(), "--output", self.out / "o", "--dump-logits", "/proc/self/fd/1")
+        assert_fails(self, result, "/proc/self/fd/1", "not a regular file")
+        self.assertEqual(os.listdir(self.out), [])
+
+
+class OneName(Outputs):
+    def test_run(self):
+        (self.out / "link").symlink_to("x")
+        x = self.out / "x"
+        for one, two in (
+            (("--output", x), ("--dump-logits", x)), (("--output", x), ("--stats", self.out / "." / "x")),
+            (("--stats", x), ("--profile", x)), (("--output", x), ("--profile", self.out / "link")),
+        ):  # fmt: skip
+            more = () if one[0] == "--output" else ("--output", self.out / "o")
+            with self.subTest(one=one, two=two):
+                assert_fails(self, harness.run(*self.batch(), *one, *two, *more), one[0], two[0], status=2)
+                self.assertEqual(os.listdir(self.out), ["link"])
+
+    def test_call(self):
+        source = self.work / "mul.mlir"
+        source.write_text(MUL)
+        file = harness.compiled(source)
+        for name in ("x", "y"):
+            np.save(self.work / f"{name}.npy", np.ones((2, 8), np.float32))
+        call = ["call", file, "--function", "mul", "--input", self.work / "x.npy", "--input", self.work / "y.npy"]
+        a, b = self.out / "a.npy", self.out / "b.npy"
+        assert_fails(self, harness.run(*call, "--output", a, "--output", a), "--output", "a.npy", status=2)
+        assert_fails(self, harness.run(*call, "--output", a, "--output", b, "--stats", b), "--output", "--stats", status=2)
+        self.assertEqual(os.listdir(self.out), [])
+        harness.ok(*call, "--output", a, "--output", b)
+
+
+class Signals(Outputs):
+    def test_nothing_is_left(self):
+        many = [str(i) for i in range(500)]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            command = [*self.batch(4000, many), "--output", self.out / "o", "--dump-logits", self.out / "l"]
+            process = subprocess.Popen([str(harness.HAMLET), *map(str, command)], stderr=subprocess.DEVNULL)
+            end = time.monotonic() + 60
+            while len(os.listdir(self.out)) < 2 and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.01)
+            self.assertEqual(len(os.listdir(self.out)), 2)
+            process.send_signal(number)
+            self.assertEqual(process.wait(60), -number)
+            self.assertEqual(os.listdir(self.out), [])
+
+
+class Full(Outputs):
+    def test_standard_output(self):
+        for command in (self.prompt(), ["inspect", self.prompt()[1]], ["explain", self.file]):
+            with self.subTest(command=command[0]), open("/dev/full", "w") as full:
+                done = subprocess.run([str(harness.HAMLET), *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn("standard output", done.stderr)
+                self.assertNotIn("LLVM ERROR", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
