@@ -32,12 +32,12 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Target/TargetMachine.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <thread>
 #include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
@@ -294,6 +294,52 @@ public:
 private:
   int fd;
 };
+
+/// A pipe's end that other code can write to by a path; what comes is
+/// collected. lld writes to a regular file by making another one beside it.
+class Collector {
+public:
+  Collector() {
+    if (pipe2(ends, O_CLOEXEC) == 0)
+      reader = std::thread([this] { read(); });
+  }
+  ~Collector() { finish(); }
+  std::string path() const {
+    return "/proc/self/fd/" + std::to_string(ends[1]);
+  }
+  /// Waits for the end of what was written. None, with errno, if it could not
+  /// be read.
+  std::optional<std::vector<char>> finish() {
+    if (reader.joinable()) {
+      close(ends[1]); // the last one: the reader comes to the end
+      reader.join();
+      close(ends[0]);
+    }
+    errno = error;
+    return error ? std::nullopt : std::optional(std::move(bytes));
+  }
+
+private:
+  void read() {
+    constexpr size_t kBlock = 1 << 16;
+    for (;;) {
+      size_t size = bytes.size();
+      bytes.resize(size + kBlock);
+      ssize_t done = ::read(ends[0], bytes.data() + size, kBlock);
+      bytes.resize(size + static_cast<size_t>(std::max<ssize_t>(done, 0)));
+      if (done < 0 && errno == EINTR)
+        continue;
+      error = done < 0 ? errno : 0;
+      if (done <= 0)
+        return;
+    }
+  }
+
+  int ends[2] = {-1, -1};
+  int error = EBADF; ///< until the reader has come to the end
+  std::vector<char> bytes;
+  std::thread reader;
+};
 } // namespace
 
 static FailureOr<std::vector<char>>
@@ -309,14 +355,9 @@ linkShared(ModuleOp at, ArrayRef<const std::vector<char> *> objects) {
              << strerror(errno);
     arguments.push_back(inputs.back()->path());
   }
-  // lld replaces its output file, so this one has to lie in a folder.
-  SmallString<128> path;
-  if (std::error_code ec =
-          llvm::sys::fs::createTemporaryFile("hamlet-kernels", "so", path))
-    return at.emitError("could not make a temporary file: ") << ec.message();
-  llvm::FileRemover remover(path);
+  Collector output;
   arguments.push_back("-o");
-  arguments.push_back(path.str().str());
+  arguments.push_back(output.path());
   std::vector<const char *> pointers;
   pointers.reserve(arguments.size());
   for (const std::string &argument : arguments)
@@ -327,12 +368,11 @@ linkShared(ModuleOp at, ArrayRef<const std::vector<char> *> objects) {
       lld::lldMain(pointers, log, log, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return at.emitError("kernels could not be linked: ") << messages;
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                          /*RequiresNullTerminator=*/false);
-  if (!file)
+  std::optional<std::vector<char>> image = output.finish();
+  if (!image)
     return at.emitError("could not read the linked kernels: ")
-           << file.getError().message();
-  return std::vector<char>((*file)->getBufferStart(), (*file)->getBufferEnd());
+           << strerror(errno);
+  return std::move(*image);
 }
 
 /// Kernels refer to nothing but themselves; lld checked it, and this does

@@ -124,6 +124,13 @@ class Full(Outputs):
                 self.assertIn("standard output", done.stderr)
                 self.assertNotIn("LLVM ERROR", done.stderr)
 
+    def test_temporary_folder_is_not_used(self):
+        """Kernels are linked in memory: with nowhere to write the same bytes."""
+        missing = {"TMPDIR": str(self.work / "none")}
+        for i, env in enumerate(({}, missing)):
+            harness.ok("compile", self.folder, "-o", self.work / f"{i}.hmlt", *CACHED, env=env)
+        self.assertEqual((self.work / "0.hmlt").read_bytes(), (self.work / "1.hmlt").read_bytes())
+
 
 if __name__ == "__main__":
     unittest.main()
