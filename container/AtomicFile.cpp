@@ -65,7 +65,8 @@ std::optional<Destination> resolve(std::string path) {
     if (length < 0)
       return std::nullopt;
     std::string leadsTo(link, static_cast<size_t>(length));
-    path = leadsTo.starts_with('/') ? leadsTo : folder + "/" + leadsTo;
+    path = leadsTo.starts_with('/') ? "" : folder + "/";
+    path += leadsTo;
   }
   errno = ELOOP;
   return std::nullopt;

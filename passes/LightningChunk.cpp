@@ -47,8 +47,8 @@ struct LightningChunk : hamlet::impl::LightningChunkPassBase<LightningChunk> {
 
   void runOnOperation() override {
     if (chunk < 1) {
-      getOperation().emitError("lightning-chunk: expected a chunk of at least "
-                               "1 token, got ")
+      emitError(UnknownLoc::get(&getContext()))
+          << "lightning-chunk: expected a chunk of at least 1 token, got "
           << chunk.getValue();
       return signalPassFailure();
     }

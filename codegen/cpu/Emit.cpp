@@ -89,7 +89,8 @@ class TileToCpuPass
     : public PassWrapper<TileToCpuPass, OperationPass<ModuleOp>> {
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToCpuPass)
-  TileToCpuPass(Level which = Level::v3) { level = stringify(which).str(); }
+  TileToCpuPass() = default;
+  explicit TileToCpuPass(std::string which) { level = std::move(which); }
   TileToCpuPass(const TileToCpuPass &other) : PassWrapper(other) {
     level = other.level;
   }
@@ -105,7 +106,8 @@ public:
   void runOnOperation() final {
     std::optional<Level> which = parseLevel(level.getValue());
     if (!which) {
-      getOperation().emitError("expected the level v3, v4 or v4bf16, got '")
+      emitError(UnknownLoc::get(&getContext()))
+          << getArgument() << ": expected the level v3, v4 or v4bf16, got '"
           << level.getValue() << "'";
       return signalPassFailure();
     }
@@ -136,7 +138,7 @@ public:
 } // namespace
 
 std::unique_ptr<Pass> hamlet::cpu::createTileToCpuPass(Level level) {
-  return std::make_unique<TileToCpuPass>(level);
+  return std::make_unique<TileToCpuPass>(stringify(level).str());
 }
 
 static void addConversions(OpPassManager &passes) {
@@ -167,8 +169,9 @@ void hamlet::cpu::registerCpuPasses() {
   PassPipelineRegistration<PipelineOptions>(
       "tile-to-cpu-llvm", "lower tile kernels to the LLVM dialect",
       [](OpPassManager &passes, const PipelineOptions &options) {
-        buildTileToCpuPipeline(
-            passes, parseLevel(options.level.getValue()).value_or(Level::v3));
+        passes.addPass(
+            std::make_unique<TileToCpuPass>(options.level.getValue()));
+        addConversions(passes);
       });
 }
 

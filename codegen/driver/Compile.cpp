@@ -13,6 +13,8 @@
 #include "codegen/program/ProgramModule.h"
 #include "codegen/schedule/Schedule.h"
 #include "codegen/tile/ExpandMath.h"
+#include "container/AtomicFile.h"
+#include "dialects/Lightning/LightningOps.h"
 #include "dialects/NN/NNOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "passes/Passes.h"
@@ -48,15 +50,29 @@ public:
       : graph(graph), options(options), printed(printed), summary(summary) {}
 
   FailureOr<std::unique_ptr<hmlt::ContainerT>> run() {
+    if (failed(compile()))
+      return failure();
+    if (finished)
+      return std::unique_ptr<hmlt::ContainerT>();
+    return std::make_unique<hmlt::ContainerT>(std::move(program.container));
+  }
+
+private:
+  LogicalResult compile() {
+    if (failed(readFiles()))
+      return failure();
     graph.walk([&](Operation *op) {
       summary.graphOps += op->getDialect() &&
                           op->getDialect()->getNamespace() != "func" &&
                           op->getDialect()->getNamespace() != "builtin";
     });
-    if (done(Stage::graph, "graph.mlir",
-             [&](llvm::raw_ostream &out) { graph.print(out); }))
-      return std::unique_ptr<hmlt::ContainerT>();
-    if (failed(runPasses(graph, [&](PassManager &passes) {
+    LogicalResult shown =
+        show(Stage::graph, "graph.mlir",
+             [&](llvm::raw_ostream &out) { graph.print(out); });
+    if (failed(shown) || finished)
+      return shown;
+    if (failed(checkChunk()) ||
+        failed(runPasses(graph, [&](PassManager &passes) {
           passes.addPass(createLightningChunkPass(
               LightningChunkPassOptions{options.chunk}));
           passes.addPass(createCanonicalizerPass());
@@ -64,9 +80,12 @@ public:
           passes.addPass(createNNFusePass());
         })))
       return failure();
-    if (done(Stage::fused, "fused.mlir",
-             [&](llvm::raw_ostream &out) { graph.print(out); }))
-      return std::unique_ptr<hmlt::ContainerT>();
+    graph.walk(
+        [&](lightning::AttentionOp op) { summary.chunk = op.getChunk(); });
+    shown = show(Stage::fused, "fused.mlir",
+                 [&](llvm::raw_ostream &out) { graph.print(out); });
+    if (failed(shown) || finished)
+      return shown;
 
     FailureOr<codegen::LoweredProgram> lowered = codegen::lowerProgram(graph);
     if (failed(lowered))
@@ -78,18 +97,20 @@ public:
           passes.addPass(createCSEPass());
         })))
       return failure();
-    if (done(Stage::tile, "tile.mlir",
-             [&](llvm::raw_ostream &out) { program.kernels->print(out); }))
-      return std::unique_ptr<hmlt::ContainerT>();
+    shown = show(Stage::tile, "tile.mlir",
+                 [&](llvm::raw_ostream &out) { program.kernels->print(out); });
+    if (failed(shown) || finished)
+      return shown;
     OwningOpRef<ModuleOp> plan =
         codegen::programModule(*graph.getContext(), program.container);
     if (failed(verify(*plan)))
       return failure();
-    if (done(Stage::program, "program.mlir", [&](llvm::raw_ostream &out) {
-          plan->print(out);
-          out << "\n";
-        }))
-      return std::unique_ptr<hmlt::ContainerT>();
+    shown = show(Stage::program, "program.mlir", [&](llvm::raw_ostream &out) {
+      plan->print(out);
+      out << "\n";
+    });
+    if (failed(shown) || finished)
+      return shown;
 
     count();
     if (failed(runPasses(*program.kernels, [](PassManager &passes) {
@@ -98,18 +119,55 @@ public:
           passes.addPass(createCSEPass());
         })))
       return failure();
-    if (failed(schedule()))
+    if (failed(schedule()) || failed(showLlvm()))
       return failure();
-    if (options.printStage == Stage::llvm)
-      return printLlvm();
-    if (failed(emit()))
-      return failure();
-    if (options.printStage == Stage::ptx)
-      return std::unique_ptr<hmlt::ContainerT>();
-    return std::make_unique<hmlt::ContainerT>(std::move(program.container));
+    return finished ? success() : emit();
   }
 
-private:
+  LogicalResult fail(const Twine &message) {
+    return emitError(UnknownLoc::get(graph.getContext())) << message;
+  }
+
+  /// Of files and folders that options name mistakes are told before any work.
+  LogicalResult readFiles() {
+    if (!options.dumpFolder.empty())
+      if (std::error_code error =
+              llvm::sys::fs::create_directories(options.dumpFolder))
+        return fail("cannot make the folder '" + options.dumpFolder +
+                    "' of --dump-dir: " + error.message());
+    llvm::Expected<schedule::Targets> read =
+        schedule::Targets::load(options.targetFolders);
+    if (!read)
+      return fail(llvm::toString(read.takeError()));
+    targets = std::move(*read);
+    if (options.scheduleFile.empty())
+      return success();
+    llvm::Expected<std::vector<schedule::Override>> blocks =
+        schedule::readOverrides(options.scheduleFile);
+    if (!blocks)
+      return fail(llvm::toString(blocks.takeError()));
+    overrides = std::move(*blocks);
+    return success();
+  }
+
+  /// A graph may have fixed its chunk: it is then not for the option to say.
+  LogicalResult checkChunk() {
+    if (!options.chunkGiven)
+      return success();
+    WalkResult walk = graph.walk([&](lightning::AttentionOp op) {
+      std::optional<int64_t> fixed = op.getChunk();
+      if (op.getCache())
+        fixed = cast<lightning::StateType>(op.getCache().getType()).getChunk();
+      if (!fixed || *fixed == options.chunk)
+        return WalkResult::advance();
+      op.emitOpError("has chunk ")
+          << *fixed << ", --lightning-chunk asks for " << options.chunk
+          << "; leave it out, or compile the checkpoint with it";
+      return WalkResult::interrupt();
+    });
+    return failure(walk.wasInterrupted());
+  }
+
   LogicalResult runPasses(ModuleOp module,
                           function_ref<void(PassManager &)> add) {
     PassManager passes(module.getContext());
@@ -129,26 +187,24 @@ private:
     return verify(module);
   }
 
-  /// Prints and dumps one stage where asked; true if the compilation ends with
-  /// it.
-  bool done(Stage stage, StringRef file,
-            function_ref<void(llvm::raw_ostream &)> print) {
+  /// Prints and dumps one stage where asked. With the stage that was to be
+  /// printed the compilation is finished.
+  LogicalResult show(Stage stage, StringRef file,
+                     function_ref<void(llvm::raw_ostream &)> print) {
     if (!options.dumpFolder.empty()) {
       SmallString<128> path(options.dumpFolder);
       llvm::sys::path::append(path, file);
-      std::error_code error =
-          llvm::sys::fs::create_directories(options.dumpFolder);
-      llvm::raw_fd_ostream out(path, error);
-      if (error)
-        summary.notes.push_back("cannot write " + path.str().str() + ": " +
-                                error.message());
-      else
-        print(out);
+      std::string text;
+      llvm::raw_string_ostream out(text);
+      print(out);
+      if (Status status = writeFileAtomically(path.str().str(), text);
+          status.failed())
+        return fail("--dump-dir: " + status.message());
     }
-    if (options.printStage != stage)
-      return false;
-    print(printed);
-    return true;
+    finished = options.printStage == stage;
+    if (finished)
+      print(printed);
+    return success();
   }
 
   void count() {
@@ -161,21 +217,6 @@ private:
 
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
-    auto fail = [&](llvm::Error error) {
-      return graph.emitError() << llvm::toString(std::move(error));
-    };
-    llvm::Expected<schedule::Targets> targets =
-        schedule::Targets::load(options.targetFolders);
-    if (!targets)
-      return fail(targets.takeError());
-    std::vector<schedule::Override> given;
-    if (!options.scheduleFile.empty()) {
-      llvm::Expected<std::vector<schedule::Override>> read =
-          schedule::readOverrides(options.scheduleFile);
-      if (!read)
-        return fail(read.takeError());
-      given = std::move(*read);
-    }
     llvm::StringMap<hmlt::VariantT *> variants;
     for (auto &kernel : program.container.kernels)
       for (auto &variant : kernel->variants)
@@ -183,9 +224,9 @@ private:
     for (cpu::Level level :
          {cpu::Level::v3, cpu::Level::v4, cpu::Level::v4bf16}) {
       const schedule::Target &target =
-          *targets->find(cpu::targetName(level)); // all are built in
+          *targets.find(cpu::targetName(level)); // all are built in
       FailureOr<std::vector<schedule::Record>> records =
-          schedule::scheduleDots(*program.kernels, target, given);
+          schedule::scheduleDots(*program.kernels, target, overrides);
       if (failed(records))
         return failure();
       if (!wants("cpu"))
@@ -212,13 +253,20 @@ private:
     return success();
   }
 
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> printLlvm() {
-    if (failed(runPasses(*program.kernels, [](PassManager &passes) {
+  /// Of the least level of CPU, for the reader alone: what is compiled is
+  /// lowered a kernel at a time.
+  LogicalResult showLlvm() {
+    bool dumped = !options.dumpFolder.empty() && wants("cpu") &&
+                  options.printStage != Stage::ptx;
+    if (!dumped && options.printStage != Stage::llvm)
+      return success();
+    OwningOpRef<ModuleOp> lowered = program.kernels->clone();
+    if (failed(runPasses(*lowered, [](PassManager &passes) {
           cpu::buildTileToCpuPipeline(passes, cpu::Level::v3);
         })))
       return failure();
-    program.kernels->print(printed);
-    return std::unique_ptr<hmlt::ContainerT>();
+    return show(Stage::llvm, "llvm.mlir",
+                [&](llvm::raw_ostream &out) { lowered->print(out); });
   }
 
   bool wants(StringRef target) const {
@@ -247,25 +295,30 @@ private:
       archs.push_back("sm_80");
 
     KernelCache cache(options.cacheFolder);
-    FailureOr<std::vector<EmittedTarget>> targets =
+    FailureOr<std::vector<EmittedTarget>> emitted =
         emitKernels(*program.kernels, levels, archs, cache, summary.times);
-    if (failed(targets))
+    if (failed(emitted))
       return failure();
     summary.cacheHits = cache.hits();
     summary.cacheMisses = cache.misses();
     if (!cache.trouble().empty())
       summary.notes.push_back(cache.trouble());
-    if (options.printStage == Stage::ptx) {
-      for (EmittedTarget &target : *targets)
-        printed.write(target.bytes.data(), target.bytes.size());
-      return success();
+    if (!archs.empty()) {
+      LogicalResult shown =
+          show(Stage::ptx, "kernels.ptx", [&](llvm::raw_ostream &out) {
+            for (const EmittedTarget &target : *emitted)
+              if (llvm::is_contained(archs, target.name))
+                out.write(target.bytes.data(), target.bytes.size());
+          });
+      if (failed(shown) || finished)
+        return shown;
     }
 
     llvm::StringMap<hmlt::VariantT *> variants;
     for (auto &kernel : program.container.kernels)
       for (auto &variant : kernel->variants)
         variants[variant->symbol] = variant.get();
-    for (EmittedTarget &target : *targets) {
+    for (EmittedTarget &target : *emitted) {
       auto image = std::make_unique<hmlt::ImageT>();
       image->target = target.name;
       image->bytes.assign(target.bytes.begin(), target.bytes.end());
@@ -298,7 +351,10 @@ private:
   llvm::raw_ostream &printed;
   CompileSummary &summary;
   codegen::LoweredProgram program;
-  int pipelines = 0; ///< run so far
+  schedule::Targets targets;
+  std::vector<schedule::Override> overrides;
+  bool finished = false; ///< the stage to print was printed
+  int pipelines = 0;     ///< run so far
 };
 
 /// What `hamlet.model` says, for the container.
@@ -338,8 +394,8 @@ hamlet::compileGraph(ModuleOp graph, const CompileOptions &options,
   FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
       Compilation(graph, options, printed, summary).run();
   if (failed(container))
-    return failure();
+    return mlir::failure();
   if (*container)
-    readModel(graph, options.chunk, **container);
+    readModel(graph, summary.chunk.value_or(options.chunk), **container);
   return container;
 }

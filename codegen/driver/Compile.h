@@ -26,7 +26,8 @@ std::optional<Stage> parseStage(llvm::StringRef text);
 
 struct CompileOptions {
   std::vector<std::string> targets{"cpu"}; ///< "cpu", "sm_80"
-  int64_t chunk = 64;                      ///< lightning chunk, tokens
+  int64_t chunk = 64;      ///< tokens, of lightning ops that have none
+  bool chunkGiven = false; ///< ops that have another one are an error
   /// Folders of target descriptions beside the built-in ones, and a file of
   /// schedules (codegen/schedule/Schedule.h); empty: none.
   std::vector<std::string> targetFolders;
@@ -43,6 +44,7 @@ struct CompileSummary {
   size_t graphOps = 0, launches = 0, kernels = 0, variants = 0;
   EmitTimes times; ///< of all threads together
   size_t cacheHits = 0, cacheMisses = 0;
+  std::optional<int64_t> chunk;   ///< of the lightning ops, if there are any
   std::vector<std::string> notes; ///< e.g. that ptxas was not found
 };
 

@@ -395,27 +395,6 @@ private:
 
   /// Tokens [low, high) of the chunk join the tail; what follows becomes zero.
   void joinTail(Value step, Value low, Value high) {
-    Value fresh = t.sub(high, low), chunk = t.index(shape.chunk);
-    t.ifThen(t.equalIndex(fresh, chunk), [&] { fillTail(step); });
-    t.ifThen(t.lessIndex(fresh, chunk), [&] { mixTail(step, low, high); });
-  }
-
-  /// A whole chunk of new tokens.
-  void fillTail(Value step) {
-    int64_t width = shape.block();
-    Value zero = t.index(0);
-    for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
-      Value first = t.index(kb * width), from = t.add(step, first);
-      t.store(t.load(keysT, {zero, from}, {shape.dk, width}), tailKeys,
-              {zero, first});
-      t.store(t.load(values, {from, zero}, {width, shape.dv}), tailValues,
-              {first, zero});
-    }
-    if (shape.perToken)
-      t.store(t.load(decays, {step}, {shape.chunk}), tailDecays, {zero});
-  }
-
-  void mixTail(Value step, Value low, Value high) {
     int64_t width = shape.block();
     auto joined = [&](Value old, Value fresh, Value place,
                       ArrayRef<int64_t> dims) {

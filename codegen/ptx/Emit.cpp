@@ -39,29 +39,39 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::ptx;
 
-/// Bytes of shared memory that one block may have on `arch`; 0 for one that is
-/// not known.
-static int64_t sharedLimit(StringRef arch) {
-  int64_t kib = llvm::StringSwitch<int64_t>(arch)
-                    .Cases({"sm_80", "sm_87"}, 163)
-                    .Cases({"sm_86", "sm_89", "sm_120"}, 99)
-                    .Cases({"sm_90", "sm_90a", "sm_100", "sm_100a"}, 227)
-                    .Default(0);
-  return kib * 1024;
-}
+namespace {
+/// KiB of shared memory that one block may have.
+struct Gpu {
+  StringRef arch;
+  int64_t sharedKib;
+};
+} // namespace
+static constexpr Gpu kGpus[] = {
+    {"sm_80", 163},  {"sm_86", 99},    {"sm_87", 163},
+    {"sm_89", 99},   {"sm_90", 227},   {"sm_90a", 227},
+    {"sm_100", 227}, {"sm_100a", 227}, {"sm_120", 99}};
 
-static LogicalResult checkArch(ModuleOp module, StringRef arch) {
-  if (sharedLimit(arch) == 0)
-    return module.emitError("expected a GPU of sm_80 or later, got '")
-           << arch << "'";
-  return success();
+/// Bytes of shared memory that one block may have on `arch`; none, with an
+/// error, for one that is not known.
+static std::optional<int64_t> sharedLimit(MLIRContext *context,
+                                          StringRef arch) {
+  const Gpu *gpu = llvm::find_if(
+      kGpus, [&](const Gpu &known) { return known.arch == arch; });
+  if (gpu != std::end(kGpus))
+    return gpu->sharedKib * 1024;
+  InFlightDiagnostic error = emitError(UnknownLoc::get(context));
+  error << "expected one of the GPUs ";
+  llvm::interleaveComma(kGpus, error,
+                        [&](const Gpu &known) { error << known.arch; });
+  error << ", got '" << arch << "'";
+  return std::nullopt;
 }
 
 LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
                                         std::vector<PtxKernel> &infos) {
-  if (failed(checkArch(module, arch)))
+  std::optional<int64_t> limit = sharedLimit(module.getContext(), arch);
+  if (!limit)
     return failure();
-  int64_t limit = sharedLimit(arch);
   SmallVector<func::FuncOp> kernels;
   for (auto func : module.getOps<func::FuncOp>())
     if (func->hasAttr(tile::kKernelAttr))
@@ -82,7 +92,7 @@ LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
   for (func::FuncOp kernel : kernels) {
     if (kernel.isExternal() || !kernel.getBody().hasOneBlock())
       return kernel.emitOpError("expected a kernel with a body of one block");
-    Plan plan = Plan::make(kernel, limit);
+    Plan plan = Plan::make(kernel, *limit);
     builder.setInsertionPoint(kernel);
     if (failed(KernelEmitter(kernel, plan, shared, builder).emit()))
       return failure();
@@ -237,7 +247,7 @@ std::string hamlet::ptx::joinPtx(ArrayRef<StringRef> modules) {
 
 FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
                                             std::vector<PtxKernel> &infos) {
-  if (failed(checkArch(kernels, arch)))
+  if (!sharedLimit(kernels.getContext(), arch))
     return failure();
   PtxCompiler compiler;
   std::vector<std::string> texts;

@@ -9,6 +9,7 @@
 
 #include "codegen/schedule/Yaml.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <set>
@@ -268,24 +269,25 @@ public:
     return "give each product of tile kernels its register block for a target";
   }
   void runOnOperation() final {
-    auto fail = [&](llvm::Error error) {
-      getOperation().emitError() << llvm::toString(std::move(error));
+    auto fail = [&](const Twine &message) {
+      emitError(UnknownLoc::get(&getContext()))
+          << getArgument() << ": " << message;
       signalPassFailure();
     };
     std::vector<std::string> folders(targets.begin(), targets.end());
     llvm::Expected<Targets> known = Targets::load(folders);
     if (!known)
-      return fail(known.takeError());
+      return fail(llvm::toString(known.takeError()));
     const Target *which = known->find(target.getValue());
-    if (!which) {
-      getOperation().emitError("has no target '") << target.getValue() << "'";
-      return signalPassFailure();
-    }
+    if (!which)
+      return fail("expected one of the targets " +
+                  llvm::join(known->names(), ", ") + ", got '" +
+                  target.getValue() + "'");
     std::vector<Override> given;
     if (!schedules.empty()) {
       llvm::Expected<std::vector<Override>> read = readOverrides(schedules);
       if (!read)
-        return fail(read.takeError());
+        return fail(llvm::toString(read.takeError()));
       given = std::move(*read);
     }
     if (failed(scheduleDots(getOperation(), *which, given)))

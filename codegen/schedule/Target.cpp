@@ -117,6 +117,13 @@ const Target *Targets::find(StringRef name) const {
   return nullptr;
 }
 
+std::set<std::string> Targets::names() const {
+  std::set<std::string> names;
+  for (const Target &target : all)
+    names.insert(target.name);
+  return names;
+}
+
 const Target &hamlet::schedule::builtinTarget(StringRef name) {
   static const Targets targets = cantFail(Targets::load());
   const Target *target = targets.find(name);

@@ -12,6 +12,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ public:
   /// the place of an earlier one of its name.
   static llvm::Expected<Targets> load(llvm::ArrayRef<std::string> folders = {});
   const Target *find(llvm::StringRef name) const;
+  std::set<std::string> names() const;
 
 private:
   std::vector<Target> all;

@@ -128,10 +128,42 @@ class Compile(unittest.TestCase):
         self.assertRegex(result.out + result.err, r"(?i)(wall|total|time)")
         self.assertGreater(remarks.stat().st_size, 100)
 
-    def test_dump_dir(self):
-        dump = self.work / "dump"
-        harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", "--dump-dir", dump, *CACHED)
-        self.assertGreater(len([p for p in dump.rglob("*") if p.is_file()]), 2)
+    def provenance(self, source, *options):
+        file = self.work / "p.hmlt"
+        harness.ok("compile", source, "-o", file, *options, *CACHED)
+        facts = json.loads(harness.ok("inspect", file, "--json").out)
+        return facts["provenance"]["flags"], facts["model"]["chunk"]
+
+    def test_what_a_graph_fixes(self):
+        """Options that a .mlir has settled are errors; the provenance has what was applied."""
+        graph = self.work / "graph.mlir"
+        graph.write_text(harness.ok("compile", self.folder, "--compile-to", "graph", "--lightning-chunk", 32).out)
+        flags = "--target cpu --dtype as-stored --lightning-chunk 32"
+        self.assertEqual(self.provenance(self.folder, "--lightning-chunk", 32), (flags, 32))
+        applied = ("--target cpu --lightning-chunk 32", 32)
+        self.assertEqual(self.provenance(graph), applied)
+        self.assertEqual(self.provenance(graph, "--lightning-chunk", 32, "--dtype", "as-stored"), applied)
+        command = ("compile", graph, "-o", self.work / "no.hmlt")
+        result = harness.run(*command, "--lightning-chunk", 64)
+        harness.assert_fails(self, result, "chunk 32", "--lightning-chunk asks for 64")
+        for dtype in ("f32", "bf16"):
+            harness.assert_fails(self, harness.run(*command, "--dtype", dtype), f"--dtype {dtype}", status=2)
+        self.assertFalse((self.work / "no.hmlt").exists())
+        plain = self.work / "plain.mlir"
+        plain.write_text("func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {\n  %y = nn.mul %x, %x : tensor<?x8xf32>\n  return %y : tensor<?x8xf32>\n}\n")
+        self.assertEqual(self.provenance(plain), ("--target cpu", 64))
+
+    def test_short_messages(self):
+        """The place and the reason, not the module behind them."""
+        (self.work / "bad.yaml").write_text("- blok: 3\n")
+        for options, words in (
+            (("--schedules", self.work / "nowhere"), ("nowhere", "No such file")),
+            (("--schedules", self.work / "bad.yaml"), ("bad.yaml:1",)),
+            (("--targets", self.work / "nowhere"), ("nowhere", "No such file")),
+        ):  # fmt: skip
+            result = harness.run("compile", self.folder, "-o", self.work / "m.hmlt", *options)
+            harness.assert_fails(self, result, *words)
+            self.assertLess(len(result.err), 1000, str(result)[:2000])
 
     def test_made_up_family_needs_its_description(self):
         folder = harness.pack("lantern")
@@ -273,7 +305,8 @@ class Usage(unittest.TestCase):
             ("run", file), ("run", file, "--weights", weights),
             ("run", file, "--weights", weights, "--prompt-ids", "1", "--no-such-flag"),
             ("run", file, "--weights", weights, "--prompt-ids", "1", "--threads", "many"),
-            ("call", file), ("plan",),
+            ("call", file), ("plan",), ("plan", weights, "--tp", "0"), ("plan", weights, "--tp", "-2"),
+            ("compile", weights, "--compile-to", "graph", "-o", "/proc/self/x"),
         ):  # fmt: skip
             with self.subTest(arguments=arguments):
                 result = harness.run(*arguments)
@@ -315,11 +348,18 @@ class Usage(unittest.TestCase):
         result = harness.run("bogus")
         harness.assert_fails(self, result, "'bogus'", "compile, plan, run, call, inspect, explain", status=2)
         with harness.workspace() as work:
+            missing = harness.run("compile", work / "none.mlir", "-o", work / "m.hmlt")
+            harness.assert_fails(self, missing, "none.mlir", "No such file")
+            for name in ("a.hmlt", "model.safetensors"):
+                (work / name).write_text("")
+                result = harness.run("compile", work / name, "-o", work / "m.hmlt")
+                harness.assert_fails(self, result, name, "folder", "config.json", ".mlir")
             source = work / "f.mlir"
             source.write_text("func.func @twice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {\n  %y = nn.mul %x, %x : tensor<?x8xf32>\n  return %y : tensor<?x8xf32>\n}\n")
             harness.ok("compile", source, "-o", work / "f.hmlt")
             result = harness.run("run", work / "f.hmlt", "--weights", folder, "--prompt-ids", "1")
             harness.assert_fails(self, result, "hamlet call", "twice")
+        self.assertRegex(harness.ok("compile", "--help").out, r"as-stored\|f32\|bf16 \(as-stored\)")
 
     def test_no_llvm(self):
         """hamlet itself links no LLVM or MLIR."""

@@ -1,4 +1,4 @@
-"""Where output goes: what is replaced and what is written in place, signals, two outputs with one name."""
+"""Where output goes: what is replaced and what is written in place, full disks, signals, two outputs with one name."""
 
 import json
 import os
@@ -40,6 +40,16 @@ class Outputs(unittest.TestCase):
         source = self.work / "in.jsonl"
         harness.write_requests(source, [harness.request(id, [1, 2, 3], max_tokens) for id in ids])
         return ["run", self.file, "--weights", self.folder, "--batch", source]
+
+    def small_disk(self, size="64k"):
+        """A file system of that size, or the test is skipped."""
+        mount = self.work / "disk"
+        mount.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(mount)]
+        if subprocess.run(command, capture_output=True).returncode:
+            self.skipTest("mounting a small tmpfs is not allowed here")
+        self.addCleanup(subprocess.run, ["umount", str(mount)], check=True)
+        return mount
 
 
 class InPlace(Outputs):
@@ -99,6 +109,12 @@ class OneName(Outputs):
         self.assertEqual(os.listdir(self.out), [])
         harness.ok(*call, "--output", a, "--output", b)
 
+    def test_compile(self):
+        m = self.out / "m"
+        result = harness.run("compile", self.folder, "-o", m, "--remarks", m, *CACHED)
+        assert_fails(self, result, "-o and --remarks", status=2)
+        self.assertEqual(os.listdir(self.out), [])
+
 
 class Signals(Outputs):
     def test_nothing_is_left(self):
@@ -117,7 +133,10 @@ class Signals(Outputs):
 
 class Full(Outputs):
     def test_standard_output(self):
-        for command in (self.prompt(), ["inspect", self.prompt()[1]], ["explain", self.file]):
+        source = self.work / "mul.mlir"
+        source.write_text(MUL)
+        for command in (self.prompt(), ["inspect", self.prompt()[1]], ["explain", self.file], ["plan", self.folder / "config.json"],
+                        ["compile", source, "--compile-to", "graph"], ["compile", source, "-o", self.out / "m.hmlt"]):  # fmt: skip
             with self.subTest(command=command[0]), open("/dev/full", "w") as full:
                 done = subprocess.run([str(harness.HAMLET), *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
                 self.assertEqual(done.returncode, 1, done.stderr)
@@ -130,6 +149,66 @@ class Full(Outputs):
         for i, env in enumerate(({}, missing)):
             harness.ok("compile", self.folder, "-o", self.work / f"{i}.hmlt", *CACHED, env=env)
         self.assertEqual((self.work / "0.hmlt").read_bytes(), (self.work / "1.hmlt").read_bytes())
+
+    def test_dump_dir(self):
+        disk = self.small_disk()
+        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", disk, *CACHED)
+        assert_fails(self, result, str(disk), ".mlir", "No space left")
+        self.assertNotIn("LLVM ERROR", result.err)
+        self.assertEqual([p.name for p in disk.iterdir() if p.stat().st_size == 0 or "tmp" in p.name], [])
+        self.assertEqual(os.listdir(self.out), [])
+
+    def test_remarks(self):
+        disk = self.small_disk("4k")
+        (disk / "filler").write_bytes(bytes(4096))
+        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--remarks", disk / "r", *CACHED)
+        assert_fails(self, result, str(disk / "r"), "No space left")
+        self.assertEqual((os.listdir(self.out), os.listdir(disk)), ([], ["filler"]))
+
+
+class Remarks(Outputs):
+    def test_old_ones_stay_when_compiling_fails(self):
+        remarks, source = self.out / "r", self.work / "bad.mlir"
+        remarks.write_text("old")
+        source.write_text("nonsense")
+        assert_fails(self, harness.run("compile", source, "-o", self.out / "m.hmlt", "--remarks", remarks), "bad.mlir")
+        self.assertEqual((os.listdir(self.out), remarks.read_text()), (["r"], "old"))
+        source.write_text(MUL)
+        harness.ok("compile", source, "-o", self.out / "m.hmlt", "--remarks", remarks)
+        self.assertIn("nn-fuse", remarks.read_text())
+        harness.ok("compile", source, "--compile-to", "fused", "--remarks", remarks)
+        self.assertEqual(sorted(os.listdir(self.out)), ["m.hmlt", "r"])
+
+    def test_unwritable(self):
+        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--remarks", self.work / "no" / "r")
+        assert_fails(self, result, "no/r", "No such file")
+        self.assertEqual(os.listdir(self.out), [])
+
+
+class DumpDir(Outputs):
+    def test_every_stage(self):
+        dump = self.work / "deep" / "dump"
+        target = ("--target", "cpu,sm_80")
+        harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, *target, *CACHED)
+        names = {"graph": "graph.mlir", "fused": "fused.mlir", "tile": "tile.mlir", "program": "program.mlir", "llvm": "llvm.mlir", "ptx": "kernels.ptx"}
+        self.assertEqual(sorted(os.listdir(dump)), sorted(names.values()))
+        for stage, name in names.items():
+            with self.subTest(stage=stage):
+                printed = harness.ok("compile", self.folder, "--compile-to", stage, *target, *CACHED).out
+                self.assertEqual((dump / name).read_text(), printed)
+
+    def test_only_what_is_compiled(self):
+        for target, name in (("cpu", "llvm.mlir"), ("sm_80", "kernels.ptx")):
+            dump = self.work / target
+            harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, "--target", target, *CACHED)
+            self.assertEqual({"llvm.mlir", "kernels.ptx"} & set(os.listdir(dump)), {name})
+
+    def test_no_folder(self):
+        (self.work / "file").write_text("")
+        for more in (("-o", self.out / "m.hmlt"), ("--compile-to", "graph")):
+            result = harness.run("compile", self.folder, "--dump-dir", self.work / "file" / "d", *more)
+            assert_fails(self, result, "file/d", "--dump-dir")
+            self.assertEqual((result.out, os.listdir(self.out)), ("", []))
 
 
 if __name__ == "__main__":

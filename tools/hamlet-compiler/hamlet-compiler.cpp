@@ -10,6 +10,7 @@
 // status: 0 done, 1 bad input, 2 wrong usage.
 
 #include "codegen/driver/Compile.h"
+#include "container/AtomicFile.h"
 #include "container/Container.h"
 #include "dialects/RegisterDialects.h"
 #include "frontend/BuildGraph.h"
@@ -22,8 +23,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
-#include "mlir/Remark/RemarkStreamer.h"
+#include "llvm/Remarks/RemarkSerializer.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -75,7 +77,7 @@ cl::opt<std::string> compileTo(
     cl::desc("print this stage instead: graph|fused|tile|llvm|ptx|program"),
     cl::sub(compileCommand));
 cl::opt<std::string> dtype("dtype", cl::init("as-stored"),
-                           cl::desc("as-stored|f32|bf16"),
+                           cl::desc("as-stored|f32|bf16 (as-stored)"),
                            cl::sub(compileCommand));
 cl::opt<std::string> dumpFolder(
     "dump-dir",
@@ -112,11 +114,23 @@ int misuse(const llvm::Twine &message) {
   return kWrongUsage;
 }
 
+bool isMlir(StringRef path) { return path.ends_with(".mlir"); }
+
 /// A checkpoint, a lone configuration or MLIR text, as a graph module.
 llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
                                                 CompileSummary &summary,
                                                 std::string &imported) {
-  if (StringRef(source).ends_with(".mlir")) {
+  if (StringRef path = source;
+      path.ends_with(".hmlt") || path.ends_with(".safetensors"))
+    return llvm::createStringError("cannot compile '%s', expected a "
+                                   "checkpoint's folder, a config.json or a "
+                                   ".mlir file",
+                                   source.c_str());
+  if (isMlir(source)) {
+    if (std::error_code error =
+            llvm::sys::fs::access(source, llvm::sys::fs::AccessMode::Exist))
+      return llvm::createStringError("cannot open '%s': %s", source.c_str(),
+                                     error.message().c_str());
     OwningOpRef<ModuleOp> module =
         parseSourceFile<ModuleOp>(source.getValue(), ParserConfig(&context));
     if (!module)
@@ -150,6 +164,22 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
   out << ", " << frontend::floatTypeName(model->graph.dtype);
   return frontend::buildGraph(context, model->spec, model->graph);
 }
+
+/// Remarks as YAML, kept until it is known that there is something to tell of.
+class RemarkText : public remark::detail::MLIRRemarkStreamerBase {
+public:
+  explicit RemarkText(std::string &text)
+      : out(text),
+        serializer(llvm::cantFail(llvm::remarks::createRemarkSerializer(
+            llvm::remarks::Format::YAML, out))) {}
+  void streamOptimizationRemark(const remark::detail::Remark &remark) override {
+    serializer->emit(remark.generateRemark());
+  }
+
+private:
+  llvm::raw_string_ostream out;
+  std::unique_ptr<llvm::remarks::RemarkSerializer> serializer;
+};
 
 /// Hash of the text the compilation started from.
 std::string inputHash(ModuleOp module) {
@@ -211,14 +241,15 @@ void printTimes(const CompileSummary &summary) {
 /// lld, which links kernels, resets every option; these are read after it.
 struct Saved {
   std::string source = ::source, output = ::output, dtype = ::dtype;
-  int64_t chunk = ::chunk;
   bool quiet = ::quiet, timePasses = ::timePasses;
+  bool remarks = !::remarks.empty();
 };
 
 int compile() {
   const Saved given;
   CompileOptions options;
   options.chunk = chunk;
+  options.chunkGiven = chunk.getNumOccurrences() != 0;
   options.targetFolders.assign(targetFolders.begin(), targetFolders.end());
   options.scheduleFile = schedules;
   options.dumpFolder = dumpFolder;
@@ -236,6 +267,12 @@ int compile() {
   if (dtype != "as-stored" && dtype != "f32" && dtype != "bf16")
     return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" +
                   dtype + "'");
+  if (isMlir(source) && dtype != "as-stored")
+    return misuse("--dtype " + dtype +
+                  ": a graph has its dtypes; expected as-stored with a .mlir");
+  if (!remarks.empty() && sameOutput(remarks, output))
+    return misuse("-o and --remarks: expected two files, got '" + output +
+                  "' and '" + remarks + "'");
   if (chunk < 1 || chunk > 4096)
     return misuse("--lightning-chunk: expected 1 to 4096 tokens, got " +
                   llvm::Twine(chunk));
@@ -245,6 +282,9 @@ int compile() {
       return misuse("--compile-to: expected graph, fused, tile, llvm, ptx or "
                     "program, got '" +
                     compileTo + "'");
+    if (!output.empty())
+      return misuse("--compile-to prints a stage and writes no container: "
+                    "leave out -o, or use --dump-dir to have both");
   } else if (output.empty()) {
     return misuse(
         "compile: expected -o FILE.hmlt, or --compile-to to print a stage");
@@ -255,16 +295,22 @@ int compile() {
   registerDialects(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect>();
+  AtomicFile remarksFile;
+  std::string remarksText; // outlives the context, which writes it
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
+  // Messages have the place; the op may be the whole module.
+  context.printOpOnDiagnostic(false);
   if (!remarks.empty()) {
+    if (Status status = remarksFile.open(remarks); status.failed())
+      return fail(status.message());
     const std::string any = ".*";
     remark::RemarkCategories all{any, any, any, any, any};
-    if (failed(remark::enableOptimizationRemarksWithLLVMStreamer(
-            context, remarks, llvm::remarks::Format::YAML,
+    if (failed(remark::enableOptimizationRemarks(
+            context, std::make_unique<RemarkText>(remarksText),
             std::make_unique<remark::RemarkEmittingPolicyAll>(), all)))
-      return fail("cannot write remarks to '" + remarks + "'");
+      return fail("internal: remarks are on already");
   }
 
   CompileSummary summary;
@@ -278,19 +324,31 @@ int compile() {
       compileGraph(**graph, options, llvm::outs(), summary);
   if (failed(container))
     return fail("'" + given.source + "' was not compiled; see above");
-  if (!*container)
-    return kDone;
+  if (given.remarks)
+    if (Status status = remarksFile.write(remarksText); status.failed())
+      return fail(status.message());
+  auto finishRemarks = [&] {
+    return given.remarks ? remarksFile.commit() : Status();
+  };
+  if (!*container) {
+    Status status = finishRemarks();
+    return status.ok() ? kDone : fail(status.message());
+  }
   auto provenance = std::make_unique<hmlt::ProvenanceT>();
   provenance->compiler = "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING;
-  provenance->flags = "--target " + llvm::join(options.targets, ",") +
-                      " --dtype " + given.dtype + " --lightning-chunk " +
-                      std::to_string(given.chunk);
+  provenance->flags = "--target " + llvm::join(options.targets, ",");
+  if (!isMlir(given.source))
+    provenance->flags += " --dtype " + given.dtype;
+  if (summary.chunk)
+    provenance->flags += " --lightning-chunk " + std::to_string(*summary.chunk);
   provenance->input_hash = hash;
   (*container)->provenance = std::move(provenance);
   Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
   if (bytes.failed())
     return fail("internal: the container does not verify: " + bytes.message());
   if (Status status = writeContainer(**container, given.output); !status.ok())
+    return fail(status.message());
+  if (Status status = finishRemarks(); status.failed())
     return fail(status.message());
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
@@ -303,6 +361,9 @@ int compile() {
 }
 
 int plan() {
+  if (tensorParallel < 1)
+    return misuse("--tp: expected at least 1 rank, got " +
+                  llvm::Twine(tensorParallel));
   frontend::ImportOptions options;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
   llvm::Expected<frontend::ImportedModel> model =
@@ -333,9 +394,16 @@ int main(int argc, char **argv) {
     llvm::errs() << complaint;
     return kWrongUsage;
   }
-  if (compileCommand)
-    return compile();
-  if (planCommand)
-    return plan();
-  return misuse("expected 'compile' or 'plan'");
+  AtomicFile::handleSignals();
+  if (!compileCommand && !planCommand)
+    return misuse("expected 'compile' or 'plan'");
+  int status = compileCommand ? compile() : plan();
+  llvm::outs().flush();
+  if (std::error_code error = llvm::outs().error()) {
+    // LLVM would end the process for it.
+    llvm::outs().clear_error();
+    if (status == kDone)
+      return fail("cannot write to standard output: " + error.message());
+  }
+  return status;
 }

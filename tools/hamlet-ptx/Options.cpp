@@ -188,6 +188,7 @@ Options parseOptions(int argc, char **argv) {
   if (o.file.empty())
     throw UsageError("no PTX file");
   std::vector<std::string> outputs;
+  outputs.reserve(o.saves.size() + 1);
   for (const auto &[argument, path] : o.saves)
     outputs.push_back(path);
   if (!o.trace.empty())

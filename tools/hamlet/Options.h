@@ -23,21 +23,18 @@ template <typename T, typename Allowed>
 CLI::Option *addNumber(CLI::App &app, const std::string &name, T &value,
                        const std::string &description, std::string expected,
                        Allowed allowed) {
-  std::string shown = CLI::detail::to_string(value);
-  return app
-      .add_option_function<std::string>(
-          name,
-          [name, &value, expected = std::move(expected),
-           allowed](const std::string &text) {
-            T number{};
-            if (!parseDecimal(text, number) || !allowed(number))
-              throw CLI::ValidationError(name, "expected " + expected +
-                                                   ", got '" + text + "'");
-            value = number;
-          },
-          description)
+  CLI::callback_t read = [name, &value, expected = std::move(expected),
+                          allowed](const CLI::results_t &given) {
+    T number{};
+    if (!parseDecimal(given.back(), number) || !allowed(number))
+      throw CLI::ValidationError(name, "expected " + expected + ", got '" +
+                                           given.back() + "'");
+    value = number;
+    return true;
+  };
+  return app.add_option(name, std::move(read), description)
       ->type_name(std::is_integral_v<T> ? "INT" : "FLOAT")
-      ->default_str(shown);
+      ->default_str(CLI::detail::to_string(value));
 }
 
 /// The same of integers from `least` to `most`.

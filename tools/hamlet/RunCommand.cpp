@@ -243,16 +243,14 @@ Status run(const RunOptions &options) {
 template <typename T>
 CLI::Option *addIds(CLI::App &app, const std::string &name, std::vector<T> &ids,
                     const std::string &description) {
-  return app.add_option_function<std::string>(
-      name,
-      [name, &ids](const std::string &text) {
-        std::istringstream words(text + ",");
-        for (std::string word; std::getline(words, word, ',');)
-          if (!parseDecimal(word, ids.emplace_back()) || ids.back() < 0)
-            throw CLI::ValidationError(name,
-                                       "'" + word + "' is not a token id");
-      },
-      description);
+  CLI::callback_t read = [name, &ids](const CLI::results_t &given) {
+    std::istringstream words(given.back() + ",");
+    for (std::string word; std::getline(words, word, ',');)
+      if (!parseDecimal(word, ids.emplace_back()) || ids.back() < 0)
+        throw CLI::ValidationError(name, "'" + word + "' is not a token id");
+    return true;
+  };
+  return app.add_option(name, std::move(read), description)->type_name("TEXT");
 }
 
 } // namespace

@@ -10,7 +10,7 @@
 // LARGE: is given a block of 12 rows and 4 panels by {{.*}}large.yaml, entry 1; it takes 53 registers, and x86-64-v4 has 32
 // ODD: odd.yaml:{{.*}}expected an even depth, got 7
 // KEY: key.yaml:{{.*}}unknown key 'colums'
-// TARGET: has no target 'x86-64-v9'
+// TARGET: tile-schedule: expected one of the targets {{.*}}, got 'x86-64-v9'
 // SMALL: array<i64: 8, 2, 256>
 
 //--- kernels.mlir
