@@ -382,8 +382,9 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
     return;
   }
 
-  // 16 partials a row, then a tree over them. Four rows, or two, take the tree's
-  // steps together: the same pairs of lanes in a third of the instructions.
+  // 16 partials a row, then a tree over them. Four rows, or two, take the
+  // tree's steps together: the same pairs of lanes in a third of the
+  // instructions.
   int64_t whole = n / kLanes * kLanes;
   Value none = arith::ConstantOp::create(
       b,
