@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Precompiled: of a file of two hundred lines these headers are four fifths of
-// the time. Each file includes what it uses all the same: the debug preset
-// builds without this.
+// the time. Each file is to include what it uses all the same: the debug preset
+// is without this.
 //
 //===----------------------------------------------------------------------===//
 

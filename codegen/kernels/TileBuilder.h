@@ -94,7 +94,8 @@ public:
   Value widen(Value x);
   /// Rounds f32 to `type`, nearest even.
   Value round(Value x, Type type);
-  /// With `next`, rows of this view from row `nextRow` on are prefetched.
+  /// With `next`, this view is prefetched: rows from row `nextRow` on, or the
+  /// next B in panels.
   Value dot(Value a, Value bOperand, Value acc, bool pairs, Value next = {},
             Value nextRow = {});
 
