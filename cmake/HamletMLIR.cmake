@@ -52,3 +52,18 @@ function(hamlet_use_mlir name)
     target_precompile_headers(${name} REUSE_FROM HamletPrecompiled)
   endif()
 endfunction()
+
+# hamlet_passes(NAME PAGE): TableGen of Passes.td, whose passes registerNAMEPasses() registers (target NAMEIncGen), and
+# their page build/docs/PAGE.md.
+function(hamlet_passes name page)
+  set(LLVM_TARGET_DEFINITIONS Passes.td)
+  mlir_tablegen(Passes.h.inc -gen-pass-decls -name ${name})
+  add_public_tablegen_target(${name}IncGen)
+  set(doc ${CMAKE_BINARY_DIR}/docs/${page}.md)
+  tablegen(MLIR ${page}.md -gen-pass-doc)
+  add_custom_command(OUTPUT ${doc}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/docs
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different ${CMAKE_CURRENT_BINARY_DIR}/${page}.md ${doc}
+    DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/${page}.md)
+  add_custom_target(${name}Doc ALL DEPENDS ${doc})
+endfunction()

@@ -1,5 +1,4 @@
-//===- RegisterDialects.h - every dialect of Hamlet
-//------------------------===//
+//===- RegisterDialects.h - every dialect of Hamlet -----------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

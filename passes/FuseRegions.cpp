@@ -1,5 +1,4 @@
-//===- FuseRegions.cpp - groups of ops become nn.fused regions
-//-------------===//
+//===- FuseRegions.cpp - groups of ops become nn.fused regions ------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -12,11 +12,25 @@
 #include "dialects/NN/NNDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
 
 namespace hamlet {
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
+
+/// Chunks and fuses a graph: what `--compile-to=fused` prints.
+void buildGraphToFusedPipeline(mlir::OpPassManager &passes, int64_t chunk);
+
+/// The options of the pipelines that start from a graph.
+struct GraphPipelineOptions : mlir::PassPipelineOptions<GraphPipelineOptions> {
+  Option<int64_t> chunk{*this, "chunk",
+                        llvm::cl::desc("of lightning-chunk, in tokens"),
+                        llvm::cl::init(64)};
+};
+
+/// The passes of this folder and the pipeline `graph-to-fused{chunk=64}`.
+void registerGraphPasses();
 } // namespace hamlet
 
 #endif

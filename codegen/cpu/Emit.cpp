@@ -73,8 +73,15 @@ StringRef hamlet::cpu::targetName(Level level) {
 }
 
 std::optional<Level> hamlet::cpu::parseLevel(StringRef text) {
-  for (Level level : {Level::v3, Level::v4, Level::v4bf16})
+  for (Level level : kLevels)
     if (text == stringify(level))
+      return level;
+  return std::nullopt;
+}
+
+std::optional<Level> hamlet::cpu::parseTargetName(StringRef text) {
+  for (Level level : kLevels)
+    if (text == targetName(level))
       return level;
   return std::nullopt;
 }

@@ -23,6 +23,7 @@ namespace hamlet::cpu {
 /// and v4 with avx512bf16. Kernels under f32 numerics give the same bits at
 /// every level; under bf16 numerics the third flushes denormals in dots.
 enum class Level { v3, v4, v4bf16 };
+inline constexpr Level kLevels[] = {Level::v3, Level::v4, Level::v4bf16};
 
 /// "v3", "v4" or "v4bf16".
 llvm::StringRef stringify(Level level);
@@ -30,6 +31,7 @@ std::optional<Level> parseLevel(llvm::StringRef text);
 /// The level's target description, and image: "x86-64-v3", "x86-64-v4" or
 /// "x86-64-v4-bf16".
 llvm::StringRef targetName(Level level);
+std::optional<Level> parseTargetName(llvm::StringRef text);
 
 /// One kernel of a shared object. It is called once for each program instance:
 ///

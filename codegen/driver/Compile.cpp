@@ -1,5 +1,4 @@
-//===- Compile.cpp - from a graph to a container
-//--------------------------------===//
+//===- Compile.cpp - from a graph to a container --------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -73,11 +72,7 @@ private:
       return shown;
     if (failed(checkChunk()) ||
         failed(runPasses(graph, [&](PassManager &passes) {
-          passes.addPass(createLightningChunkPass(
-              LightningChunkPassOptions{options.chunk}));
-          passes.addPass(createCanonicalizerPass());
-          passes.addPass(createCSEPass());
-          passes.addPass(createNNFusePass());
+          buildGraphToFusedPipeline(passes, options.chunk);
         })))
       return failure();
     graph.walk(
@@ -215,25 +210,50 @@ private:
       summary.launches += function->launches.size();
   }
 
+  /// The levels of CPU that the targets name, the least first. Without pairs
+  /// the code of v4bf16 is that of v4.
+  std::vector<cpu::Level> levels() {
+    std::vector<cpu::Level> found;
+    for (cpu::Level level : cpu::kLevels)
+      if (wants("cpu") || wants(cpu::targetName(level)))
+        found.push_back(level);
+    if (!found.empty() && found.back() == cpu::Level::v4bf16 && !hasPairs()) {
+      found.back() = cpu::Level::v4;
+      found.erase(llvm::unique(found), found.end());
+    }
+    return found;
+  }
+
+  /// The GPUs that the targets name.
+  std::vector<std::string> archs() const {
+    std::vector<std::string> found;
+    for (const std::string &target : options.targets)
+      if (target != "cpu" && !cpu::parseTargetName(target) &&
+          !llvm::is_contained(found, target))
+        found.push_back(target);
+    return found;
+  }
+
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
+    const std::vector<cpu::Level> asked = levels();
     llvm::StringMap<hmlt::VariantT *> variants;
     for (auto &kernel : program.container.kernels)
       for (auto &variant : kernel->variants)
         variants[variant->symbol] = variant.get();
-    for (cpu::Level level :
-         {cpu::Level::v3, cpu::Level::v4, cpu::Level::v4bf16}) {
+    for (cpu::Level level : cpu::kLevels) {
       const schedule::Target &target =
           *targets.find(cpu::targetName(level)); // all are built in
       FailureOr<std::vector<schedule::Record>> records =
           schedule::scheduleDots(*program.kernels, target, overrides);
       if (failed(records))
         return failure();
-      if (!wants("cpu"))
+      if (!llvm::is_contained(asked, level))
         continue;
       for (const schedule::Record &record : *records) {
         // A kernel without pairs has the code of v4 at v4bf16.
         if (level == cpu::Level::v4bf16 &&
+            llvm::is_contained(asked, cpu::Level::v4) &&
             !cpu::usesPairs(
                 program.kernels->lookupSymbol<func::FuncOp>(record.symbol)))
           continue;
@@ -256,13 +276,15 @@ private:
   /// Of the least level of CPU, for the reader alone: what is compiled is
   /// lowered a kernel at a time.
   LogicalResult showLlvm() {
-    bool dumped = !options.dumpFolder.empty() && wants("cpu") &&
+    const std::vector<cpu::Level> asked = levels();
+    bool dumped = !options.dumpFolder.empty() && !asked.empty() &&
                   options.printStage != Stage::ptx;
     if (!dumped && options.printStage != Stage::llvm)
       return success();
     OwningOpRef<ModuleOp> lowered = program.kernels->clone();
-    if (failed(runPasses(*lowered, [](PassManager &passes) {
-          cpu::buildTileToCpuPipeline(passes, cpu::Level::v3);
+    if (failed(runPasses(*lowered, [&](PassManager &passes) {
+          cpu::buildTileToCpuPipeline(passes, asked.empty() ? cpu::Level::v3
+                                                            : asked.front());
         })))
       return failure();
     return show(Stage::llvm, "llvm.mlir",
@@ -282,15 +304,9 @@ private:
 
   LogicalResult emit() {
     std::vector<cpu::Level> levels;
-    if (wants("cpu") && options.printStage != Stage::ptx) {
-      levels = {cpu::Level::v3, cpu::Level::v4};
-      if (hasPairs())
-        levels.push_back(cpu::Level::v4bf16);
-    }
-    std::vector<std::string> archs;
-    for (const std::string &target : options.targets)
-      if (target != "cpu")
-        archs.push_back(target);
+    if (options.printStage != Stage::ptx)
+      levels = this->levels();
+    std::vector<std::string> archs = this->archs();
     if (archs.empty() && options.printStage == Stage::ptx)
       archs.push_back("sm_80");
 

@@ -1,5 +1,4 @@
-//===- Compile.h - from a graph to a container -------------------*- C++
-//-*-===//
+//===- Compile.h - from a graph to a container ----------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,7 +24,8 @@ enum class Stage { graph, fused, tile, llvm, ptx, program };
 std::optional<Stage> parseStage(llvm::StringRef text);
 
 struct CompileOptions {
-  std::vector<std::string> targets{"cpu"}; ///< "cpu", "sm_80"
+  /// "cpu" (each level of CPU), a level (cpu::targetName), "sm_80".
+  std::vector<std::string> targets{"cpu"};
   int64_t chunk = 64;      ///< tokens, of lightning ops that have none
   bool chunkGiven = false; ///< ops that have another one are an error
   /// Folders of target descriptions beside the built-in ones, and a file of

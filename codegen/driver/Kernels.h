@@ -1,5 +1,4 @@
-//===- Kernels.h - every kernel for every target -----------------*- C++
-//-*-===//
+//===- Kernels.h - every kernel for every target --------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

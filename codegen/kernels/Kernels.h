@@ -1,5 +1,4 @@
-//===- Kernels.h - the kernels that are more than a fused region -*- C++
-//-*-===//
+//===- Kernels.h - the kernels that are more than a fused region ----------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

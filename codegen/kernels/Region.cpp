@@ -1,5 +1,4 @@
-//===- Region.cpp - a fused region of graph ops as one kernel
-//-------------------===//
+//===- Region.cpp - a fused region of graph ops as one kernel -------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

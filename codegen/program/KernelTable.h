@@ -1,5 +1,4 @@
-//===- KernelTable.h - kernels of a program, each once -----------*- C++
-//-*-===//
+//===- KernelTable.h - kernels of a program, each once --------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

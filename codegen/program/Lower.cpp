@@ -1,5 +1,4 @@
-//===- Lower.cpp - a graph of fused regions becomes a program
-//-------------------===//
+//===- Lower.cpp - a graph of fused regions becomes a program -------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TileOps.cpp - verifiers and folders
-//------------------------------------===//
+//===- TileOps.cpp - verifiers and folders --------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -21,7 +21,8 @@ void writeLive() {
 } // namespace
 
 State &state() {
-  // Never destroyed: programs call in from their own static destructors.
+  // Never destroyed: programs call in from their own static destructors. The
+  // library stays mapped (-z nodelete), so it is not lost either.
   static State *s = [] {
     if (std::getenv("EMU_LIVE"))
       std::atexit(writeLive);

@@ -33,6 +33,7 @@ SHARED = pathlib.Path(os.environ.get("HAMLET_SHARED", ROOT / ".." / "shared")).r
 CACHE = pathlib.Path(os.environ.get("HAMLET_TEST_CACHE", BIN.parent / "test-cache"))
 COMPILER_BIN = pathlib.Path(os.environ.get("HAMLET_TEST_COMPILER", BIN))
 KERNELS = CACHE / "kernels"  # of --cache, shared by all that compile packs
+CACHED = ("--cache", KERNELS)
 FAMILIES = GOLDEN / "families"
 HAMLET = BIN / "hamlet"
 TIMEOUT = 240  # seconds; a command that runs longer hangs
@@ -66,6 +67,12 @@ def cpu_levels():
         if "avx512_bf16" in flags:
             levels.append("avx512bf16")
     return levels
+
+
+def targets():
+    """The --target of each level of this machine, the least first."""
+    names = {"avx2": "x86-64-v3", "avx512": "x86-64-v4", "avx512bf16": "x86-64-v4-bf16"}
+    return [names[level] for level in cpu_levels()]
 
 
 class Result:
@@ -121,14 +128,17 @@ def _stamp(path):
 
 def compile_pack(source, path, *options):
     """Compiles `source` to `path`, by COMPILER_BIN and with cached kernels."""
-    options = (*options, *family_options(source), "--cache", KERNELS)
+    options = (*options, *family_options(source), *CACHED)
     ok("compile", source, "-o", path, *options, hamlet=COMPILER_BIN / "hamlet")
 
 
 def compiled(source, *options):
-    """The .hmlt of `source` (folder, config.json or .mlir) under `options`.
-    Packs are compiled by COMPILER_BIN, a .mlir by the build under test."""
+    """The .hmlt of `source` (folder, config.json or .mlir) under `options`, for
+    the level of this machine unless they have a --target. Packs are compiled by
+    COMPILER_BIN, a .mlir by the build under test."""
     source = pathlib.Path(source)
+    if "--target" not in options:
+        options = (*options, "--target", targets()[-1])
     folder = BIN if source.suffix == ".mlir" else COMPILER_BIN
     if not (folder / "hamlet").exists():
         raise AssertionError(f"{folder}/hamlet is missing; build it or set HAMLET_BIN")
@@ -149,7 +159,7 @@ def compiled(source, *options):
 
 def stage(source, name, *options):
     """The text of one stage of compiling `source`."""
-    options = (*options, *family_options(source), "--cache", KERNELS)
+    options = (*options, *family_options(source), *CACHED)
     return ok("compile", source, "--compile-to", name, *options, hamlet=COMPILER_BIN / "hamlet").out
 
 

@@ -18,7 +18,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import make_bench_model
 
 PACK = "minimax-7p1-tied"
-CACHED = ("--cache", harness.KERNELS)  # for what is not about the kernels
 
 
 def digest(path):
@@ -36,12 +35,12 @@ class Compile(unittest.TestCase):
         for options in ((), ("--dtype", "bf16"), ("--lightning-chunk", 100)):
             again = self.work / "again.hmlt"
             harness.ok("compile", self.folder, "-o", again, *options)
-            self.assertEqual(digest(harness.compiled(self.folder, *options)), digest(again), options)
+            self.assertEqual(digest(harness.compiled(self.folder, "--target", "cpu", *options)), digest(again), options)
 
     def test_kernel_cache(self):
         """The same bytes with a cache, full or damaged, as without."""
         plain, cached, folder = self.work / "plain.hmlt", self.work / "cached.hmlt", self.work / "cache"
-        targets = ("--target", "cpu,sm_80")
+        targets = ("--target", "x86-64-v3,sm_80")
 
         def compile(output, *options, **more):
             result = harness.ok("compile", self.folder, "-o", output, *targets, "--time-passes", *options, **more)
@@ -73,14 +72,36 @@ class Compile(unittest.TestCase):
         self.assertRegex(compile(cached, "--cache", blocked / "cache")[2].out, "note .*kernel cache: cannot")
         self.assertEqual(digest(cached), digest(plain))
 
+    def test_targets(self):
+        """A file has code for the targets that were named, each once; it runs with the best that it has."""
+        file = self.work / "m.hmlt"
+        for dtype, target, images in (
+            ("f32", "x86-64-v3", ["x86-64-v3"]),
+            ("f32", "x86-64-v4-bf16", ["x86-64-v4"]),  # the same code without bf16
+            ("bf16", "x86-64-v4-bf16", ["x86-64-v4-bf16"]),
+            ("f32", "cpu,x86-64-v3,cpu", ["x86-64-v3", "x86-64-v4"]),
+            ("f32", "sm_80,x86-64-v3,sm_80", ["x86-64-v3", "sm_80"]),
+        ):
+            with self.subTest(dtype=dtype, target=target):
+                harness.ok("compile", self.folder, "-o", file, "--dtype", dtype, "--target", target, *harness.CACHED)
+                facts = json.loads(harness.ok("inspect", file, "--json").out)
+                self.assertEqual([i["target"] for i in facts["images"]], images)
+                levels = {s["target"] for k in facts["kernels"] for v in k["variants"] for s in v["schedules"]}
+                self.assertEqual(levels, {i for i in images if i.startswith("x86")})
+                if set(images) & set(harness.targets()):
+                    harness.ok("run", file, "--weights", self.folder, "--prompt-ids", "1,2", "--max-tokens", 2)
+        harness.ok("compile", self.folder, "-o", file, "--target", "x86-64-v4", *harness.CACHED)
+        result = harness.run("run", file, "--weights", self.folder, "--prompt-ids", "1", env={"HAMLET_CPU": "avx2"})
+        harness.assert_fails(self, result, "has no x86-64-v3 code; it has: x86-64-v4")
+
     def test_nothing_but_the_file_is_left(self):
-        harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", *CACHED)
+        harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", *harness.CACHED)
         self.assertEqual(os.listdir(self.work), ["m.hmlt"])
 
     def test_stages(self):
         for stage in ("graph", "fused", "tile", "llvm", "ptx", "program"):
             with self.subTest(stage=stage):
-                text = harness.ok("compile", self.folder, "--compile-to", stage, *CACHED).out
+                text = harness.ok("compile", self.folder, "--compile-to", stage, *harness.CACHED).out
                 self.assertGreater(len(text), 500, stage)
                 if stage == "graph":
                     self.assertIn("lightning.", text)
@@ -99,7 +120,7 @@ class Compile(unittest.TestCase):
             folder = harness.pack(pack)
             graph = self.work / f"{pack}.mlir"
             graph.write_text(harness.ok("compile", folder, "--compile-to", "graph").out)
-            harness.ok("compile", graph, "-o", self.work / "again.hmlt", *CACHED)
+            harness.ok("compile", graph, "-o", self.work / "again.hmlt", *harness.CACHED, "--target", harness.targets()[-1])
             facts = [json.loads(harness.ok("inspect", f, "--json").out) for f in (harness.compiled(folder), self.work / "again.hmlt")]
             for each in facts:
                 del each["content_hash"], each["provenance"]
@@ -116,7 +137,7 @@ class Compile(unittest.TestCase):
         lone = self.work / "config.json"
         folder = harness.pack("minimax-bf16")
         shutil.copy(folder / "config.json", lone)
-        harness.ok("compile", lone, "-o", self.work / "lone.hmlt", *CACHED)
+        harness.ok("compile", lone, "-o", self.work / "lone.hmlt", *harness.CACHED)
         requests = [harness.request("a", range(70))]
         one = harness.batch(harness.compiled(folder), folder, requests)
         two = harness.batch(self.work / "lone.hmlt", folder, requests)
@@ -124,13 +145,13 @@ class Compile(unittest.TestCase):
 
     def test_time_passes_and_remarks(self):
         remarks = self.work / "remarks"
-        result = harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", "--time-passes", "--remarks", remarks, *CACHED)
+        result = harness.ok("compile", self.folder, "-o", self.work / "m.hmlt", "--time-passes", "--remarks", remarks, *harness.CACHED)
         self.assertRegex(result.out + result.err, r"(?i)(wall|total|time)")
         self.assertGreater(remarks.stat().st_size, 100)
 
     def provenance(self, source, *options):
         file = self.work / "p.hmlt"
-        harness.ok("compile", source, "-o", file, *options, *CACHED)
+        harness.ok("compile", source, "-o", file, *options, *harness.CACHED)
         facts = json.loads(harness.ok("inspect", file, "--json").out)
         return facts["provenance"]["flags"], facts["model"]["chunk"]
 
@@ -169,7 +190,7 @@ class Compile(unittest.TestCase):
         folder = harness.pack("lantern")
         result = harness.run("compile", folder, "-o", self.work / "m.hmlt")
         harness.assert_fails(self, result, "lantern")
-        harness.ok("compile", folder, "-o", self.work / "m.hmlt", "--models", harness.FAMILIES, *CACHED)
+        harness.ok("compile", folder, "-o", self.work / "m.hmlt", "--models", harness.FAMILIES, *harness.CACHED)
 
     def test_decay_ladder_of_each_dialect(self):
         """The number of kernels does not grow with the layers: decays are
@@ -182,7 +203,7 @@ class Compile(unittest.TestCase):
             harness.edit_config(model, num_hidden_layers=layers, layer_types=types)
             (model / "model.safetensors").unlink()
             file = self.work / f"{layers}.hmlt"
-            harness.ok("compile", model / "config.json", "-o", file, "--dtype", "f32", *CACHED)
+            harness.ok("compile", model / "config.json", "-o", file, "--dtype", "f32", *harness.CACHED)
             self.assertEqual(config["model_type"], "minimax")
             kernels.append(len(json.loads(harness.ok("inspect", file, "--json").out)["kernels"]))
         self.assertEqual(kernels[0], kernels[1])
@@ -190,7 +211,7 @@ class Compile(unittest.TestCase):
 
 class Inspect(unittest.TestCase):
     def test_json_and_text(self):
-        file = harness.compiled(harness.pack(PACK))
+        file = harness.compiled(harness.pack(PACK), "--target", "cpu")
         facts = json.loads(harness.ok("inspect", file, "--json").out)
         self.assertIsInstance(facts, dict)
         text = json.dumps(facts)

@@ -10,7 +10,7 @@ import numpy as np
 import harness
 
 LONG = bool(os.environ.get("HAMLET_LONG"))
-TARGETS = ("--target", "cpu,sm_80")
+TARGETS = ("--target", "sm_80")
 EMULATED = ("--device", "emulated")
 SHORT_PACKS = ("minimax-alternating-6x24", "minimax-bf16", "qwen3-moe-raw")
 

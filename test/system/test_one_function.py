@@ -138,8 +138,7 @@ class OneFunction(unittest.TestCase):
         for name in PACKS:
             folder = harness.pack(name)
             requests = prompts(folder)
-            f32 = harness.compiled(folder, "--dtype", "f32")
-            bf16 = harness.compiled(folder, "--dtype", "bf16")
+            f32, bf16 = (harness.compiled(folder, "--dtype", d, "--target", "cpu") for d in ("f32", "bf16"))
             runs = [harness.batch(f32, folder, requests, env={"HAMLET_CPU": l}) for l in levels]
             for level, found in zip(levels[1:], runs[1:]):
                 with self.subTest(pack=name, level=level):

@@ -13,7 +13,6 @@ import harness
 from harness import assert_fails
 
 PACK = "minimax-window-top4"
-CACHED = ("--cache", harness.KERNELS)
 MUL = """func.func @mul(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
   %z = nn.mul %x, %y : tensor<?x8xf32>
   %u = nn.mul %z, %y : tensor<?x8xf32>
@@ -61,7 +60,7 @@ class InPlace(Outputs):
         harness.ok(*self.batch(), "--output", self.out / "link")
         self.assertEqual(os.listdir(self.out), ["link"])
         self.assertEqual(json.loads(target.read_text())["id"], "a")
-        harness.ok("compile", self.folder, "-o", self.out / "link", *CACHED)
+        harness.ok("compile", self.folder, "-o", self.out / "link", *harness.CACHED)
         self.assertTrue((self.out / "link").is_symlink())
         harness.ok("inspect", target)
 
@@ -111,7 +110,7 @@ class OneName(Outputs):
 
     def test_compile(self):
         m = self.out / "m"
-        result = harness.run("compile", self.folder, "-o", m, "--remarks", m, *CACHED)
+        result = harness.run("compile", self.folder, "-o", m, "--remarks", m, *harness.CACHED)
         assert_fails(self, result, "-o and --remarks", status=2)
         self.assertEqual(os.listdir(self.out), [])
 
@@ -147,12 +146,12 @@ class Full(Outputs):
         """Kernels are linked in memory: with nowhere to write the same bytes."""
         missing = {"TMPDIR": str(self.work / "none")}
         for i, env in enumerate(({}, missing)):
-            harness.ok("compile", self.folder, "-o", self.work / f"{i}.hmlt", *CACHED, env=env)
+            harness.ok("compile", self.folder, "-o", self.work / f"{i}.hmlt", *harness.CACHED, env=env)
         self.assertEqual((self.work / "0.hmlt").read_bytes(), (self.work / "1.hmlt").read_bytes())
 
     def test_dump_dir(self):
         disk = self.small_disk()
-        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", disk, *CACHED)
+        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", disk, *harness.CACHED)
         assert_fails(self, result, str(disk), ".mlir", "No space left")
         self.assertNotIn("LLVM ERROR", result.err)
         self.assertEqual([p.name for p in disk.iterdir() if p.stat().st_size == 0 or "tmp" in p.name], [])
@@ -161,7 +160,7 @@ class Full(Outputs):
     def test_remarks(self):
         disk = self.small_disk("4k")
         (disk / "filler").write_bytes(bytes(4096))
-        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--remarks", disk / "r", *CACHED)
+        result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--remarks", disk / "r", *harness.CACHED)
         assert_fails(self, result, str(disk / "r"), "No space left")
         self.assertEqual((os.listdir(self.out), os.listdir(disk)), ([], ["filler"]))
 
@@ -189,18 +188,18 @@ class DumpDir(Outputs):
     def test_every_stage(self):
         dump = self.work / "deep" / "dump"
         target = ("--target", "cpu,sm_80")
-        harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, *target, *CACHED)
+        harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, *target, *harness.CACHED)
         names = {"graph": "graph.mlir", "fused": "fused.mlir", "tile": "tile.mlir", "program": "program.mlir", "llvm": "llvm.mlir", "ptx": "kernels.ptx"}
         self.assertEqual(sorted(os.listdir(dump)), sorted(names.values()))
         for stage, name in names.items():
             with self.subTest(stage=stage):
-                printed = harness.ok("compile", self.folder, "--compile-to", stage, *target, *CACHED).out
+                printed = harness.ok("compile", self.folder, "--compile-to", stage, *target, *harness.CACHED).out
                 self.assertEqual((dump / name).read_text(), printed)
 
     def test_only_what_is_compiled(self):
         for target, name in (("cpu", "llvm.mlir"), ("sm_80", "kernels.ptx")):
             dump = self.work / target
-            harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, "--target", target, *CACHED)
+            harness.ok("compile", self.folder, "-o", self.out / "m.hmlt", "--dump-dir", dump, "--target", target, *harness.CACHED)
             self.assertEqual({"llvm.mlir", "kernels.ptx"} & set(os.listdir(dump)), {name})
 
     def test_no_folder(self):

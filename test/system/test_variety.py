@@ -130,9 +130,11 @@ class Variety(unittest.TestCase):
             self.assertTrue(prompts)
             requests = [harness.request(n, ids) for n, (ids, _) in prompts.items()]
             about = json.dumps({"seed": seed, "chunk": chunk, **config})
+            levels = harness.targets()
             for dtype in ("f32", "bf16"):
                 file = work / f"{dtype}.hmlt"
-                harness.compile_pack(folder, file, "--dtype", dtype, "--lightning-chunk", chunk)
+                target = levels[seed // len(DIALECTS) % len(levels)]
+                harness.compile_pack(folder, file, "--dtype", dtype, "--lightning-chunk", chunk, "--target", target)
                 whole = harness.batch(file, folder, requests)
                 if dtype == "f32":
                     for name, (_, want) in prompts.items():

@@ -1,5 +1,4 @@
-//===- hamlet-compiler.cpp - `hamlet compile` and `hamlet plan`
-//-----------------===//
+//===- hamlet-compiler.cpp - `hamlet compile` and `hamlet plan` -----------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,6 +8,7 @@
 // `hamlet` starts this program, so that what runs models links no LLVM. Exit
 // status: 0 done, 1 bad input, 2 wrong usage.
 
+#include "codegen/cpu/Emit.h"
 #include "codegen/driver/Compile.h"
 #include "container/AtomicFile.h"
 #include "container/Container.h"
@@ -54,7 +54,9 @@ cl::opt<std::string> output("o", cl::desc("the container to write"),
                             cl::value_desc("FILE.hmlt"),
                             cl::sub(compileCommand));
 cl::list<std::string> targets("target", cl::CommaSeparated,
-                              cl::desc("cpu, sm_80 (default cpu)"),
+                              cl::desc("cpu, sm_80 (default cpu), or of the "
+                                       "CPU one level: x86-64-v3, x86-64-v4, "
+                                       "x86-64-v4-bf16"),
                               cl::sub(compileCommand));
 cl::list<std::string>
     modelFolders("models", cl::desc("a folder with more family descriptions"),
@@ -261,9 +263,10 @@ int compile() {
   if (!targets.empty())
     options.targets.assign(targets.begin(), targets.end());
   for (const std::string &target : options.targets)
-    if (target != "cpu" && target != "sm_80")
-      return misuse("--target: expected 'cpu' or 'sm_80', got '" + target +
-                    "'");
+    if (target != "cpu" && target != "sm_80" && !cpu::parseTargetName(target))
+      return misuse("--target: expected cpu, sm_80, x86-64-v3, x86-64-v4 or "
+                    "x86-64-v4-bf16, got '" +
+                    target + "'");
   if (dtype != "as-stored" && dtype != "f32" && dtype != "bf16")
     return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" +
                   dtype + "'");

@@ -1,5 +1,4 @@
-//===- hamlet-lsp-server.cpp - MLIR's language server with our dialects
-//----===//
+//===- hamlet-lsp-server.cpp - MLIR's language server with our dialects ---===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- hamlet-opt.cpp - runs passes on text
-//-------------------------------------===//
+//===- hamlet-opt.cpp - runs passes on text -------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,6 +8,9 @@
 #ifdef HAVE_HamletCodegenCPU
 #include "codegen/cpu/Emit.h"
 #include "codegen/schedule/Schedule.h"
+#endif
+#ifdef HAVE_HamletLowering
+#include "codegen/program/Passes.h"
 #endif
 #ifdef HAVE_HamletCodegenPTX
 #include "codegen/ptx/Emit.h"
@@ -28,7 +30,10 @@ int main(int argc, char **argv) {
   mlir::registerAllDialects(registry);
   mlir::registerAllPasses();
   hamlet::registerDialects(registry);
-  hamlet::registerHamletPasses();
+  hamlet::registerGraphPasses();
+#ifdef HAVE_HamletLowering
+  hamlet::codegen::registerLoweringPasses();
+#endif
 #ifdef HAVE_HamletCodegenCPU
   hamlet::cpu::registerCpuPasses();
   hamlet::schedule::registerSchedulePass();
