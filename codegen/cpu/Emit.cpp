@@ -206,7 +206,7 @@ static std::unique_ptr<llvm::TargetMachine> makeTarget(Level level,
 /// and makes no kernel faster.
 static constexpr llvm::StringLiteral kPipeline =
     "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
-    "simplifycfg,loop-mssa(loop-rotate,licm),loop(indvars),gvn,dse,"
+    "simplifycfg,loop-mssa(loop-rotate,licm),gvn,dse,"
     "instcombine<no-verify-fixpoint>,simplifycfg)";
 
 static void optimize(llvm::Module &code, llvm::TargetMachine &machine,
