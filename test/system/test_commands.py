@@ -377,6 +377,9 @@ class Usage(unittest.TestCase):
                 harness.assert_fails(self, result, name, "folder", "config.json", ".mlir")
             source = work / "f.mlir"
             source.write_text("func.func @twice(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {\n  %y = nn.mul %x, %x : tensor<?x8xf32>\n  return %y : tensor<?x8xf32>\n}\n")
+            result = harness.run("compile", source, "-o", work / "f.hmlt", "--schedules", work / "none.yaml")
+            harness.assert_fails(self, result, "hamlet: error: ", "none.yaml: cannot be read")
+            self.assertNotIn("unknown", result.err)
             harness.ok("compile", source, "-o", work / "f.hmlt")
             result = harness.run("run", work / "f.hmlt", "--weights", folder, "--prompt-ids", "1")
             harness.assert_fails(self, result, "hamlet call", "twice")

@@ -116,6 +116,18 @@ int misuse(const llvm::Twine &message) {
   return kWrongUsage;
 }
 
+/// What no text has a place for (a file of schedules, a folder of dumps) is
+/// told like other errors of the command, not at `<unknown>:0`.
+LogicalResult tellWithoutPlace(Diagnostic &diagnostic) {
+  if (!isa<UnknownLoc>(diagnostic.getLocation()) ||
+      diagnostic.getSeverity() != DiagnosticSeverity::Error)
+    return failure();
+  fail(diagnostic.str());
+  for (Diagnostic &note : diagnostic.getNotes())
+    llvm::errs() << "hamlet: note: " << note.str() << "\n";
+  return success();
+}
+
 bool isMlir(StringRef path) { return path.ends_with(".mlir"); }
 
 /// A checkpoint, a lone configuration or MLIR text, as a graph module.
@@ -303,6 +315,7 @@ int compile() {
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
+  context.getDiagEngine().registerHandler(tellWithoutPlace);
   // Messages have the place; the op may be the whole module.
   context.printOpOnDiagnostic(false);
   if (!remarks.empty()) {
