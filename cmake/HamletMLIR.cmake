@@ -18,15 +18,10 @@ function(hamlet_compile_with_mlir name)
   target_compile_options(${name} PRIVATE -fno-rtti)
 endfunction()
 
-# Precompiled headers, which targets reuse: one of code for libraries and one of
-# code for programs, as the two differ in -fPIC.
-foreach(name HamletPrecompiled HamletPrecompiledPrograms)
-  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/cmake/precompiled/Empty.cpp)
-  hamlet_compile_with_mlir(${name})
-  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled/Mlir.h)
-endforeach()
-set_target_properties(HamletPrecompiledPrograms PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-target_compile_options(HamletPrecompiledPrograms PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIE})
+# Precompiled headers, which targets reuse.
+add_library(HamletPrecompiled OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/cmake/precompiled/Empty.cpp)
+hamlet_compile_with_mlir(HamletPrecompiled)
+target_precompile_headers(HamletPrecompiled PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled/Mlir.h)
 
 # hamlet_mlir_library(NAME sources... [DEPENDS targets...] [LINK libs...])
 function(hamlet_mlir_library name)
@@ -45,11 +40,12 @@ endfunction()
 function(hamlet_use_mlir name)
   hamlet_compile_with_mlir(${name})
   target_link_libraries(${name} PUBLIC MLIR LLVM)
+  target_precompile_headers(${name} REUSE_FROM HamletPrecompiled)
+  # A program's code is made as a library's is, or it could not use the same headers.
   get_target_property(kind ${name} TYPE)
   if(kind STREQUAL "EXECUTABLE")
-    target_precompile_headers(${name} REUSE_FROM HamletPrecompiledPrograms)
-  else()
-    target_precompile_headers(${name} REUSE_FROM HamletPrecompiled)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE ${CMAKE_CXX_COMPILE_OPTIONS_PIC})
   endif()
 endfunction()
 
