@@ -325,17 +325,20 @@ Value KernelEmitter::combine(tile::ReduceOp op, Value x, Value y) {
   case tile::Reduction::max:
     return isFloat ? arith::MaximumFOp::create(b, x, y).getResult()
                    : arith::MaxSIOp::create(b, x, y).getResult();
+  case tile::Reduction::maxnum: // one instruction: it returns y for a NaN
+    return arith::SelectOp::create(
+        b, arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y), x, y);
   case tile::Reduction::min:
     return isFloat ? arith::MinimumFOp::create(b, x, y).getResult()
                    : arith::MinSIOp::create(b, x, y).getResult();
   }
-  llvm_unreachable("a reduction has three kinds");
+  llvm_unreachable("a reduction has four kinds");
 }
 
 /// What leaves the other operand of a reduction as it is.
 static Attribute neutral(OpBuilder &b, Type element, tile::Reduction kind) {
   bool isSum = kind == tile::Reduction::sum;
-  bool isMax = kind == tile::Reduction::max;
+  bool isMax = kind == tile::Reduction::max || kind == tile::Reduction::maxnum;
   if (auto type = dyn_cast<FloatType>(element))
     return isSum ? b.getFloatAttr(type, 0.0)
                  : b.getFloatAttr(

@@ -79,10 +79,12 @@ struct PageLoop {
                                  shape.scale);
           if (hides)
             scores = visible(scores, first, page, perRow);
+          // A NaN that `maxnum` passes over is in `p`, and so in the sum.
           Value highest =
-              t.maxF(carried[0], t.reduce(tile::Reduction::max, scores, 1));
-          Value correction = t.exp(t.subF(carried[0], highest));
-          Value p = t.exp(t.subF(scores, t.alongColumns(highest, kPageTokens)));
+              t.maxF(carried[0], t.reduce(tile::Reduction::maxnum, scores, 1));
+          Value correction = t.expNonPositive(t.subF(carried[0], highest));
+          Value p = t.expNonPositive(
+              t.subF(scores, t.alongColumns(highest, kPageTokens)));
           Value sum = t.fma(carried[1], correction,
                             t.reduce(tile::Reduction::sum, p, 1));
           Value scaled =

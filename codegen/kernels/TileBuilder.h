@@ -107,6 +107,8 @@ public:
   Value fma(Value x, Value y, Value z);
   Value negF(Value x);
   Value exp(Value x);
+  /// Of x <= 0, or NaN.
+  Value expNonPositive(Value x);
   Value log(Value x);
   Value sqrt(Value x);
   Value sigmoid(Value x);

@@ -30,16 +30,18 @@ static Value combine(ImplicitLocOpBuilder &b, tile::Reduction kind, Value x,
   case tile::Reduction::max:
     return isFloat ? arith::MaximumFOp::create(b, x, y).getResult()
                    : arith::MaxSIOp::create(b, x, y).getResult();
+  case tile::Reduction::maxnum:
+    return arith::MaxNumFOp::create(b, x, y);
   case tile::Reduction::min:
     return isFloat ? arith::MinimumFOp::create(b, x, y).getResult()
                    : arith::MinSIOp::create(b, x, y).getResult();
   }
-  llvm_unreachable("a reduction is sum, max or min");
+  llvm_unreachable("a reduction has four kinds");
 }
 
 /// What a lane without an element holds: it changes nothing.
 static Value neutral(ImplicitLocOpBuilder &b, tile::Reduction kind, Type type) {
-  bool max = kind == tile::Reduction::max;
+  bool max = kind == tile::Reduction::max || kind == tile::Reduction::maxnum;
   if (kind == tile::Reduction::sum)
     return arith::ConstantOp::create(b, b.getZeroAttr(type));
   if (type.isF32()) {

@@ -13,6 +13,8 @@
 
 #include "codegen/tile/ExpandMath.h"
 
+#include "dialects/Tile/TileDialect.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
@@ -82,7 +84,7 @@ public:
     return r;
   }
 
-  Value exp(Value x);
+  Value exp(Value x, bool nonPositive);
   Value log(Value x);
   /// cos(x) for `quarter` 1, sin(x) for 0: sin(x + quarter * pi / 2).
   Value sine(Value x, int64_t quarter);
@@ -96,11 +98,12 @@ private:
 
 } // namespace
 
-Value Writer::exp(Value x) {
+Value Writer::exp(Value x, bool nonPositive) {
   // Outside [-105, 89] the result is 0 or inf; a NaN fails both tests.
   Value low = f(-105.0f), high = f(89.0f);
   x = select(test(arith::CmpFPredicate::OLT, x, low), low, x);
-  x = select(test(arith::CmpFPredicate::OGT, x, high), high, x);
+  if (!nonPositive)
+    x = select(test(arith::CmpFPredicate::OGT, x, high), high, x);
   Value magic = f(12582912.0f); // 1.5 * 2^23
   Value t = fma(x, f(1.44269504f), magic);
   Value n = make<arith::SubFOp>(t, magic);
@@ -115,6 +118,12 @@ Value Writer::exp(Value x) {
   Value p = fma(q, make<arith::MulFOp>(r, r), r);
   p = make<arith::AddFOp>(p, f(1.0f));
   // 2^n in two factors: each is normal, and only the last product rounds.
+  if (nonPositive) { // 2^(n + 32) 2^-32, where n >= -152
+    Value n23 = make<arith::ShLIOp>(cast(t, i32()), i(23));
+    Value power = make<arith::AddIOp>(n23, i((127 + 32) << 23));
+    p = make<arith::MulFOp>(p, cast(power, f32()));
+    return make<arith::MulFOp>(p, f(0x1p-32f));
+  }
   Value ni = make<arith::SubIOp>(cast(t, i32()), cast(magic, i32()));
   Value half = make<arith::ShRSIOp>(ni, i(1));
   Value rest = make<arith::SubIOp>(ni, half);
@@ -208,7 +217,7 @@ void hamlet::tile::expandMath(Operation *root) {
     Value x = op->getOperand(0);
     Value y;
     if (isa<math::ExpOp>(op))
-      y = w.exp(x);
+      y = w.exp(x, op->hasAttr(kNonPositiveAttr));
     else if (isa<math::LogOp>(op))
       y = w.log(x);
     else if (isa<math::RsqrtOp>(op))

@@ -44,6 +44,14 @@ void TileDialect::initialize() {
       >();
 }
 
+LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() == kNonPositiveAttr && !isa<math::ExpOp>(op))
+    return op->emitOpError("expected '")
+           << kNonPositiveAttr << "' on a math.exp only";
+  return success();
+}
+
 Type DescType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;

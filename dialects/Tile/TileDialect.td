@@ -36,10 +36,14 @@ def Tile_Dialect : Dialect {
     The order of every sum is part of an op's meaning and is stated with it;
     backends choose registers, blocks and threads, never the order (on targets
     whose matrix instructions sum in groups, the group is the instruction's).
+
+    A `math.exp` with the attribute `tile.nonpositive` has an operand that is at
+    most 0 or NaN: the same bits for less work. Above 0 its result is not defined.
   }];
   let cppNamespace = "::hamlet::tile";
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
@@ -67,7 +71,8 @@ def Tile_LayoutKind : I32EnumAttr<"Layout", "how the last two dimensions of a vi
 def Tile_Reduction : I32EnumAttr<"Reduction", "what a reduction does", [
     I32EnumAttrCase<"sum", 0>,
     I32EnumAttrCase<"max", 1>,
-    I32EnumAttrCase<"min", 2>]> {
+    I32EnumAttrCase<"min", 2>,
+    I32EnumAttrCase<"maxnum", 3>]> {
   let cppNamespace = "::hamlet::tile";
   let genSpecializedAttr = 0;
 }

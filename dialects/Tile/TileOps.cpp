@@ -206,6 +206,9 @@ LogicalResult ReduceOp::verify() {
   if (!source.getElementType().isF32() &&
       !source.getElementType().isInteger(32))
     return emitOpError("expected elements of f32 or i32, got ") << source;
+  // (C3)
+  if (getKind() == Reduction::maxnum && !source.getElementType().isF32())
+    return emitOpError("expected elements of f32 for 'maxnum', got ") << source;
   return success();
 }
 

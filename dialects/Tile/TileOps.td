@@ -196,10 +196,13 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     n below 16 counts missing partials as +0. Over another axis: ascending.
     On PTX the last axis has 32 partials, one for each lane of a warp, and starts
     the tree at 16. `max` is arith.maximumf / maxsi, `min` minimumf / minsi.
+    `maxnum` is the larger of two numbers; of a number and a NaN it may be either.
+    Where a NaN reaches the result another way, this is a third of max's work.
 
     Constraints:
     - (C1) `axis` is a dimension of `source`.
     - (C2) the result is `source` without that dimension.
+    - (C3) `maxnum` is of f32.
   }];
   let arguments = (ins Tile_Tile:$source, Tile_ReductionAttr:$kind, I64Attr:$axis);
   let results = (outs Tile_Tile:$result);

@@ -183,3 +183,19 @@ func.func @extract_c1_indices(%a: tensor<8x8xf32>, %i: index) {
   %0 = tile.extract %a[%i] : tensor<8x8xf32> -> f32
   return
 }
+
+// -----
+
+func.func @reduce_c3_maxnum(%a: tensor<4x8xi32>) {
+  // expected-error @+1 {{'tile.reduce' op expected elements of f32 for 'maxnum', got 'tensor<4x8xi32>'}}
+  %0 = tile.reduce maxnum %a axis 1 : tensor<4x8xi32> -> tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @nonpositive_elsewhere(%a: tensor<4xf32>) {
+  // expected-error @+1 {{'math.log' op expected 'tile.nonpositive' on a math.exp only}}
+  %0 = math.log %a {tile.nonpositive} : tensor<4xf32>
+  return
+}

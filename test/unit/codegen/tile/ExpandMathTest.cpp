@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/tile/ExpandMath.h"
+#include "dialects/Tile/TileDialect.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
@@ -48,7 +49,7 @@ struct Compiled {
     llvm::InitializeNativeTargetAsmPrinter();
     DialectRegistry registry;
     registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
-                    LLVM::LLVMDialect>();
+                    LLVM::LLVMDialect, hamlet::tile::TileDialect>();
     registerBuiltinDialectTranslation(registry);
     registerLLVMDialectTranslation(registry);
     MLIRContext context(registry);
@@ -57,6 +58,9 @@ struct Compiled {
       text += std::string("func.func @t_") + name +
               "(%x: f32) -> f32 {\n  %y = math." + name +
               " %x : f32\n  return %y : f32\n}\n";
+    text += "func.func @t_exp_nonpositive(%x: f32) -> f32 {\n"
+            "  %y = math.exp %x {tile.nonpositive} : f32\n"
+            "  return %y : f32\n}\n";
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     hamlet::tile::expandMath(*module);
     PassManager pm(&context);
@@ -135,6 +139,28 @@ TEST(ExpandMath, exp_at_the_ends) {
   // Denormal results, the least one among them: exp(-103) = 1.35 * 2^-149.
   EXPECT_EQ(f(-103.0f), std::numeric_limits<float>::denorm_min());
   EXPECT_NEAR(f(-90.0f), std::exp(-90.0), 1e-45);
+}
+
+TEST(ExpandMath, exp_of_nonpositive_has_the_same_bits) {
+  Function general = function("t_exp"), f = function("t_exp_nonpositive");
+  // Every float of [-106, -86], where results become denormal and then 0.
+  for (uint32_t bits = std::bit_cast<uint32_t>(-86.0f);
+       bits <= std::bit_cast<uint32_t>(-106.0f); ++bits) {
+    float x = std::bit_cast<float>(bits);
+    ASSERT_EQ(std::bit_cast<uint32_t>(f(x)),
+              std::bit_cast<uint32_t>(general(x)))
+        << x;
+  }
+  for (uint32_t bits = std::bit_cast<uint32_t>(-0.0f);
+       bits <= std::bit_cast<uint32_t>(-kInf); bits += 97) {
+    float x = std::bit_cast<float>(bits);
+    ASSERT_EQ(std::bit_cast<uint32_t>(f(x)),
+              std::bit_cast<uint32_t>(general(x)))
+        << x;
+  }
+  EXPECT_EQ(f(0.0f), 1.0f);
+  EXPECT_EQ(f(-kInf), 0.0f);
+  EXPECT_TRUE(std::isnan(f(kNaN)));
 }
 
 TEST(ExpandMath, cos_and_sin_are_within_one_ulp) {
