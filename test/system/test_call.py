@@ -1,5 +1,5 @@
 """What `hamlet call` looks at before kernels run: arrays whose rows must be as many, numbers that index others. Each
-function is called with good operands first; each bad one is named."""
+function is called with good operands first; each bad one is named. And that a NaN goes where it should."""
 
 import json
 import unittest
@@ -52,6 +52,10 @@ func.func @combine(%y: tensor<?x32xf32>, %p: tensor<?x2xi32>, %g: tensor<?x2xf32
 }}
 func.func @lightning(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %g: tensor<2xf32>, %s0: tensor<?x2x16x16xf32>, %starts: tensor<?xi32>) -> tensor<?x2x16xf32> {{
   %o = lightning.attention gated {F32} %q, %k, %v decay(%g) initial(%s0) starts(%starts) {{scale = 1.0 : f32}} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<2xf32>, tensor<?x2x16x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+  return %o : tensor<?x2x16xf32>
+}}
+func.func @softmax(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %starts: tensor<?xi32>) -> tensor<?x2x16xf32> {{
+  %o = attention.softmax {F32} %q, %k, %v starts(%starts) {{scale = 0.25 : f32}} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
   return %o : tensor<?x2x16xf32>
 }}
 func.func @fixed_starts(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>) -> tensor<?x2x16xf32> {{
@@ -157,6 +161,18 @@ class Call(unittest.TestCase):
                 harness.assert_fails(self, self.call(work, name, operands), "function '" + name + "'", words)
                 self.assertFalse(list(work.glob("o*.npy")), "a failed call left an output")
 
+    def test_softmax_carries_nan(self):
+        """Rows that see a key with a NaN are NaN, and no other."""
+        with harness.workspace() as work:
+            for place in (0, 5, 63, 64, 69):
+                q, k, v = (floats(70, 2, 16) for _ in range(3))
+                k[place, 1, 3] = np.nan
+                done = self.call(work, "softmax", [q, k, v, ints(0, 70)])
+                self.assertEqual(done.status, 0, str(done))
+                found = np.isnan(np.load(work / "o0.npy"))
+                want = np.zeros_like(found)
+                want[place:, 1] = True
+                np.testing.assert_array_equal(found, want)
 
     def test_inspect_shows_checks(self):
         functions = json.loads(harness.ok("inspect", self.file, "--json").out)["functions"]
