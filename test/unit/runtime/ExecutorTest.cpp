@@ -218,8 +218,8 @@ TEST(Device, ForcedLevels) {
 NpyArray floats(std::vector<float> values) {
   NpyArray array;
   array.shape = {static_cast<int64_t>(values.size())};
-  array.bytes.resize(values.size() * 4);
-  std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  auto *first = reinterpret_cast<const uint8_t *>(values.data());
+  array.bytes.assign(first, first + values.size() * sizeof(float));
   return array;
 }
 
