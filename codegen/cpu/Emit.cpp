@@ -244,7 +244,7 @@ static void optimize(llvm::Module &code, llvm::TargetMachine &machine,
 namespace {
 /// Leaves loop strength reduction out of the back end: a seventh of its time,
 /// and addresses are already what the kernels' emitter made of them.
-struct CodegenPasses : llvm::OptPassGate {
+struct WithoutStrengthReduction : llvm::OptPassGate {
   bool isEnabled() const override { return true; }
   bool shouldRunPass(StringRef pass, StringRef) const override {
     return pass != "Loop Strength Reduction";
@@ -284,7 +284,7 @@ static FailureOr<std::vector<char>> emitObject(ModuleOp module, Level level,
 
   optimize(*code, *machine, times);
   Stopwatch watch(times.generate);
-  CodegenPasses gate;
+  WithoutStrengthReduction gate;
   context.setOptPassGate(gate);
   SmallVector<char> object;
   llvm::raw_svector_ostream out(object);

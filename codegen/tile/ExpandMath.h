@@ -21,7 +21,7 @@ namespace hamlet::tile {
 /// only, so that all targets give the same bits (the payload of a NaN apart).
 ///
 /// - exp: within 1 ulp; 0 from -104 down to -inf, inf above 88.73, denormal
-///   results included. With `tile.nonpositive` the same bits in a quarter fewer
+///   results included. With `tile.nonpositive` the same bits in a fifth fewer
 ///   instructions.
 /// - log: within 1 ulp; -inf at 0, NaN below, denormal arguments included.
 /// - cos, sin: within 1 ulp up to 2^30, reduced and evaluated in f64; still
