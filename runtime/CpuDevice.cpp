@@ -199,12 +199,15 @@ public:
   void *hostView(DeviceAddress address) override {
     return reinterpret_cast<void *>(static_cast<uintptr_t>(address));
   }
+  // The host's side of an empty array may be null, which memcpy never takes.
   Status copyIn(DeviceAddress to, const void *from, uint64_t bytes) override {
-    std::memcpy(hostView(to), from, bytes);
+    if (bytes)
+      std::memcpy(hostView(to), from, bytes);
     return {};
   }
   Status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
-    std::memcpy(to, hostView(from), bytes);
+    if (bytes)
+      std::memcpy(to, hostView(from), bytes);
     return {};
   }
   Status zero(DeviceAddress to, uint64_t bytes) override {
