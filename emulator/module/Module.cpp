@@ -22,7 +22,7 @@ LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
     if (!a)
       throw PtxError(v.line, "no device memory for '" + v.name + "', " +
                                  std::to_string(bytes) + " bytes");
-    allocations.push_back(a);
+    allocations.addresses.push_back(a);
     symbols.address[v.name] = a;
     symbols.variables[v.name] = &v;
     Allocation *alloc = memory.find(a);
@@ -57,8 +57,8 @@ LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
     }
 }
 
-LoadedModule::~LoadedModule() {
-  for (u64 a : allocations)
+LoadedModule::Allocations::~Allocations() {
+  for (u64 a : addresses)
     memory.free(a);
 }
 

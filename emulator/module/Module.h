@@ -13,7 +13,6 @@ public:
   /// which must outlive the module. Throws PtxError.
   LoadedModule(std::string_view text, DeviceMemory &memory,
                bool trackWrites = false);
-  ~LoadedModule();
   LoadedModule(const LoadedModule &) = delete;
   LoadedModule &operator=(const LoadedModule &) = delete;
 
@@ -27,11 +26,18 @@ public:
   const Symbols &symbolTable() const { return symbols; }
 
 private:
+  /// Frees what it holds, also where a constructor throws.
+  struct Allocations {
+    DeviceMemory &memory;
+    std::vector<u64> addresses;
+    ~Allocations();
+  };
+
   ast::Module module;
   DeviceMemory &memory;
   Symbols symbols;
   std::map<std::string, std::unique_ptr<Program>> programs;
-  std::vector<u64> allocations;
+  Allocations allocations{memory, {}};
 };
 
 } // namespace hamlet::emu

@@ -52,6 +52,15 @@ std::vector<u32> all16() {
 }
 } // namespace
 
+TEST(Emulator, a_module_that_does_not_load_leaves_no_memory) {
+  DeviceMemory memory(0, u64(1) << 20);
+  EXPECT_THROW(LoadedModule(kHead + ".global .b32 a = 5;\n"
+                                    ".global .b64 b = nowhere;\n",
+                            memory),
+               PtxError);
+  EXPECT_EQ(memory.count(), 0u);
+}
+
 TEST(Emulator, cvt_f32_f16_exhaustive) {
   std::vector<u32>
       in = all16(),
