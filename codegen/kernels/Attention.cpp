@@ -5,13 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Online softmax in steps of one page, in the order of positions. A page of
+// Online softmax in steps of one page, in the order of positions, in powers of
+// two: e^(scale (s - max)) = 2^(c s - m) with c = scale log2(e) and m = c max,
+// which is never below c s: rounding keeps the order. A page of
 // which a query sees nothing changes nothing of it, to the bit: its maximum
-// stays, the correction is e^0 = 1 and every probability is 0. So a row does
+// stays, the correction is 2^0 = 1 and every probability is 0. So a row does
 // not depend on the rows beside it. Pages are zero when a sequence takes them;
 // keys past the sequence's end are masked and their values count 0 times 0.
 
 #include "codegen/kernels/Kernels.h"
+
+#include <numbers>
 
 using namespace mlir;
 using namespace hamlet;
@@ -51,12 +55,13 @@ struct PageLoop {
     done =
         pages(q, rows, first, perRow, /*hides=*/true, fromPage, toPage, done);
     if (shape.logSumExp)
-      logSumExp = t.addF(done[0], t.log(done[1]));
+      logSumExp = t.fma(done[0], t.splat(std::numbers::ln2, f32({rows})),
+                        t.log(done[1]));
     return t.divF(done[2], t.alongColumns(done[1], shape.dv));
   }
 
-  /// One loop of `run`; `state`: largest score and sum of each row, and the sum
-  /// of values.
+  /// One loop of `run`; `state`: largest exponent of two and sum of each row,
+  /// and the sum of values.
   SmallVector<Value> pages(Value q, int64_t rows, Value first, bool perRow,
                            bool hides, Value fromPage, Value toPage,
                            ArrayRef<Value> state) {
@@ -74,17 +79,22 @@ struct PageLoop {
                 viewsOf(t.minIndex(t.add(page, 1), t.sub(toPage, t.index(1))));
           SmallVector<int64_t> dims{rows, kPageTokens};
           Value k = t.load(keys, {zero, zero}, {shape.dk, kPageTokens});
-          Value scores = t.scale(t.dot(q, k, t.splat(0.0, f32(dims)),
-                                       shape.pairs(), nextKeys, zero),
-                                 shape.scale);
+          Value scores = t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs(),
+                               nextKeys, zero);
+          double factor = shape.scale * std::numbers::log2e;
+          if (factor <= 0) { // the largest score is the largest exponent below
+            scores = t.scale(scores, shape.scale);
+            factor = std::numbers::log2e;
+          }
           if (hides)
             scores = visible(scores, first, page, perRow);
           // A NaN that `maxnum` passes over is in `p`, and so in the sum.
-          Value highest =
-              t.maxF(carried[0], t.reduce(tile::Reduction::maxnum, scores, 1));
-          Value correction = t.expNonPositive(t.subF(carried[0], highest));
-          Value p = t.expNonPositive(
-              t.subF(scores, t.alongColumns(highest, kPageTokens)));
+          Value highest = t.maxF(
+              carried[0],
+              t.scale(t.reduce(tile::Reduction::maxnum, scores, 1), factor));
+          Value correction = t.exp2NonPositive(t.subF(carried[0], highest));
+          Value p = t.exp2NonPositive(t.subF(
+              t.scale(scores, factor), t.alongColumns(highest, kPageTokens)));
           Value sum = t.fma(carried[1], correction,
                             t.reduce(tile::Reduction::sum, p, 1));
           Value scaled =

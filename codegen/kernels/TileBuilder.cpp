@@ -276,9 +276,9 @@ Value TileBuilder::negF(Value x) {
   return arith::NegFOp::create(b, location, x);
 }
 Value TileBuilder::exp(Value x) { return math::ExpOp::create(b, location, x); }
-Value TileBuilder::expNonPositive(Value x) {
-  Value y = exp(x);
-  y.getDefiningOp()->setAttr(tile::kNonPositiveAttr, b.getUnitAttr());
+Value TileBuilder::exp2NonPositive(Value x) {
+  auto y = math::Exp2Op::create(b, location, x);
+  y->setAttr(tile::kNonPositiveAttr, b.getUnitAttr());
   return y;
 }
 Value TileBuilder::log(Value x) { return math::LogOp::create(b, location, x); }

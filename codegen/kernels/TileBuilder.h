@@ -108,7 +108,7 @@ public:
   Value negF(Value x);
   Value exp(Value x);
   /// Of x <= 0, or NaN.
-  Value expNonPositive(Value x);
+  Value exp2NonPositive(Value x);
   Value log(Value x);
   Value sqrt(Value x);
   Value sigmoid(Value x);

@@ -5,9 +5,9 @@
 //
 // Runs first on a kernel, before either backend looks at it. The example by
 // hand, exp(1): 1 * log2(e) = 1.44 rounds to n = 1; r = 1 - ln 2 = 0.307;
-// exp(r) = 1 + r + r^2 q(r) = 1.359; times 2^1 = 2.718. The rounding to an
-// integer adds 1.5 * 2^23, whose ulp is 1: the sum's low bits are n, so that
-// no conversion is needed that targets might define differently.
+// exp(r) = 1.359 by a polynomial; times 2^1 = 2.718. The rounding to an integer
+// adds 1.5 * 2^23, whose ulp is 1: the sum's low bits are n, so that no
+// conversion is needed that targets might define differently.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,6 +76,18 @@ public:
   Value test(arith::CmpIPredicate p, Value x, Value y) {
     return arith::CmpIOp::create(b, loc, p, x, y);
   }
+  Value notBelow(Value x, float low) { // NaN for NaN
+    return select(test(arith::CmpFPredicate::OLT, x, f(low)), f(low), x);
+  }
+  Value notAbove(Value x, float high) {
+    return select(test(arith::CmpFPredicate::OGT, x, f(high)), f(high), x);
+  }
+  Value horner32(Value x, ArrayRef<float> c) {
+    Value r = f(c.front());
+    for (float next : c.drop_front())
+      r = fma(r, x, f(next));
+    return r;
+  }
   /// c[0] x^n + ... + c[n] in f64.
   Value horner(Value x, ArrayRef<double> c) {
     Value r = d(c.front());
@@ -84,13 +96,22 @@ public:
     return r;
   }
 
-  Value exp(Value x, bool nonPositive);
+  Value exp(Value x);
+  Value exp2(Value x, bool nonPositive);
   Value log(Value x);
   /// cos(x) for `quarter` 1, sin(x) for 0: sin(x + quarter * pi / 2).
   Value sine(Value x, int64_t quarter);
   Value rsqrt(Value x);
 
 private:
+  /// 1.5 * 2^23. A sum with it is rounded to an integer, whose low bits are the
+  /// sum's: t = n + kToInteger + c has n + c there.
+  static constexpr float kToInteger = 12582912.0f;
+  /// 2^(k - 127) from the low 9 bits of `k`, which are at most 254.
+  Value power(Value k);
+  /// p 2^n where t = n + kToInteger + 2 * 127.
+  Value timesPower(Value p, Value t);
+
   OpBuilder b;
   Location loc;
   RankedTensorType shape; // null for scalars
@@ -98,41 +119,49 @@ private:
 
 } // namespace
 
-Value Writer::exp(Value x, bool nonPositive) {
+Value Writer::power(Value k) {
+  return cast(make<arith::ShLIOp>(k, i(23)), f32());
+}
+
+Value Writer::timesPower(Value p, Value t) {
+  // Two factors: each is normal, and only the last product rounds.
+  Value k = cast(t, i32()), half = make<arith::ShRUIOp>(k, i(1));
+  p = make<arith::MulFOp>(p, power(half));
+  return make<arith::MulFOp>(p, power(make<arith::SubIOp>(k, half)));
+}
+
+Value Writer::exp(Value x) {
   // Outside [-105, 89] the result is 0 or inf; a NaN fails both tests.
-  Value low = f(-105.0f), high = f(89.0f);
-  x = select(test(arith::CmpFPredicate::OLT, x, low), low, x);
-  if (!nonPositive)
-    x = select(test(arith::CmpFPredicate::OGT, x, high), high, x);
-  Value magic = f(12582912.0f); // 1.5 * 2^23
+  x = notBelow(x, -105.0f);
+  x = notAbove(x, 89.0f);
+  Value magic = f(kToInteger + 2 * 127);
   Value t = fma(x, f(1.44269504f), magic);
   Value n = make<arith::SubFOp>(t, magic);
   // ln 2 in two parts; n times the first is exact.
   Value r = fma(n, f(-0.693359375f), x);
   r = fma(n, f(2.12194440e-4f), r);
-  // q from Cephes' expf.
-  Value q = f(1.9875691500e-4f);
-  for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                  1.6666665459e-1f, 5.0000001201e-1f})
-    q = fma(q, r, f(c));
-  Value p = fma(q, make<arith::MulFOp>(r, r), r);
-  p = make<arith::AddFOp>(p, f(1.0f));
-  // 2^n in two factors: each is normal, and only the last product rounds.
-  if (nonPositive) { // 2^(n + 32) 2^-32, where n >= -152
-    Value n23 = make<arith::ShLIOp>(cast(t, i32()), i(23));
-    Value power = make<arith::AddIOp>(n23, i((127 + 32) << 23));
-    p = make<arith::MulFOp>(p, cast(power, f32()));
-    return make<arith::MulFOp>(p, f(0x1p-32f));
-  }
-  Value ni = make<arith::SubIOp>(cast(t, i32()), cast(magic, i32()));
-  Value half = make<arith::ShRSIOp>(ni, i(1));
-  Value rest = make<arith::SubIOp>(ni, half);
-  auto power = [&](Value k) {
-    return cast(make<arith::ShLIOp>(make<arith::AddIOp>(k, i(127)), i(23)),
-                f32());
-  };
-  p = make<arith::MulFOp>(p, power(half));
-  return make<arith::MulFOp>(p, power(rest));
+  // Of degree 6 with 1 + r as it is: 3.1e-9 on |r| <= ln 2 / 2, the least.
+  Value p = horner32(r, {1.381461275741458e-3f, 8.368710055947304e-3f,
+                         4.166838899254799e-2f, 1.666652113199234e-1f,
+                         4.999999403953552e-1f, 1.0f, 1.0f});
+  return timesPower(p, t);
+}
+
+Value Writer::exp2(Value x, bool nonPositive) {
+  // Non-positive: at -127 the power's bits are 0, so that it is 0.
+  x = notBelow(x, nonPositive ? -127.0f : -151.0f);
+  if (!nonPositive)
+    x = notAbove(x, 129.0f);
+  Value magic = f(kToInteger + (nonPositive ? 127 : 2 * 127));
+  Value t = make<arith::AddFOp>(x, magic);
+  Value r = make<arith::SubFOp>(x, make<arith::SubFOp>(t, magic));
+  // Of degree 6 with 1 as it is: 2.0e-9 on |r| <= 1/2, the least.
+  Value p = horner32(r, {1.535336191857938e-4f, 1.339887449722233e-3f,
+                         9.618437358204196e-3f, 5.550332470935201e-2f,
+                         2.402264791362081e-1f, 6.931472028551394e-1f, 1.0f});
+  if (nonPositive)
+    return make<arith::MulFOp>(p, power(cast(t, i32())));
+  return timesPower(p, t);
 }
 
 Value Writer::log(Value x) {
@@ -203,8 +232,8 @@ Value Writer::rsqrt(Value x) {
 void hamlet::tile::expandMath(Operation *root) {
   SmallVector<Operation *> found;
   root->walk([&](Operation *op) {
-    if (!isa<math::ExpOp, math::LogOp, math::CosOp, math::SinOp, math::RsqrtOp>(
-            op))
+    if (!isa<math::ExpOp, math::Exp2Op, math::LogOp, math::CosOp, math::SinOp,
+             math::RsqrtOp>(op))
       return;
     Type type = op->getResult(0).getType();
     auto tile = dyn_cast<RankedTensorType>(type);
@@ -217,7 +246,9 @@ void hamlet::tile::expandMath(Operation *root) {
     Value x = op->getOperand(0);
     Value y;
     if (isa<math::ExpOp>(op))
-      y = w.exp(x, op->hasAttr(kNonPositiveAttr));
+      y = w.exp(x);
+    else if (isa<math::Exp2Op>(op))
+      y = w.exp2(x, op->hasAttr(kNonPositiveAttr));
     else if (isa<math::LogOp>(op))
       y = w.log(x);
     else if (isa<math::RsqrtOp>(op))
@@ -234,7 +265,8 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMathPass)
   StringRef getArgument() const override { return "tile-expand-math"; }
   StringRef getDescription() const override {
-    return "write exp, log, cos, sin and rsqrt of f32 out as arithmetic that "
+    return "write exp, exp2, log, cos, sin and rsqrt of f32 out as arithmetic "
+           "that "
            "gives the same bits on every target";
   }
   void getDependentDialects(DialectRegistry &registry) const override {

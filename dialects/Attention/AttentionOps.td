@@ -33,8 +33,9 @@ def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
 
     Canonical order: online softmax in f32 over blocks of 64 keys, at positions
     64b, ascending: the running maximum, then sum and accumulator scaled by
-    exp(m_old - m_new), then the block's. Products over D ascend as `numerics`
-    says; weights are rounded to the operands' type for the product with `v`.
+    exp(m_old - m_new), then the block's. Exponentials are powers of two of
+    scale log2(e) s - m', m' the largest of the first. Products over D ascend as
+    `numerics` says; weights are rounded to the operands' type for the product with `v`.
 
     Constraints:
     - (C1) `q`, `k`, `v` are [T, heads, dim] with one T; `q` and `k` have one D, `k` and `v` one number of heads; elements have one type.

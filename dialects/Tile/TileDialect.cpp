@@ -46,9 +46,9 @@ void TileDialect::initialize() {
 
 LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attribute) {
-  if (attribute.getName() == kNonPositiveAttr && !isa<math::ExpOp>(op))
+  if (attribute.getName() == kNonPositiveAttr && !isa<math::Exp2Op>(op))
     return op->emitOpError("expected '")
-           << kNonPositiveAttr << "' on a math.exp only";
+           << kNonPositiveAttr << "' on a math.exp2 only";
   return success();
 }
 

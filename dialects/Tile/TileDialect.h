@@ -24,7 +24,7 @@
 namespace hamlet::tile {
 /// Marks a `func.func` as a kernel.
 inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
-/// Marks a `math.exp` whose operand is at most 0, or NaN.
+/// Marks a `math.exp2` whose operand is at most 0, or NaN.
 inline constexpr llvm::StringLiteral kNonPositiveAttr = "tile.nonpositive";
 /// Columns of a panel, and virtual lanes of a sum over the last axis.
 inline constexpr int64_t kPanel = 16;

@@ -37,8 +37,9 @@ def Tile_Dialect : Dialect {
     backends choose registers, blocks and threads, never the order (on targets
     whose matrix instructions sum in groups, the group is the instruction's).
 
-    A `math.exp` with the attribute `tile.nonpositive` has an operand that is at
-    most 0 or NaN: the same bits for less work. Above 0 its result is not defined.
+    A `math.exp2` with the attribute `tile.nonpositive` has an operand that is at
+    most 0 or NaN, which takes less work: 2^x within 1 ulp, 0 from -126.5 down.
+    Above 0 its result is not defined.
   }];
   let cppNamespace = "::hamlet::tile";
   let useDefaultTypePrinterParser = 1;

@@ -210,6 +210,11 @@ EXPERTS = f"""func.func @expert_rows(%x: tensor<?x32xf32>, %r: tensor<4x32xf32>,
   return %z : tensor<?x32xf32>
 }}
 """
+SOFTMAX = f"""func.func @softmax_{{i}}(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %starts: tensor<?xi32>) -> (tensor<?x2x16xf32>, tensor<?x2xf32>) {{{{
+  %o, %l = attention.softmax {F32} %q, %k, %v starts(%starts) {{{{scale = {{scale}} : f32}}}} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32> log_sum_exp tensor<?x2xf32>
+  return %o, %l : tensor<?x2x16xf32>, tensor<?x2xf32>
+}}}}
+"""
 
 
 class RowsOfCalls(unittest.TestCase):
@@ -349,6 +354,18 @@ class Examples(unittest.TestCase):
             want = reference.silu(x.astype(np.float64))
         self.assertTrue(np.isfinite(found).all())
         np.testing.assert_allclose(found, want, rtol=1e-6, atol=1e-37)
+
+    def test_scales_of_softmax(self):
+        """Scores that fall where products rise, scores that are all alike, and a few that count."""
+        rng = np.random.default_rng(7)
+        q, k, v = (rng.standard_normal((150, 2, 16), np.float32) for _ in range(3))
+        starts = np.array([0, 70, 150], np.int32)
+        exact = [x.astype(np.float64) for x in (q, k, v)]
+        for i, scale in enumerate((-0.25, 0.0, 7.5)):
+            text = SOFTMAX.format(i=i, scale=scale)
+            found = self.call(text, [q, k, v, starts], 2)
+            want = attention(*exact, starts, scale), log_sum_exp(*exact[:2], starts, scale)
+            self.compare(f"scale {scale}", text, found, want)
 
 
 if __name__ == "__main__":

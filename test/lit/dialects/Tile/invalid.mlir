@@ -195,7 +195,7 @@ func.func @reduce_c3_maxnum(%a: tensor<4x8xi32>) {
 // -----
 
 func.func @nonpositive_elsewhere(%a: tensor<4xf32>) {
-  // expected-error @+1 {{'math.log' op expected 'tile.nonpositive' on a math.exp only}}
-  %0 = math.log %a {tile.nonpositive} : tensor<4xf32>
+  // expected-error @+1 {{'math.exp' op expected 'tile.nonpositive' on a math.exp2 only}}
+  %0 = math.exp %a {tile.nonpositive} : tensor<4xf32>
   return
 }

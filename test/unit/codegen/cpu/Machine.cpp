@@ -150,20 +150,15 @@ Halves hamlet::cpu::test::toPairs(const Halves &w, int64_t k, int64_t n) {
 float hamlet::cpu::test::refExp(float x) {
   x = x < -105.0f ? -105.0f : x;
   x = x > 89.0f ? 89.0f : x;
-  float t = std::fma(x, 1.44269504f, 12582912.0f), n = t - 12582912.0f;
+  float n = std::fma(x, 1.44269504f, 12582912.0f) - 12582912.0f;
   float r = std::fma(n, -0.693359375f, x);
   r = std::fma(n, 2.12194440e-4f, r);
-  float q = 1.9875691500e-4f;
-  for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f,
-                  1.6666665459e-1f, 5.0000001201e-1f})
-    q = std::fma(q, r, c);
-  float p = std::fma(q, r * r, r) + 1.0f;
-  int32_t ni = std::bit_cast<int32_t>(t) - std::bit_cast<int32_t>(12582912.0f);
-  int32_t half = ni >> 1, rest = ni - half;
-  auto power = [](int32_t k) {
-    return std::bit_cast<float>(uint32_t(k + 127) << 23);
-  };
-  return p * power(half) * power(rest);
+  float p = 1.381461275741458e-3f;
+  for (float c : {8.368710055947304e-3f, 4.166838899254799e-2f,
+                  1.666652113199234e-1f, 4.999999403953552e-1f, 1.0f, 1.0f})
+    p = std::fma(p, r, c);
+  return static_cast<float>(
+      std::ldexp(static_cast<double>(p), static_cast<int>(n)));
 }
 
 float hamlet::cpu::test::refSum(const float *x, int64_t n) {

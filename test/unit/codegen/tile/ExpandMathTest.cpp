@@ -54,12 +54,12 @@ struct Compiled {
     registerLLVMDialectTranslation(registry);
     MLIRContext context(registry);
     std::string text;
-    for (const char *name : {"exp", "log", "cos", "sin", "rsqrt"})
+    for (const char *name : {"exp", "exp2", "log", "cos", "sin", "rsqrt"})
       text += std::string("func.func @t_") + name +
               "(%x: f32) -> f32 {\n  %y = math." + name +
               " %x : f32\n  return %y : f32\n}\n";
-    text += "func.func @t_exp_nonpositive(%x: f32) -> f32 {\n"
-            "  %y = math.exp %x {tile.nonpositive} : f32\n"
+    text += "func.func @t_exp2_nonpositive(%x: f32) -> f32 {\n"
+            "  %y = math.exp2 %x {tile.nonpositive} : f32\n"
             "  return %y : f32\n}\n";
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     hamlet::tile::expandMath(*module);
@@ -141,26 +141,42 @@ TEST(ExpandMath, exp_at_the_ends) {
   EXPECT_NEAR(f(-90.0f), std::exp(-90.0), 1e-45);
 }
 
-TEST(ExpandMath, exp_of_nonpositive_has_the_same_bits) {
-  Function general = function("t_exp"), f = function("t_exp_nonpositive");
-  // Every float of [-106, -86], where results become denormal and then 0.
-  for (uint32_t bits = std::bit_cast<uint32_t>(-86.0f);
-       bits <= std::bit_cast<uint32_t>(-106.0f); ++bits) {
+TEST(ExpandMath, exp2_is_within_one_ulp) {
+  double most = worst(function("t_exp2"), std::exp2, 1e-9f, 150.0f, true);
+  RecordProperty("ulps", std::to_string(most));
+  EXPECT_LE(most, 1.0);
+}
+
+TEST(ExpandMath, exp2_at_the_ends) {
+  Function f = function("t_exp2");
+  for (int n = -149; n < 128; ++n)
+    EXPECT_EQ(f(static_cast<float>(n)), std::ldexp(1.0f, n)) << n;
+  EXPECT_EQ(f(-0.0f), 1.0f);
+  EXPECT_EQ(f(-kInf), 0.0f);
+  EXPECT_EQ(f(-151.0f), 0.0f);
+  for (float x : {128.0f, 129.0f, 1e30f, kInf})
+    EXPECT_EQ(f(x), kInf) << x;
+  EXPECT_TRUE(std::isnan(f(kNaN)));
+  EXPECT_TRUE(std::isnan(f(-kNaN)));
+}
+
+TEST(ExpandMath, exp2_of_nonpositive_is_within_one_ulp_and_then_zero) {
+  Function f = function("t_exp2_nonpositive");
+  double most = 0;
+  uint32_t end = std::bit_cast<uint32_t>(-126.5f);
+  for (uint32_t bits = std::bit_cast<uint32_t>(-0.0f); bits < end; bits += 97) {
     float x = std::bit_cast<float>(bits);
-    ASSERT_EQ(std::bit_cast<uint32_t>(f(x)),
-              std::bit_cast<uint32_t>(general(x)))
-        << x;
+    most = std::max(most, ulps(f(x), std::exp2(static_cast<double>(x))));
   }
-  for (uint32_t bits = std::bit_cast<uint32_t>(-0.0f);
-       bits <= std::bit_cast<uint32_t>(-kInf); bits += 97) {
-    float x = std::bit_cast<float>(bits);
-    ASSERT_EQ(std::bit_cast<uint32_t>(f(x)),
-              std::bit_cast<uint32_t>(general(x)))
-        << x;
-  }
+  EXPECT_LE(most, 1.0);
+  EXPECT_GT(f(std::nextafter(-126.5f, 0.0f)), 0.0f);
+  for (uint32_t bits = end; bits <= std::bit_cast<uint32_t>(-kInf); bits += 97)
+    ASSERT_EQ(std::bit_cast<uint32_t>(f(std::bit_cast<float>(bits))), 0u)
+        << std::bit_cast<float>(bits);
   EXPECT_EQ(f(0.0f), 1.0f);
   EXPECT_EQ(f(-kInf), 0.0f);
   EXPECT_TRUE(std::isnan(f(kNaN)));
+  EXPECT_TRUE(std::isnan(f(std::bit_cast<float>(0xffc12345u))));
 }
 
 TEST(ExpandMath, cos_and_sin_are_within_one_ulp) {
