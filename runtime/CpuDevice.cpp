@@ -3,6 +3,7 @@
 #include "runtime/Device.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +20,11 @@ namespace {
 using KernelFunction = void (*)(const uint64_t *args, int64_t p0, int64_t p1,
                                 int64_t p2, char *scratch);
 
-constexpr uint64_t kHugePage = uint64_t(2) << 20;
+constexpr uint64_t kPage = 4096, kHugePage = uint64_t(2) << 20;
+/// Bytes from one allocation's place in its page to the next one's, and how
+/// many there are: an odd number of lines, more than a row of 64 floats.
+constexpr uint64_t kStagger = 320, kStaggers = 12;
+static_assert(kStagger * kStaggers < kPage);
 /// Pieces of a grid that each thread gets, so that uneven ones even out.
 constexpr int64_t kPiecesPerThread = 8;
 
@@ -182,19 +187,25 @@ public:
   }
 
   // Mapped, not from the heap: pages that no step touches cost nothing, and
-  // large ones can be huge pages.
+  // large ones can be huge pages. Each begins at another line of its page:
+  // rows of one stride would else share the sets of a cache in all of them.
   Result<DeviceAddress> allocate(uint64_t bytes) override {
-    void *map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint64_t begin = allocations++ % kStaggers * kStagger, mapped;
+    void *map = MAP_FAILED;
+    errno = ENOMEM;
+    if (!__builtin_add_overflow(begin, bytes, &mapped))
+      map = mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
       return failure("cannot allocate ", bytes,
                      " bytes: ", std::strerror(errno));
     if (bytes >= 2 * kHugePage)
       madvise(map, bytes, MADV_HUGEPAGE);
-    return static_cast<DeviceAddress>(reinterpret_cast<uintptr_t>(map));
+    return static_cast<DeviceAddress>(reinterpret_cast<uintptr_t>(map)) + begin;
   }
   void free(DeviceAddress address, uint64_t bytes) override {
-    munmap(hostView(address), bytes);
+    uint64_t begin = address % kPage;
+    munmap(hostView(address - begin), begin + bytes);
   }
   void *hostView(DeviceAddress address) override {
     return reinterpret_cast<void *>(static_cast<uintptr_t>(address));
@@ -249,6 +260,7 @@ private:
   std::string target;
   std::vector<std::vector<KernelFunction>> kernels; // by kernel, variant
   std::vector<DeviceMemory> scratch;                // by thread
+  std::atomic<uint64_t> allocations = 0;
 };
 
 } // namespace

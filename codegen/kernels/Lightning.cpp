@@ -306,7 +306,8 @@ private:
   int64_t part() const { return rows == 64 ? 32 : rows; }
 
   /// The state after `count` tokens of the chunk whose keys are in the tail.
-  Value advanced(Value count) {
+  /// The output's rows from `next` on are prefetched, if it is given.
+  Value advanced(Value count, Value next = {}) {
     Value delta = t.splat(0.0, f32Tile({shape.dk, shape.dv}));
     for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
       Value firstKey = t.index(kb * shape.block());
@@ -315,7 +316,8 @@ private:
       Value kw = t.mulF(k, t.alongRows(ageDecay(count, firstKey), shape.dk));
       Value v =
           t.load(tailValues, {firstKey, t.index(0)}, {shape.block(), shape.dv});
-      delta = t.dot(kw, v, delta, false);
+      delta =
+          t.dot(kw, v, delta, false, next ? outputs.front() : Value(), next);
     }
     Value s = t.load(state, {t.index(0), t.index(0)}, {shape.dk, shape.dv});
     return t.fma(t.splat(wholeDecay(count), {shape.dk, shape.dv}), s, delta);
@@ -356,7 +358,7 @@ private:
                 Value step = t.sub(start, p0);
                 Value low = t.maxIndex(t.sub(zero, step), zero);
                 Value high = t.minIndex(t.sub(p1, start), chunk);
-                joinTail(step, low, high);
+                joinTail(step, low);
                 sumDecays(t.toI32(high));
                 if (shape.blocks() == 1) {
                   attendBlock(zero, step, low, high);
@@ -369,7 +371,8 @@ private:
                             });
                 }
                 t.ifThen(t.equalIndex(high, chunk), [&] {
-                  t.store(advanced(chunk), state, {zero, zero});
+                  t.store(advanced(chunk, t.add(step, chunk)), state,
+                          {zero, zero});
                 });
                 return SmallVector<Value>{};
               });
@@ -392,39 +395,42 @@ private:
     outputs = whole;
   }
 
-  /// Tokens [low, high) of the chunk join the tail; what follows becomes zero.
-  void joinTail(Value step, Value low, Value high) {
-    int64_t width = shape.block();
-    auto joined = [&](Value old, Value fresh, Value place,
-                      ArrayRef<int64_t> dims) {
-      Value isOld = t.compareI(arith::CmpIPredicate::slt, place,
-                               t.splat(t.toI32(low), dims));
-      Value isIn = t.compareI(arith::CmpIPredicate::slt, place,
-                              t.splat(t.toI32(high), dims));
-      Type element = cast<RankedTensorType>(old.getType()).getElementType();
-      return t.select(isIn, t.select(isOld, old, fresh),
-                      t.splat(0.0, TileBuilder::tile(dims, element)));
-    };
+  /// Tokens from chunk row `low` on join the tail; what follows this step's
+  /// last becomes zero, as it is read.
+  void joinTail(Value step, Value low) {
     Value zero = t.index(0);
-    for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
-      Value first = t.index(kb * width);
-      Value firstI = t.toI32(first);
-      SmallVector<int64_t> kDims{shape.dk, width}, vDims{width, shape.dv};
-      Value k = joined(t.load(tailKeys, {zero, first}, kDims),
-                       t.load(keysT, {zero, t.add(step, first)}, kDims),
-                       t.addI(t.iota(kDims, 1), t.splat(firstI, kDims)), kDims);
-      t.store(k, tailKeys, {zero, first});
-      Value v = joined(t.load(tailValues, {first, zero}, vDims),
-                       t.load(values, {t.add(step, first), zero}, vDims),
-                       t.addI(t.iota(vDims, 0), t.splat(firstI, vDims)), vDims);
-      t.store(v, tailValues, {first, zero});
+    int64_t width = shape.block();
+    auto blocks = [&](bool whole) {
+      for (int64_t at = 0; at < shape.blocks() * width; at += width) {
+        Value first = t.index(at), row = t.add(step, first);
+        Value left = t.toI32(t.sub(low, first));
+        join(t.load(keysT, {zero, row}, {shape.dk, width}), tailKeys,
+             {zero, first}, 1, left, whole);
+        join(t.load(values, {row, zero}, {width, shape.dv}), tailValues,
+             {first, zero}, 0, left, whole);
+      }
+    };
+    if (shape.perToken) { // two ways spill registers on sm_80
+      blocks(false);
+      return join(t.load(decays, {step}, {shape.chunk}), tailDecays, {zero}, 0,
+                  t.toI32(low), false);
     }
-    if (shape.perToken) {
-      SmallVector<int64_t> dims{shape.chunk};
-      Value g = joined(t.load(tailDecays, {zero}, dims),
-                       t.load(decays, {step}, dims), t.iota(dims, 0), dims);
-      t.store(g, tailDecays, {zero});
+    t.ifThen(t.equalIndex(low, zero), [&] { blocks(true); });
+    t.ifThen(t.lessIndex(zero, low), [&] { blocks(false); });
+  }
+
+  /// Stores tokens to the tail, but not the first `low` of them along `axis`,
+  /// which it has; `whole`: it has none.
+  void join(Value fresh, Value tail, ArrayRef<Value> coords, int64_t axis,
+            Value low, bool whole) {
+    if (!whole) {
+      ArrayRef<int64_t> dims =
+          cast<RankedTensorType>(fresh.getType()).getShape();
+      Value isOld = t.compareI(arith::CmpIPredicate::slt, t.iota(dims, axis),
+                               t.splat(low, dims));
+      fresh = t.select(isOld, t.load(tail, coords, dims), fresh);
     }
+    t.store(fresh, tail, coords);
   }
 
   void writeFinalState() {
