@@ -54,7 +54,7 @@ uint32_t waitWhile(const std::atomic<uint32_t> &value, uint32_t old) {
 
 } // namespace
 
-ThreadPool::ThreadPool(unsigned threads) {
+ThreadPool::ThreadPool(unsigned threads) : shares(threads) {
   for (unsigned i = 1; i < threads; ++i)
     workers.emplace_back([this, i] { work(i); });
 }
@@ -68,11 +68,13 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::take(unsigned thread) {
-  while (true) {
-    int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-    if (begin >= count)
-      return;
-    function(context, begin, std::min(begin + grain, count), thread);
+  for (size_t i = 0; i < shares.size(); ++i) {
+    Share &share = shares[(thread + i) % shares.size()];
+    while (share.next.load(std::memory_order_relaxed) < share.end) {
+      int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin < share.end)
+        function(context, begin, std::min(begin + grain, share.end), thread);
+    }
   }
 }
 
@@ -115,10 +117,15 @@ void ThreadPool::run(int64_t newCount, int64_t newGrain, Function newFunction,
   }
   function = newFunction;
   context = newContext;
-  count = newCount;
   grain = newGrain;
   ++dispatched;
-  next.store(0, std::memory_order_relaxed);
+  int64_t threads = size(), pieces = (newCount - 1) / grain + 1, begin = 0;
+  for (int64_t i = 0; i < threads; ++i) {
+    int64_t mine = pieces / threads + (i < pieces % threads);
+    shares[i].next.store(begin, std::memory_order_relaxed);
+    begin = std::min(begin + mine * grain, newCount);
+    shares[i].end = begin;
+  }
   state.fetch_add(kNumber + kOpen, std::memory_order_release);
   state.notify_all();
   take(0);

@@ -34,7 +34,9 @@ public:
   uint64_t dispatches() const { return dispatched; }
 
   /// Calls `body(begin, end, thread)` over all of [0, count) in pieces of at
-  /// most `grain`, which threads take as they get free; `thread` < size().
+  /// most `grain`; `thread` < size(). Each thread begins with a share of its
+  /// own, the same one in every range of this count, so that what it wrote is
+  /// in its caches, and then takes pieces of the others' as it gets free.
   template <typename Body>
   void forEach(int64_t count, int64_t grain, Body &&body) {
     using Type = std::remove_reference_t<Body>;
@@ -55,12 +57,17 @@ private:
   void work(unsigned thread);
   void take(unsigned thread);
 
+  /// A thread's part of the range: pieces from `next` to `end` are not taken.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
   Function function = nullptr;
   const void *context = nullptr;
-  int64_t count = 0, grain = 1;
+  int64_t grain = 1;
   uint64_t dispatched = 0;
-  // Apart, so that taking a piece does not disturb those who watch the state.
-  alignas(64) std::atomic<int64_t> next{0};
+  std::vector<Share> shares; // by thread
   alignas(64) std::atomic<uint32_t> state{0};
   std::atomic<bool> stopping{false};
   std::vector<std::thread> workers;
