@@ -1,5 +1,6 @@
 #include "runtime/ThreadPool.h"
 
+#include <array>
 #include <gtest/gtest.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -26,6 +27,25 @@ TEST(ThreadPool, EveryIndexOnce) {
           ASSERT_EQ(hit.load(), 1);
       }
   }
+}
+
+TEST(ThreadPool, EachBeginsWithItsShareAndTakesOfOthers) {
+  ThreadPool pool(3);
+  std::atomic<int> inside = 0, done = 0;
+  std::array<int64_t, 3> first{-1, -1, -1};
+  pool.forEach(30, 1, [&](int64_t begin, int64_t, unsigned thread) {
+    if (first[thread] < 0) {
+      first[thread] = begin;
+      ++inside;
+      while (inside < 3) // all are here: no share was another's before
+        std::this_thread::yield();
+      while (!thread && done < 29) // what is left of this share is theirs
+        std::this_thread::yield();
+    }
+    ++done;
+  });
+  EXPECT_EQ(first, (std::array<int64_t, 3>{0, 10, 20}));
+  EXPECT_EQ(done, 30);
 }
 
 TEST(ThreadPool, SleepsAndWakes) {
