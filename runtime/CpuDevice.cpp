@@ -192,7 +192,7 @@ public:
   Result<DeviceAddress> allocate(uint64_t bytes) override {
     uint64_t begin = allocations++ % kStaggers * kStagger, mapped;
     void *map = MAP_FAILED;
-    errno = ENOMEM;
+    errno = ENOMEM; // of a sum that overflows
     if (!__builtin_add_overflow(begin, bytes, &mapped))
       map = mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -35,8 +35,9 @@ public:
 
   /// Calls `body(begin, end, thread)` over all of [0, count) in pieces of at
   /// most `grain`; `thread` < size(). Each thread begins with a share of its
-  /// own, the same one in every range of this count, so that what it wrote is
-  /// in its caches, and then takes pieces of the others' as it gets free.
+  /// own, the same one in every range of this count and grain, so that what it
+  /// wrote is in its caches, and then takes pieces of the others' as it gets
+  /// free.
   template <typename Body>
   void forEach(int64_t count, int64_t grain, Body &&body) {
     using Type = std::remove_reference_t<Body>;
@@ -58,6 +59,7 @@ private:
   void take(unsigned thread);
 
   /// A thread's part of the range: pieces from `next` to `end` are not taken.
+  /// Lines of their own, so that taking one disturbs nobody.
   struct alignas(64) Share {
     std::atomic<int64_t> next{0};
     int64_t end = 0;

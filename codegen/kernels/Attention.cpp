@@ -82,7 +82,7 @@ struct PageLoop {
           Value scores = t.dot(q, k, t.splat(0.0, f32(dims)), shape.pairs(),
                                nextKeys, zero);
           double factor = shape.scale * std::numbers::log2e;
-          if (factor <= 0) { // the largest score is the largest exponent below
+          if (factor <= 0) { // the largest product would be the least score
             scores = t.scale(scores, shape.scale);
             factor = std::numbers::log2e;
           }

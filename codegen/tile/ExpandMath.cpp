@@ -266,8 +266,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   StringRef getArgument() const override { return "tile-expand-math"; }
   StringRef getDescription() const override {
     return "write exp, exp2, log, cos, sin and rsqrt of f32 out as arithmetic "
-           "that "
-           "gives the same bits on every target";
+           "that gives the same bits on every target";
   }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, math::MathDialect>();

@@ -1,6 +1,6 @@
 """An ordinary driver-API program on the stand-in libcuda.so.1, and every one of
 its calls failing in turn."""
-import os, re, shutil, subprocess, sys, tempfile
+import ctypes, os, re, shutil, subprocess, sys, tempfile
 from harness import *
 
 LIBRARY = os.environ.get("HAMLET_EMULATED_DRIVER") or os.path.join(HERE, "../../build/lib/emulated/libcuda.so.1")
@@ -44,7 +44,22 @@ def bindings(ptx):
     return done.returncode
 
 
+def images():
+    """Machine code is refused as such, texts too short to be anything as PTX."""
+    driver, context, module = ctypes.CDLL(LIBRARY), ctypes.c_void_p(), ctypes.c_void_p()
+    for call in (driver.cuInit(0), driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0), driver.cuCtxSetCurrent(context)):
+        assert call == 0, call
+    no_binary, invalid_ptx = 209, 218
+    wanted = {b"\x7fELF": no_binary, b"\x50\xed\x55\xba": no_binary, b"": invalid_ptx, b"\x7f": invalid_ptx, b"\x7fEL": invalid_ptx}
+    found = {image: driver.cuModuleLoadData(ctypes.byref(module), image) for image in wanted}
+    driver.cuDevicePrimaryCtxRelease_v2(0)
+    print("images:", "as wanted" if found == wanted else found)
+    return found != wanted
+
+
 def main():
+    if images():
+        return 1
     header = os.path.join(CUDA, "include/cuda.h")
     if not os.path.exists(header) or not any(n == "nvcc" for n, _ in compilers()):
         print("skipped: needs cuda.h and nvcc")
