@@ -152,23 +152,23 @@ struct PageLoop {
   }
 };
 
-SmallVector<Type> attentionTypes(MLIRContext *context,
-                                 const AttentionShape &shape) {
+SmallVector<KernelArgument> attentionArguments(MLIRContext *context,
+                                               const AttentionShape &shape) {
   Builder b(context);
   Type element = TileBuilder::ptr(shape.element),
        i32 = TileBuilder::ptr(b.getI32Type());
-  SmallVector<Type> types{element,
-                          TileBuilder::ptr(shape.result),
-                          element,
-                          element,
-                          i32,
-                          i32,
-                          i32,
-                          i32,
-                          b.getIndexType()};
+  SmallVector<KernelArgument> arguments{{"q", element},
+                                        {"out", TileBuilder::ptr(shape.result)},
+                                        {"key_pages", element},
+                                        {"value_pages", element},
+                                        {"list", i32},
+                                        {"starts", i32},
+                                        {"first", i32},
+                                        {"page_table", i32},
+                                        {"max_pages", b.getIndexType()}};
   if (shape.logSumExp)
-    types.push_back(TileBuilder::ptr(b.getF32Type()));
-  return types;
+    arguments.push_back({"log_sum_exp", TileBuilder::ptr(b.getF32Type())});
+  return arguments;
 }
 
 } // namespace
@@ -178,25 +178,30 @@ func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name,
   Builder b(module.getContext());
   Type element = TileBuilder::ptr(shape.element),
        i32 = TileBuilder::ptr(b.getI32Type());
-  TileBuilder t(
-      module, name,
-      {element, element, element, element, i32, i32, b.getIndexType()});
+  TileBuilder t(module, name,
+                {{"k", element},
+                 {"v", element},
+                 {"key_pages", element},
+                 {"value_pages", element},
+                 {"token_pages", i32},
+                 {"token_offsets", i32},
+                 {"tokens", b.getIndexType()}});
   Value head = t.programId(0), token = t.programId(1), zero = t.index(0),
-        tokens = t.arg(6);
-  Value page = t.loadIndex(t.arg(4), token),
-        offset = t.loadIndex(t.arg(5), token);
+        tokens = t.arg("tokens");
+  Value page = t.loadIndex(t.arg("token_pages"), token),
+        offset = t.loadIndex(t.arg("token_offsets"), token);
   Value place = t.add(t.mul(page, shape.keyHeads), head);
   Value keys = t.panelView(
-      t.arg(2),
+      t.arg("key_pages"),
       t.mul(place, panelElements(shape.dk, kPageTokens, shape.pairs())),
       shape.dk, kPageTokens, shape.pairs());
   Value values = t.panelView(
-      t.arg(3),
+      t.arg("value_pages"),
       t.mul(place, panelElements(kPageTokens, shape.dv, shape.pairs())),
       kPageTokens, shape.dv, shape.pairs());
-  Value k = t.view(t.arg(0), t.add(t.mul(head, shape.dk), shape.k.column),
+  Value k = t.view(t.arg("k"), t.add(t.mul(head, shape.dk), shape.k.column),
                    {shape.dk, -1}, {1, shape.k.rowStride}, {tokens});
-  Value v = t.view(t.arg(1), t.add(t.mul(head, shape.dv), shape.v.column),
+  Value v = t.view(t.arg("v"), t.add(t.mul(head, shape.dv), shape.v.column),
                    {-1, shape.dv}, {shape.v.rowStride, 1}, {tokens});
   t.store(t.load(k, {zero, token}, {shape.dk, 1}), keys, {zero, offset});
   t.store(t.load(v, {token, zero}, {1, shape.dv}), values, {offset, zero});
@@ -206,29 +211,34 @@ func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name,
 func::FuncOp
 hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name,
                                        const AttentionShape &shape) {
-  TileBuilder t(module, name, attentionTypes(module.getContext(), shape));
+  TileBuilder t(module, name, attentionArguments(module.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
-  Value sequence = t.loadIndex(t.arg(4), t.programId(1));
-  Value token = t.loadIndex(t.arg(5), sequence),
-        position = t.loadIndex(t.arg(6), sequence);
+  Value sequence = t.loadIndex(t.arg("list"), t.programId(1));
+  Value token = t.loadIndex(t.arg("starts"), sequence),
+        position = t.loadIndex(t.arg("first"), sequence);
   int64_t rows = shape.group();
   Value offset = t.add(t.mul(token, shape.q.rowStride),
                        t.add(t.mul(head, rows * shape.dk), shape.q.column));
-  Value q = t.load(t.view(t.arg(0), offset, {rows, shape.dk}, {shape.dk, 1}),
+  Value q = t.load(t.view(t.arg("q"), offset, {rows, shape.dk}, {shape.dk, 1}),
                    {zero, zero}, {rows, shape.dk});
-  PageLoop loop{
-      t, shape, t.arg(2), t.arg(3), head, t.arg(7), t.mul(sequence, t.arg(8))};
+  PageLoop loop{t,
+                shape,
+                t.arg("key_pages"),
+                t.arg("value_pages"),
+                head,
+                t.arg("page_table"),
+                t.mul(sequence, t.arg("max_pages"))};
   Value o =
       loop.run(q, rows, position, /*perRow=*/false, loop.firstPage(position),
                t.add(t.divFloor(position, kPageTokens), 1));
-  Value out = t.view(t.arg(1),
+  Value out = t.view(t.arg("out"),
                      t.add(t.mul(token, shape.queryHeads * shape.dv),
                            t.mul(head, rows * shape.dv)),
                      {rows, shape.dv}, {shape.dv, 1});
   t.store(t.round(o, shape.result), out, {zero, zero});
   if (shape.logSumExp)
     t.store(loop.logSumExp,
-            t.view(t.arg(9),
+            t.view(t.arg("log_sum_exp"),
                    t.add(t.mul(token, shape.queryHeads), t.mul(head, rows)),
                    {rows}, {1}),
             {zero});
@@ -239,42 +249,43 @@ func::FuncOp
 hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name,
                                         const AttentionShape &shape,
                                         int64_t rows) {
-  TileBuilder t(module, name, attentionTypes(module.getContext(), shape));
+  TileBuilder t(module, name, attentionArguments(module.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
   Value item = t.mul(t.programId(1), 2);
-  Value sequenceI32 = t.loadScalar(t.arg(4), item);
+  Value sequenceI32 = t.loadScalar(t.arg("list"), item);
   Value sequence = t.toIndex(sequenceI32);
   t.ifThen(t.lessIndex(t.index(-1), sequence), [&] {
-    Value start = t.loadIndex(t.arg(4), t.add(item, 1));
-    Value begin = t.loadIndex(t.arg(5), sequence),
-          end = t.loadIndex(t.arg(5), t.add(sequence, 1));
+    Value start = t.loadIndex(t.arg("list"), t.add(item, 1));
+    Value begin = t.loadIndex(t.arg("starts"), sequence),
+          end = t.loadIndex(t.arg("starts"), t.add(sequence, 1));
     Value n = t.sub(end, begin);
-    Value first = t.add(t.loadIndex(t.arg(6), sequence), start);
+    Value first = t.add(t.loadIndex(t.arg("first"), sequence), start);
     Value offset = t.add(t.mul(begin, shape.q.rowStride),
                          t.add(t.mul(head, shape.dk), shape.q.column));
     Value queries =
-        t.view(t.arg(0), offset, {-1, shape.dk}, {shape.q.rowStride, 1}, {n});
+        t.view(t.arg("q"), offset, {-1, shape.dk}, {shape.q.rowStride, 1}, {n});
     Value q = t.load(queries, {start, zero}, {rows, shape.dk});
     Value last = t.add(
         first, t.sub(t.minIndex(t.index(rows), t.sub(n, start)), t.index(1)));
     PageLoop loop{t,
                   shape,
-                  t.arg(2),
-                  t.arg(3),
+                  t.arg("key_pages"),
+                  t.arg("value_pages"),
                   t.divFloor(head, shape.group()),
-                  t.arg(7),
-                  t.mul(sequence, t.arg(8))};
+                  t.arg("page_table"),
+                  t.mul(sequence, t.arg("max_pages"))};
     Value o = loop.run(q, rows, first, /*perRow=*/true, loop.firstPage(first),
                        t.add(t.divFloor(last, kPageTokens), 1));
     Value outOffset =
         t.add(t.mul(begin, shape.queryHeads * shape.dv), t.mul(head, shape.dv));
-    Value out = t.view(t.arg(1), outOffset, {-1, shape.dv},
+    Value out = t.view(t.arg("out"), outOffset, {-1, shape.dv},
                        {shape.queryHeads * shape.dv, 1}, {n});
     t.store(t.round(o, shape.result), out, {start, zero});
     if (shape.logSumExp)
       t.store(loop.logSumExp,
-              t.view(t.arg(9), t.add(t.mul(begin, shape.queryHeads), head),
-                     {-1}, {shape.queryHeads}, {n}),
+              t.view(t.arg("log_sum_exp"),
+                     t.add(t.mul(begin, shape.queryHeads), head), {-1},
+                     {shape.queryHeads}, {n}),
               {start});
   });
   return t.finish();
@@ -284,10 +295,19 @@ func::FuncOp hamlet::codegen::pagePlanKernel(ModuleOp module, StringRef name,
                                              int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name, {i32, i32, i32, i32, i32, index, index, index});
-  Value starts = t.arg(0), zero = t.index(0);
-  Value used =
-      t.forLoop(zero, t.arg(5), 1, {zero}, [&](Value s, ValueRange carried) {
+  TileBuilder t(module, name,
+                {{"starts", i32},
+                 {"token_pages", i32},
+                 {"token_offsets", i32},
+                 {"page_table", i32},
+                 {"query_blocks", i32},
+                 {"sequences", index},
+                 {"max_pages", index},
+                 {"block_count", index}});
+  Value starts = t.arg("starts"), table = t.arg("page_table"),
+        blockList = t.arg("query_blocks"), zero = t.index(0);
+  Value used = t.forLoop(
+      zero, t.arg("sequences"), 1, {zero}, [&](Value s, ValueRange carried) {
         Value begin = t.loadIndex(starts, s),
               end = t.loadIndex(starts, t.add(s, 1));
         Value n = t.sub(end, begin),
@@ -295,27 +315,28 @@ func::FuncOp hamlet::codegen::pagePlanKernel(ModuleOp module, StringRef name,
         t.forLoop(zero, n, 1, {}, [&](Value i, ValueRange) {
           Value token = t.add(begin, i);
           t.storeScalar(t.toI32(t.add(page, t.divFloor(i, kPageTokens))),
-                        t.arg(1), token);
-          t.storeScalar(t.toI32(t.remainder(i, kPageTokens)), t.arg(2), token);
+                        t.arg("token_pages"), token);
+          t.storeScalar(t.toI32(t.remainder(i, kPageTokens)),
+                        t.arg("token_offsets"), token);
           return SmallVector<Value>{};
         });
-        Value row = t.mul(s, t.arg(6));
+        Value row = t.mul(s, t.arg("max_pages"));
         t.forLoop(
             zero, t.divCeil(n, kPageTokens), 1, {}, [&](Value j, ValueRange) {
-              t.storeScalar(t.toI32(t.add(page, j)), t.arg(3), t.add(row, j));
+              t.storeScalar(t.toI32(t.add(page, j)), table, t.add(row, j));
               return SmallVector<Value>{};
             });
         Value blocks = t.divCeil(n, rows);
         t.forLoop(zero, blocks, 1, {}, [&](Value j, ValueRange) {
           Value at = t.mul(t.add(carried[0], j), 2);
-          t.storeScalar(t.toI32(s), t.arg(4), at);
-          t.storeScalar(t.toI32(t.mul(j, rows)), t.arg(4), t.add(at, 1));
+          t.storeScalar(t.toI32(s), blockList, at);
+          t.storeScalar(t.toI32(t.mul(j, rows)), blockList, t.add(at, 1));
           return SmallVector<Value>{};
         });
         return SmallVector<Value>{t.add(carried[0], blocks)};
       })[0];
-  t.forLoop(used, t.arg(7), 1, {}, [&](Value j, ValueRange) {
-    t.storeScalar(t.toI32(t.index(-1)), t.arg(4), t.mul(j, 2));
+  t.forLoop(used, t.arg("block_count"), 1, {}, [&](Value j, ValueRange) {
+    t.storeScalar(t.toI32(t.index(-1)), blockList, t.mul(j, 2));
     return SmallVector<Value>{};
   });
   return t.finish();

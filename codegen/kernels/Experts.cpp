@@ -47,8 +47,11 @@ func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name,
                                               int64_t experts, int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type());
-  TileBuilder t(module, name, {i32, i32, b.getIndexType()});
-  cutBlocks(t, t.arg(0), t.arg(1), experts, rows, t.arg(2));
+  TileBuilder t(
+      module, name,
+      {{"offsets", i32}, {"blocks", i32}, {"block_count", b.getIndexType()}});
+  cutBlocks(t, t.arg("offsets"), t.arg("blocks"), experts, rows,
+            t.arg("block_count"));
   return t.finish();
 }
 
@@ -56,10 +59,17 @@ func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name,
                                              int64_t experts, int64_t rows) {
   Builder b(module.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name, {i32, i32, i32, i32, i32, index, index});
-  Value ids = t.arg(0), offsets = t.arg(1), order = t.arg(2), place = t.arg(3),
-        blocks = t.arg(4);
-  Value pairs = t.arg(5), zero = t.index(0), one = t.index(1),
+  TileBuilder t(module, name,
+                {{"ids", i32},
+                 {"offsets", i32},
+                 {"order", i32},
+                 {"place", i32},
+                 {"blocks", i32},
+                 {"pairs", index},
+                 {"block_count", index}});
+  Value ids = t.arg("ids"), offsets = t.arg("offsets"), order = t.arg("order"),
+        place = t.arg("place"), blocks = t.arg("blocks");
+  Value pairs = t.arg("pairs"), zero = t.index(0), one = t.index(1),
         count = t.index(experts);
   auto put = [&](Value value, Value base, Value at) {
     t.storeScalar(t.toI32(value), base, at);
@@ -95,7 +105,7 @@ func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name,
   });
   put(zero, offsets, zero);
 
-  cutBlocks(t, offsets, blocks, experts, rows, t.arg(6));
+  cutBlocks(t, offsets, blocks, experts, rows, t.arg("block_count"));
   return t.finish();
 }
 
@@ -142,29 +152,39 @@ func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name,
        weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
   TileBuilder t(module, name,
-                {element, i32, i32, weight, weight, TileBuilder::ptr(s.result),
-                 index, index});
-  RowBlock::each(t, t.arg(2), rows, [&](const RowBlock &block, int64_t rows) {
-    Value zero = t.index(0);
-    Value col = t.mul(t.programId(1), s.columns);
-    Value pairs = t.load(t.view(t.arg(1), zero, {-1}, {1}, {t.arg(7)}),
-                         {block.first}, {rows});
-    Value tokens = pairs;
-    if (s.topK > 1)
-      tokens =
-          arith::DivUIOp::create(t.builder(), t.loc(), pairs,
-                                 t.splat(static_cast<double>(s.topK),
-                                         TileBuilder::tile({rows}, t.i32())));
-    Value x =
-        t.gather(t.view(t.arg(0), zero, {-1, s.in}, {s.in, 1}, {t.arg(6)}),
-                 tokens, zero, s.in);
-    Value gate = expertProduct(t, s, x, t.arg(3), block.expert, col, rows);
-    Value up = expertProduct(t, s, x, t.arg(4), block.expert, col, rows);
-    Value h = t.mulF(s.sigmoid ? t.sigmoid(gate) : t.silu(gate), up);
-    Value out = t.view(t.arg(5), t.mul(block.first, s.out), {-1, s.out},
-                       {s.out, 1}, {block.count});
-    t.store(t.round(h, s.result), out, {zero, col});
-  });
+                {{"x", element},
+                 {"order", i32},
+                 {"blocks", i32},
+                 {"w_gate", weight},
+                 {"w_up", weight},
+                 {"out", TileBuilder::ptr(s.result)},
+                 {"tokens", index},
+                 {"pairs", index}});
+  RowBlock::each(
+      t, t.arg("blocks"), rows, [&](const RowBlock &block, int64_t rows) {
+        Value zero = t.index(0);
+        Value col = t.mul(t.programId(1), s.columns);
+        Value pairs =
+            t.load(t.view(t.arg("order"), zero, {-1}, {1}, {t.arg("pairs")}),
+                   {block.first}, {rows});
+        Value tokens = pairs;
+        if (s.topK > 1)
+          tokens = arith::DivUIOp::create(
+              t.builder(), t.loc(), pairs,
+              t.splat(static_cast<double>(s.topK),
+                      TileBuilder::tile({rows}, t.i32())));
+        Value x = t.gather(
+            t.view(t.arg("x"), zero, {-1, s.in}, {s.in, 1}, {t.arg("tokens")}),
+            tokens, zero, s.in);
+        Value gate =
+            expertProduct(t, s, x, t.arg("w_gate"), block.expert, col, rows);
+        Value up =
+            expertProduct(t, s, x, t.arg("w_up"), block.expert, col, rows);
+        Value h = t.mulF(s.sigmoid ? t.sigmoid(gate) : t.silu(gate), up);
+        Value out = t.view(t.arg("out"), t.mul(block.first, s.out), {-1, s.out},
+                           {s.out, 1}, {block.count});
+        t.store(t.round(h, s.result), out, {zero, col});
+      });
   return t.finish();
 }
 
@@ -176,17 +196,22 @@ func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name,
        weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
   TileBuilder t(module, name,
-                {element, i32, weight, TileBuilder::ptr(s.result), index});
-  RowBlock::each(t, t.arg(1), rows, [&](const RowBlock &block, int64_t rows) {
-    Value zero = t.index(0);
-    Value col = t.mul(t.programId(1), s.columns);
-    Value x = t.load(t.view(t.arg(0), t.mul(block.first, s.in), {-1, s.in},
-                            {s.in, 1}, {block.count}),
-                     {zero, zero}, {rows, s.in});
-    Value y = expertProduct(t, s, x, t.arg(2), block.expert, col, rows);
-    Value out = t.view(t.arg(3), t.mul(block.first, s.out), {-1, s.out},
-                       {s.out, 1}, {block.count});
-    t.store(t.round(y, s.result), out, {zero, col});
-  });
+                {{"h", element},
+                 {"blocks", i32},
+                 {"w", weight},
+                 {"out", TileBuilder::ptr(s.result)},
+                 {"pairs", index}});
+  RowBlock::each(
+      t, t.arg("blocks"), rows, [&](const RowBlock &block, int64_t rows) {
+        Value zero = t.index(0);
+        Value col = t.mul(t.programId(1), s.columns);
+        Value x = t.load(t.view(t.arg("h"), t.mul(block.first, s.in),
+                                {-1, s.in}, {s.in, 1}, {block.count}),
+                         {zero, zero}, {rows, s.in});
+        Value y = expertProduct(t, s, x, t.arg("w"), block.expert, col, rows);
+        Value out = t.view(t.arg("out"), t.mul(block.first, s.out), {-1, s.out},
+                           {s.out, 1}, {block.count});
+        t.store(t.round(y, s.result), out, {zero, col});
+      });
   return t.finish();
 }

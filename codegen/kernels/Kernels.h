@@ -7,7 +7,8 @@
 //
 // Each function writes one kernel, for one number of rows, as tile IR. The
 // structs say what is fixed when the kernel is compiled; everything else is an
-// argument. Argument orders stand with the functions.
+// argument. The names and the order of the arguments stand with the functions:
+// pointers, but for those at the end of a list that are said to be index.
 
 #ifndef HAMLET_CODEGEN_KERNELS_KERNELS_H
 #define HAMLET_CODEGEN_KERNELS_KERNELS_H
@@ -58,9 +59,17 @@ struct LightningShape {
   }
 };
 
-/// Arguments: q, k, v, decay, out [T, out heads * dv], state, tail keys, tail
-/// values, (tail decays, if perToken), list, starts, first, slots,
-/// (final state [sequences, state heads, dk, dv], if finalState).
+/// Arguments:
+///   q, k, v       where `shape` says
+///   decay         [state heads], or [T, state heads] if perToken
+///   out           [T, out heads * dv]
+///   state, tail_keys, tail_values  pools of slots, a state head after another
+///   tail_decays   if perToken: decays, their sums, the sums' errors
+///   list          sequences to work on
+///   starts        [sequences + 1], first token of each sequence in the step
+///   first         [sequences], tokens that it had before the step
+///   slots         [sequences]
+///   final_state   if finalState: [sequences, state heads, dk, dv]
 /// Grid: (state heads, sequences of the list, 1). `single`: the
 /// sequences have one token each in the step; else blocks of block() rows.
 mlir::func::FuncOp lightningKernel(mlir::ModuleOp module, llvm::StringRef name,
@@ -90,15 +99,27 @@ struct AttentionShape {
   }
 };
 
-/// Writes keys and values of this step into their pages. Arguments: k, v, key
-/// pages, value pages, token pages, token offsets, T. Grid: (key heads, T, 1).
+/// Writes keys and values of this step into their pages. Arguments:
+///   k, v                        where `shape` says
+///   key_pages, value_pages      pools of pages, a key head after another
+///   token_pages, token_offsets  [T], the page and the row of it of each token
+///   tokens                      index: T
+/// Grid: (key heads, T, 1).
 mlir::func::FuncOp appendKernel(mlir::ModuleOp module, llvm::StringRef name,
                                 const AttentionShape &shape);
 
 /// One token of each sequence of the list; the query heads of a key head are
-/// the rows. Arguments: q, out [T, query heads * dv], key pages, value pages,
-/// list, starts, first, page table, max pages, (log sum exp [T, query
-/// heads] f32, if logSumExp). Grid: (key heads, list, 1).
+/// the rows. Arguments:
+///   q                       where `shape` says
+///   out                     [T, query heads * dv]
+///   key_pages, value_pages  as above
+///   list                    sequences to work on
+///   starts                  first token of each sequence in the step
+///   first                   tokens that it had before the step
+///   page_table              [sequences, max pages]
+///   max_pages               index
+///   log_sum_exp             if logSumExp: [T, query heads] f32
+/// Grid: (key heads, list, 1).
 mlir::func::FuncOp attentionDecodeKernel(mlir::ModuleOp module,
                                          llvm::StringRef name,
                                          const AttentionShape &shape);
@@ -112,9 +133,13 @@ mlir::func::FuncOp attentionPrefillKernel(mlir::ModuleOp module,
                                           int64_t rows);
 
 /// What a step of a model is told and a plain call works out: for sequences
-/// that start from nothing, pages one after another. Arguments: starts, token
-/// pages [T], token offsets [T], page table [S, max pages], query blocks
-/// [blocks, 2], S, max pages, blocks. Grid: (1, 1, 1).
+/// that start from nothing, pages one after another. Arguments:
+///   starts                             as above
+///   token_pages, token_offsets         [T], written
+///   page_table                         [sequences, max pages], written
+///   query_blocks                       [blocks, 2], written
+///   sequences, max_pages, block_count  index
+/// Grid: (1, 1, 1).
 mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name,
                                   int64_t rows);
 
@@ -123,13 +148,19 @@ mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name,
 //===----------------------------------------------------------------------===//
 
 /// Sorts (token, slot) pairs by expert, stable, and cuts each expert's into
-/// blocks of `rows`. Arguments: ids [T, k], offsets [E + 1], order [P], place
-/// [P], blocks [n, 3] (expert, first place, places; 0 places: none), P, n.
+/// blocks of `rows`. Arguments:
+///   ids                 [T, k]
+///   offsets             [experts + 1], written
+///   order, place        [pairs], written
+///   blocks              [block count, 3], written: expert, first place, places
+///                       (0: no block)
+///   pairs, block_count  index
 /// Grid: (1, 1, 1).
 mlir::func::FuncOp dispatchKernel(mlir::ModuleOp module, llvm::StringRef name,
                                   int64_t experts, int64_t rows);
 
-/// The blocks alone, for offsets that are given. Arguments: offsets, blocks, n.
+/// The blocks alone, for offsets that are given. Arguments:
+/// offsets, blocks, block_count, as above.
 mlir::func::FuncOp blockPlanKernel(mlir::ModuleOp module, llvm::StringRef name,
                                    int64_t experts, int64_t rows);
 
@@ -150,13 +181,18 @@ struct ExpertShape {
   bool pairs() const { return element.isBF16() && weight.isBF16(); }
 };
 
-/// act(x Wg) * (x Wu) for the rows of a block. Arguments: x [T, in], order,
-/// blocks, gate weights, up weights, out [P, out], T, P.
+/// act(x Wg) * (x Wu) for the rows of a block. Arguments:
+///   x              [T, in]
+///   order, blocks  of the dispatch
+///   w_gate, w_up   [experts, out, in], in panels
+///   out            [pairs, out]
+///   tokens, pairs  index
 /// Grid: (blocks, ceil(out / columns), 1).
 mlir::func::FuncOp expertUpKernel(mlir::ModuleOp module, llvm::StringRef name,
                                   const ExpertShape &shape, int64_t rows);
 
-/// h Wd. Arguments: h [P, in], blocks, weights, out [P, out], P. Grid as above.
+/// h Wd. Arguments: h [pairs, in], blocks, w, out [pairs, out], pairs (index).
+/// Grid as above.
 mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
                                     const ExpertShape &shape, int64_t rows);
 
@@ -164,7 +200,7 @@ mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
 // What a plain call needs beside
 //===----------------------------------------------------------------------===//
 
-/// 0, 1, 2, ... Arguments: out, n. Grid: (1, 1, 1).
+/// 0, 1, 2, ... Arguments: out, count (index). Grid: (1, 1, 1).
 mlir::func::FuncOp iotaKernel(mlir::ModuleOp module, llvm::StringRef name);
 
 /// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid:

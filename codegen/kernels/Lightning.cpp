@@ -31,7 +31,7 @@ public:
   LightningBuilder(ModuleOp module, StringRef name, const LightningShape &shape,
                    bool single)
       : shape(shape), single(single), rows(single ? 1 : shape.block()),
-        t(module, name, argumentTypes(module.getContext(), shape)) {}
+        t(module, name, argumentsOf(module.getContext(), shape)) {}
 
   func::FuncOp build() {
     readPlace();
@@ -45,32 +45,37 @@ public:
   }
 
 private:
-  static SmallVector<Type> argumentTypes(MLIRContext *context,
-                                         const LightningShape &s) {
+  static SmallVector<KernelArgument> argumentsOf(MLIRContext *context,
+                                                 const LightningShape &s) {
     Builder b(context);
     Type element = TileBuilder::ptr(s.element),
          f32 = TileBuilder::ptr(b.getF32Type()),
          i32 = TileBuilder::ptr(b.getI32Type());
-    SmallVector<Type> types{
-        element, element, element, f32, TileBuilder::ptr(s.result),
-        f32,     element, element};
+    SmallVector<KernelArgument> arguments{{"q", element},
+                                          {"k", element},
+                                          {"v", element},
+                                          {"decay", f32},
+                                          {"out", TileBuilder::ptr(s.result)},
+                                          {"state", f32},
+                                          {"tail_keys", element},
+                                          {"tail_values", element}};
     if (s.perToken)
-      types.push_back(f32);
-    types.append(4, i32);
+      arguments.push_back({"tail_decays", f32});
+    for (const char *list : {"list", "starts", "first", "slots"})
+      arguments.push_back({list, i32});
     if (s.finalState)
-      types.push_back(f32);
-    return types;
+      arguments.push_back({"final_state", f32});
+    return arguments;
   }
 
   /// Which sequence, head and slot; views of them.
   void readPlace() {
-    unsigned lists = shape.perToken ? 9 : 8;
     Value head = t.programId(0), item = t.programId(1);
-    sequence = t.loadIndex(t.arg(lists), item);
-    Value begin = t.loadIndex(t.arg(lists + 1), sequence);
-    Value end = t.loadIndex(t.arg(lists + 1), t.add(sequence, 1));
-    p0 = t.loadIndex(t.arg(lists + 2), sequence);
-    Value slot = t.loadIndex(t.arg(lists + 3), sequence);
+    sequence = t.loadIndex(t.arg("list"), item);
+    Value begin = t.loadIndex(t.arg("starts"), sequence);
+    Value end = t.loadIndex(t.arg("starts"), t.add(sequence, 1));
+    p0 = t.loadIndex(t.arg("first"), sequence);
+    Value slot = t.loadIndex(t.arg("slots"), sequence);
     n = t.sub(end, begin);
     stateHead = head;
 
@@ -80,42 +85,46 @@ private:
       Value queryHead = groups > 1 ? t.add(t.mul(head, groups), g)
                                    : t.divFloor(head, hs / shape.queryHeads);
       Value outHead = groups > 1 ? queryHead : head;
-      queries.push_back(rowsOf(t.arg(0), shape.q, begin, queryHead, shape.dk));
+      queries.push_back(
+          rowsOf(t.arg("q"), shape.q, begin, queryHead, shape.dk));
       Value offset = t.add(t.mul(begin, shape.outHeads() * shape.dv),
                            t.mul(outHead, shape.dv));
-      outputs.push_back(t.view(t.arg(4), offset, {-1, shape.dv},
+      outputs.push_back(t.view(t.arg("out"), offset, {-1, shape.dv},
                                {shape.outHeads() * shape.dv, 1}, {n}));
     }
     Value keyHead = t.divFloor(head, hs / shape.keyHeads);
     Value keyOffset = t.add(t.mul(begin, shape.k.rowStride),
                             t.add(t.mul(keyHead, shape.dk), shape.k.column));
-    keysT = t.view(t.arg(1), keyOffset, {shape.dk, -1}, {1, shape.k.rowStride},
-                   {n});
-    keys = rowsOf(t.arg(1), shape.k, begin,
+    keysT = t.view(t.arg("k"), keyOffset, {shape.dk, -1},
+                   {1, shape.k.rowStride}, {n});
+    keys = rowsOf(t.arg("k"), shape.k, begin,
                   t.divFloor(head, hs / shape.keyHeads), shape.dk);
-    values = rowsOf(t.arg(2), shape.v, begin,
+    values = rowsOf(t.arg("v"), shape.v, begin,
                     t.divFloor(head, hs / shape.valueHeads), shape.dv);
 
     Value place = t.add(t.mul(slot, hs), head);
-    state = t.panelView(t.arg(5), t.mul(place, shape.stateElements()), shape.dk,
-                        shape.dv, false);
-    tailKeys = t.panelView(t.arg(6), t.mul(place, shape.tailKeyElements()),
-                           shape.dk, shape.chunk, shape.pairs());
-    tailValues = t.panelView(t.arg(7), t.mul(place, shape.tailValueElements()),
+    state = t.panelView(t.arg("state"), t.mul(place, shape.stateElements()),
+                        shape.dk, shape.dv, false);
+    tailKeys =
+        t.panelView(t.arg("tail_keys"), t.mul(place, shape.tailKeyElements()),
+                    shape.dk, shape.chunk, shape.pairs());
+    tailValues = t.panelView(t.arg("tail_values"),
+                             t.mul(place, shape.tailValueElements()),
                              shape.chunk, shape.dv, shape.pairs());
     if (shape.perToken) {
       // Decays, their running sums and the sums' errors.
       Value offset = t.mul(place, shape.tailDecayElements());
       auto row = [&](int64_t i) {
-        return t.view(t.arg(8), t.add(offset, i * shape.chunk), {shape.chunk},
-                      {1});
+        return t.view(t.arg("tail_decays"), t.add(offset, i * shape.chunk),
+                      {shape.chunk}, {1});
       };
       tailDecays = row(0);
       sums = row(1);
       errors = row(2);
-      decays = t.view(t.arg(3), t.add(t.mul(begin, hs), head), {-1}, {hs}, {n});
+      decays = t.view(t.arg("decay"), t.add(t.mul(begin, hs), head), {-1}, {hs},
+                      {n});
     } else {
-      logDecay = t.loadScalar(t.arg(3), head);
+      logDecay = t.loadScalar(t.arg("decay"), head);
     }
   }
 
@@ -435,7 +444,7 @@ private:
 
   void writeFinalState() {
     Value zero = t.index(0);
-    Value base = t.arg(shape.perToken ? 13 : 12);
+    Value base = t.arg("final_state");
     Value place = t.add(t.mul(sequence, shape.stateHeads()), stateHead);
     Value out = t.view(base, t.mul(place, shape.dk * shape.dv),
                        {shape.dk, shape.dv}, {shape.dv, 1});

@@ -13,10 +13,11 @@ using namespace hamlet::codegen;
 
 func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
   Builder b(module.getContext());
-  TileBuilder t(module, name,
-                {TileBuilder::ptr(b.getI32Type()), b.getIndexType()});
-  t.forLoop(t.index(0), t.arg(1), 1, {}, [&](Value i, ValueRange) {
-    t.storeScalar(t.toI32(i), t.arg(0), i);
+  TileBuilder t(
+      module, name,
+      {{"out", TileBuilder::ptr(b.getI32Type())}, {"count", b.getIndexType()}});
+  t.forLoop(t.index(0), t.arg("count"), 1, {}, [&](Value i, ValueRange) {
+    t.storeScalar(t.toI32(i), t.arg("out"), i);
     return SmallVector<Value>{};
   });
   return t.finish();
@@ -25,13 +26,14 @@ func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
 func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name,
                                          Type element, int64_t n, int64_t k,
                                          bool pairs) {
-  TileBuilder t(module, name,
-                {TileBuilder::ptr(element), TileBuilder::ptr(element)});
+  TileBuilder t(
+      module, name,
+      {{"in", TileBuilder::ptr(element)}, {"out", TileBuilder::ptr(element)}});
   Value col = t.mul(t.programId(0), tile::kPanel), matrix = t.programId(1),
         zero = t.index(0);
-  Value in = t.view(t.arg(0), t.mul(matrix, n * k), {k, n}, {1, k});
-  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, pairs)),
-                          k, n, pairs);
+  Value in = t.view(t.arg("in"), t.mul(matrix, n * k), {k, n}, {1, k});
+  Value out = t.panelView(
+      t.arg("out"), t.mul(matrix, panelElements(k, n, pairs)), k, n, pairs);
   t.store(t.load(in, {zero, col}, {k, tile::kPanel}), out, {zero, col});
   return t.finish();
 }
@@ -39,13 +41,12 @@ func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name,
 func::FuncOp hamlet::codegen::panelKernel(ModuleOp module, StringRef name,
                                           int64_t k, int64_t n) {
   Builder b(module.getContext());
-  TileBuilder t(
-      module, name,
-      {TileBuilder::ptr(b.getF32Type()), TileBuilder::ptr(b.getF32Type())});
+  Type f32 = TileBuilder::ptr(b.getF32Type());
+  TileBuilder t(module, name, {{"in", f32}, {"out", f32}});
   Value matrix = t.programId(1), zero = t.index(0);
-  Value in = t.view(t.arg(0), t.mul(matrix, k * n), {k, n}, {n, 1});
-  Value out = t.panelView(t.arg(1), t.mul(matrix, panelElements(k, n, false)),
-                          k, n, false);
+  Value in = t.view(t.arg("in"), t.mul(matrix, k * n), {k, n}, {n, 1});
+  Value out = t.panelView(
+      t.arg("out"), t.mul(matrix, panelElements(k, n, false)), k, n, false);
   t.store(t.load(in, {zero, zero}, {k, n}), out, {zero, zero});
   return t.finish();
 }

@@ -49,13 +49,11 @@ class RegionBuilder {
 public:
   RegionBuilder(ModuleOp module, StringRef name, const RegionPlan &plan,
                 int64_t rows)
-      : plan(plan), op(plan.op), rows(rows),
-        t(module, name, argumentTypes(op)) {}
+      : plan(plan), op(plan.op), rows(rows), t(module, name, argumentsOf(op)) {}
 
   FailureOr<func::FuncOp> build() {
-    unsigned n = op->getNumOperands() + op->getNumResults();
-    domainRows = t.arg(n);
-    tokens = t.arg(n + 1);
+    domainRows = t.arg("rows");
+    tokens = t.arg("tokens");
     rowStart = t.mul(t.programId(0), rows);
     lane = t.programId(1);
     auto storeAll = [&](int64_t size) {
@@ -64,7 +62,7 @@ public:
       routes.clear();
       Operation *yield = op.getBody().front().getTerminator();
       for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-        storeResult(value, t.arg(op->getNumOperands() + i));
+        storeResult(value, t.arg("y" + std::to_string(i)));
     };
     if (plan.product)
       t.forCount(t.sub(domainRows, rowStart), rows, storeAll);
@@ -77,14 +75,17 @@ public:
   }
 
 private:
-  static SmallVector<Type> argumentTypes(nn::FusedOp op) {
-    SmallVector<Type> types;
-    for (Value v : op->getOperands())
-      types.push_back(TileBuilder::ptr(elementOf(v)));
-    for (Value v : op->getResults())
-      types.push_back(TileBuilder::ptr(elementOf(v)));
-    types.append(2, IndexType::get(op.getContext()));
-    return types;
+  static SmallVector<KernelArgument> argumentsOf(nn::FusedOp op) {
+    SmallVector<KernelArgument> arguments;
+    for (auto [i, v] : llvm::enumerate(op->getOperands()))
+      arguments.push_back(
+          {"x" + std::to_string(i), TileBuilder::ptr(elementOf(v))});
+    for (auto [i, v] : llvm::enumerate(op->getResults()))
+      arguments.push_back(
+          {"y" + std::to_string(i), TileBuilder::ptr(elementOf(v))});
+    for (const char *count : {"rows", "tokens"})
+      arguments.push_back({count, IndexType::get(op.getContext())});
+    return arguments;
   }
 
   //===--------------------------------------------------------------------===//
@@ -199,7 +200,7 @@ private:
   }
 
   Value argumentOf(Value v) {
-    return t.arg(cast<BlockArgument>(v).getArgNumber());
+    return t.arg("x" + std::to_string(cast<BlockArgument>(v).getArgNumber()));
   }
 
   /// A window as it lies in memory, not widened. `v` is an argument of the

@@ -38,8 +38,8 @@ struct RegionPlan {
 /// Fails with a diagnostic on an op of the region that no kernel has.
 mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op);
 
-/// Arguments: the region's operands, its results, rows (index), tokens
-/// (index: rows of a tensor that is gathered from). Grid: (ceil(rows of the
+/// Arguments: the region's operands x0, x1, ..; its results y0, y1, ..; rows;
+/// tokens (rows of a tensor that is gathered from). Grid: (ceil(rows of the
 /// domain / `rows`), plan.lanes, 1).
 mlir::FailureOr<mlir::func::FuncOp> regionKernel(mlir::ModuleOp module,
                                                  llvm::StringRef name,

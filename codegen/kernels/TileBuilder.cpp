@@ -15,12 +15,26 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-TileBuilder::TileBuilder(ModuleOp module, StringRef name, ArrayRef<Type> types)
+TileBuilder::TileBuilder(ModuleOp module, StringRef name,
+                         ArrayRef<KernelArgument> arguments)
     : b(module.getContext()), location(b.getUnknownLoc()) {
   b.setInsertionPointToEnd(module.getBody());
+  SmallVector<Type> types;
+  for (const KernelArgument &argument : arguments)
+    types.push_back(argument.type);
   func = func::FuncOp::create(b, location, name, b.getFunctionType(types, {}));
   func->setAttr(tile::kKernelAttr, b.getUnitAttr());
+  for (auto [i, argument] : llvm::enumerate(arguments))
+    func.setArgAttr(i, tile::kNameAttr, b.getStringAttr(argument.name));
   b.setInsertionPointToStart(func.addEntryBlock());
+}
+
+Value TileBuilder::arg(StringRef name) {
+  for (BlockArgument argument : func.getArguments())
+    if (func.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                          tile::kNameAttr) == name)
+      return argument;
+  llvm_unreachable("a kernel writer asks for an argument it did not list");
 }
 
 func::FuncOp TileBuilder::finish() {

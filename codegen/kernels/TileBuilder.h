@@ -17,6 +17,12 @@
 
 namespace hamlet::codegen {
 
+/// An argument of a kernel. Its name is its attribute `tile.name`.
+struct KernelArgument {
+  std::string name;
+  mlir::Type type;
+};
+
 /// Writes the body of one kernel: short names for what kernels are made of.
 /// Values of tiles are `tensor<..>`; arithmetic takes operands of one shape and
 /// broadcasts a scalar (a 0-d value of MLIR type f32 or i32) to it.
@@ -25,15 +31,16 @@ public:
   using Value = mlir::Value;
   using Type = mlir::Type;
 
-  /// Starts `func.func @name` with arguments of `types` at the end of `module`.
+  /// Starts `func.func @name` with these arguments at the end of `module`.
   TileBuilder(mlir::ModuleOp module, llvm::StringRef name,
-              llvm::ArrayRef<Type> types);
+              llvm::ArrayRef<KernelArgument> arguments);
   /// Ends the function; nothing may be added after.
   mlir::func::FuncOp finish();
 
   mlir::OpBuilder &builder() { return b; }
   mlir::Location loc() const { return location; }
-  Value arg(unsigned i) { return func.getArgument(i); }
+  /// The argument with this name, which there is.
+  Value arg(llvm::StringRef name);
 
   // Types.
   Type f32() { return b.getF32Type(); }

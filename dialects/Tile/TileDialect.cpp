@@ -52,6 +52,27 @@ LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
   return success();
 }
 
+LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned argument,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() != kNameAttr)
+    return success();
+  auto func = dyn_cast<func::FuncOp>(op);
+  if (!func || !func->hasAttr(kKernelAttr))
+    return op->emitOpError("expected '")
+           << kNameAttr << "' on arguments of a kernel only";
+  auto name = dyn_cast<StringAttr>(attribute.getValue());
+  if (!name || name.empty())
+    return op->emitOpError("expected '")
+           << kNameAttr << "' of argument " << argument << " to be a name, got "
+           << attribute.getValue();
+  for (unsigned i = 0; i < argument; ++i)
+    if (func.getArgAttr(i, kNameAttr) == name)
+      return op->emitOpError("expected arguments of different names, got ")
+             << name << " for " << i << " and " << argument;
+  return success();
+}
+
 Type DescType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;

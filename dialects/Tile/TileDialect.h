@@ -24,6 +24,8 @@
 namespace hamlet::tile {
 /// Marks a `func.func` as a kernel.
 inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
+/// Names an argument of a kernel: a string.
+inline constexpr llvm::StringLiteral kNameAttr = "tile.name";
 /// Marks a `math.exp2` whose operand is at most 0, or NaN.
 inline constexpr llvm::StringLiteral kNonPositiveAttr = "tile.nonpositive";
 /// Columns of a panel, and virtual lanes of a sum over the last axis.

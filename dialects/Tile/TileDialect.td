@@ -20,6 +20,8 @@ def Tile_Dialect : Dialect {
     are `!tile.ptr`, `index` and `f32`; it returns nothing. A grid of program
     instances runs it; each reads its place with `tile.program_id`, and
     instances are independent of each other: none reads what another writes.
+    An argument's attribute `tile.name` is its name, a string of which each
+    argument of a kernel has another: a launch binds by it.
 
     Tiles are statically shaped builtin tensors (`tensor<64x128xbf16>`), of rank
     0 to 2 (dots) or any rank (elementwise). Elementwise work is upstream
@@ -45,6 +47,7 @@ def Tile_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
   let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",

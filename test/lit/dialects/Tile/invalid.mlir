@@ -199,3 +199,24 @@ func.func @nonpositive_elsewhere(%a: tensor<4xf32>) {
   %0 = math.exp %a {tile.nonpositive} : tensor<4xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{expected 'tile.name' on arguments of a kernel only}}
+func.func @name_of_no_kernel(%p: !tile.ptr<f32> {tile.name = "x"}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'tile.name' of argument 0 to be a name, got 3 : i64}}
+func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.kernel} {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected arguments of different names, got "x" for 0 and 2}}
+func.func @name_twice(%p: !tile.ptr<f32> {tile.name = "x"}, %q: !tile.ptr<f32> {tile.name = "y"}, %n: index {tile.name = "x"}) attributes {tile.kernel} {
+  return
+}
