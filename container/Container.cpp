@@ -1,6 +1,8 @@
 #include "container/Container.h"
 
 #include "container/AtomicFile.h"
+#include "container/Elements.h"
+#include "container/hmlt_bfbs_generated.h"
 
 #ifdef __clang_analyzer__ // inlined, it misjudges xxhash's buffer
 #define XXH_STATIC_LINKING_ONLY
@@ -38,102 +40,6 @@ size_t hashField(const hmlt::Container *root, const uint8_t *base) {
   const uint8_t *at = table->GetAddressOf(hmlt::Container::VT_CONTENT_HASH);
   return at ? static_cast<size_t>(at - base) : 0;
 }
-
-/// What the FlatBuffers verifier leaves open. It adds up what strings and
-/// vectors take once unpacked: many tables may share one of them, so that a
-/// small file could fill the memory. And it looks at the alignment of elements.
-class VectorCheck {
-public:
-  uint64_t elements = 0;
-  bool aligned = true;
-
-  void visit(const hmlt::Container &root) {
-    if (root.model())
-      add(root.model()->eos_ids());
-    if (const hmlt::Provenance *provenance = root.provenance())
-      addStrings(provenance->entries());
-    each(root.functions(), [&](const hmlt::Function &function) {
-      each(function.buffers(),
-           [&](const hmlt::Buffer &buffer) { add(buffer.name()); });
-      each(function.launches(), [&](const hmlt::Launch &launch) {
-        add(launch.grid());
-        add(launch.args());
-      });
-      for (const auto *list : {function.operands(), function.results()})
-        each(list, [&](const hmlt::Operand &operand) {
-          add(operand.name());
-          add(operand.shape());
-          add(operand.extents());
-        });
-      add(function.name());
-      addStrings(function.extents());
-      each(function.derived(), [&](const hmlt::DerivedExtent &extent) {
-        add(extent.name());
-        add(extent.terms());
-      });
-    });
-    each(root.kernels(), [&](const hmlt::Kernel &kernel) {
-      add(kernel.name());
-      add(kernel.kind());
-      add(kernel.schedule());
-      addStrings(kernel.fused());
-      addStrings(kernel.remarks());
-      each(kernel.variants(), [&](const hmlt::Variant &variant) {
-        add(variant.symbol());
-        each(variant.schedules(),
-             [&](const hmlt::Schedule &schedule) { add(schedule.target()); });
-      });
-    });
-    each(root.images(), [&](const hmlt::Image &image) {
-      add(image.target());
-      add(image.bytes());
-      add(image.cubin());
-    });
-    each(root.weights(), [&](const hmlt::Weight &weight) {
-      add(weight.name());
-      add(weight.shape());
-      each(weight.sources(), [&](const hmlt::Source &source) {
-        add(source.tensor());
-        add(source.shape());
-      });
-    });
-    each(root.constants(), [&](const hmlt::Constant &constant) {
-      add(constant.name());
-      add(constant.shape());
-      add(constant.bytes());
-    });
-    each(root.caches(), [&](const hmlt::Cache &cache) {
-      add(cache.name());
-      add(cache.kind());
-    });
-    addStrings(root.remarks());
-  }
-
-private:
-  using Strings = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
-
-  template <typename T> void add(const flatbuffers::Vector<T> *vector) {
-    if (!vector || !vector->size())
-      return;
-    elements += vector->size();
-    // Structs stand as pointers in the vector's type.
-    using Element = std::remove_cv_t<std::remove_pointer_t<T>>;
-    aligned &=
-        reinterpret_cast<uintptr_t>(vector->Data()) % alignof(Element) == 0;
-  }
-  void addStrings(const Strings *strings) {
-    if (strings)
-      for (const flatbuffers::String *string : *strings)
-        add(string);
-  }
-  template <typename T, typename Visit>
-  void each(const flatbuffers::Vector<flatbuffers::Offset<T>> *tables,
-            Visit visit) {
-    if (tables)
-      for (const T *table : *tables)
-        visit(*table);
-  }
-};
 
 } // namespace
 
@@ -202,11 +108,12 @@ parseContainer(std::span<const uint8_t> bytes, bool checkHash) {
                    " bytes, at most 2 GiB are allowed");
   if (!hmlt::ContainerBufferHasIdentifier(bytes.data()))
     return failure("not a Hamlet container: the identifier 'HMLT' is missing");
-  // A table and the reference to it take 8 bytes, which bounds their number;
-  // more visits mean that tables are shared.
-  flatbuffers::Verifier verifier(
-      bytes.data(), bytes.size(), /*max_depth=*/16,
-      /*max_tables=*/static_cast<uint32_t>(bytes.size() / 8));
+  // First, since it bounds the work of all that follows.
+  HAMLET_TRY(checkElements({hmlt::ContainerBinarySchema::data(),
+                            hmlt::ContainerBinarySchema::size()},
+                           bytes));
+  flatbuffers::Verifier verifier(bytes.data(), bytes.size(), /*max_depth=*/64,
+                                 static_cast<uint32_t>(bytes.size() / 8));
   if (!hmlt::VerifyContainerBuffer(verifier))
     return failure("the container is damaged: its FlatBuffers structure does "
                    "not verify");
@@ -221,13 +128,6 @@ parseContainer(std::span<const uint8_t> bytes, bool checkHash) {
       checkHash && found != root->content_hash())
     return failure("the container is damaged: content hash ", std::hex, found,
                    ", expected ", root->content_hash());
-  VectorCheck vectors;
-  vectors.visit(*root);
-  if (vectors.elements > bytes.size())
-    return failure("the container is damaged: ", vectors.elements,
-                   " elements in ", bytes.size(), " bytes");
-  if (!vectors.aligned)
-    return failure("the container is damaged: a vector is not aligned");
   std::unique_ptr<hmlt::ContainerT> unpacked(root->UnPack());
   HAMLET_TRY(verifyContainer(*unpacked));
   return unpacked;

@@ -62,25 +62,6 @@ TEST(Container, NoiseDoesNotCrash) {
   }
 }
 
-// A small file whose kernels share one long remark: 1,000 * 100,000 bytes.
-TEST(Container, SharedStringsAreCountedBeforeTheyAreUnpacked) {
-  flatbuffers::FlatBufferBuilder builder;
-  std::vector<flatbuffers::Offset<flatbuffers::String>> remarks(
-      1000, builder.CreateString(std::string(100000, 'x')));
-  auto list = builder.CreateVector(remarks);
-  ContainerBuilder container(builder);
-  container.add_remarks(list);
-  container.add_version(kContainerVersion);
-  container.add_content_hash(1);
-  FinishContainerBuffer(builder, container.Finish());
-  Status status =
-      parseContainer({builder.GetBufferPointer(), builder.GetSize()},
-                     /*checkHash=*/false)
-          .status();
-  EXPECT_NE(status.message().find("100000000 elements in"), std::string::npos)
-      << status.message();
-}
-
 TEST(Container, FilesAreNamedInErrors) {
   test::TemporaryFolder folder;
   std::string path = folder / "x.hmlt";
