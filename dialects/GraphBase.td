@@ -8,6 +8,7 @@
 #ifndef HAMLET_GRAPH_BASE_TD
 #define HAMLET_GRAPH_BASE_TD
 
+include "dialects/Graph/GraphOpInterface.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"

@@ -10,8 +10,8 @@
 
 include "dialects/Attention/AttentionDialect.td"
 
-def Attention_SoftmaxOp : Op<Attention_Dialect, "softmax",
-    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments]> {
+def Attention_SoftmaxOp : Graph_Op<Attention_Dialect, "softmax",
+    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments], ["addChecks"]> {
   let summary = "causal grouped-query softmax attention over packed sequences";
   let description = [{
     In each sequence, for the query at position p and query head h, over the keys

@@ -8,6 +8,7 @@
 #ifndef HAMLET_DIALECTS_LIGHTNING_LIGHTNINGOPS_H
 #define HAMLET_DIALECTS_LIGHTNING_LIGHTNINGOPS_H
 
+#include "dialects/Graph/GraphOpInterface.h"
 #include "dialects/Lightning/LightningDialect.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpDefinition.h"

@@ -10,11 +10,8 @@
 
 include "dialects/Lightning/LightningDialect.td"
 
-class Lightning_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Lightning_Dialect, mnemonic, traits>;
-
-def Lightning_AttentionOp : Lightning_Op<"attention",
-    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments]> {
+def Lightning_AttentionOp : Graph_Op<Lightning_Dialect, "attention",
+    [Pure, AttrSizedOperandSegments, AttrSizedResultSegments], ["addChecks"]> {
   let summary = "linear attention over packed sequences";
   let description = [{
     In each sequence and state head, with S of [Dk, Dv] in f32 and g the log decay

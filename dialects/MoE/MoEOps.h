@@ -8,6 +8,7 @@
 #ifndef HAMLET_DIALECTS_MOE_MOEOPS_H
 #define HAMLET_DIALECTS_MOE_MOEOPS_H
 
+#include "dialects/Graph/GraphOpInterface.h"
 #include "dialects/MoE/MoEDialect.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpDefinition.h"

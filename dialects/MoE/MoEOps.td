@@ -10,10 +10,12 @@
 
 include "dialects/MoE/MoEDialect.td"
 
-class MoE_Op<string mnemonic, list<Trait> traits = []>
-    : Op<MoE_Dialect, mnemonic, traits>;
+class MoE_Op<string mnemonic, list<string> answers,
+             list<Trait> traits = [Pure]>
+    : Graph_Op<MoE_Dialect, mnemonic, traits, answers>;
 
-def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {
+def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName"],
+    [Pure, AttrSizedOperandSegments]> {
   let summary = "the experts of each token and their gates";
   let description = [{
         logit[e] = sum_h x[h] * w[e, h]                   (f32, h ascending)
@@ -82,7 +84,7 @@ def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def MoE_DispatchOp : MoE_Op<"dispatch", [Pure]> {
+def MoE_DispatchOp : MoE_Op<"dispatch", ["addChecks", "getLastBoundary"]> {
   let summary = "the order of the pairs by expert";
   let description = [{
     Stable: pairs of one expert are in the order of tokens, then slots.
@@ -114,7 +116,7 @@ def MoE_DispatchOp : MoE_Op<"dispatch", [Pure]> {
   let hasVerifier = 1;
 }
 
-def MoE_ExpertUpOp : MoE_Op<"expert_up", [Pure]> {
+def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks"]> {
   let summary = "gate and up products of each pair's expert";
   let description = [{
     For place p of expert e (offsets[e] <= p < offsets[e + 1]), token
@@ -157,7 +159,7 @@ def MoE_ExpertUpOp : MoE_Op<"expert_up", [Pure]> {
   let hasVerifier = 1;
 }
 
-def MoE_ExpertDownOp : MoE_Op<"expert_down", [Pure]> {
+def MoE_ExpertDownOp : MoE_Op<"expert_down", ["addChecks"]> {
   let summary = "the down product of each pair's expert";
   let description = [{
         result[p, n] = round(sum_f h[p, f] * w[e, n, f])     (offsets[e] <= p < offsets[e + 1])
@@ -193,7 +195,7 @@ def MoE_ExpertDownOp : MoE_Op<"expert_down", [Pure]> {
   let hasVerifier = 1;
 }
 
-def MoE_CombineOp : MoE_Op<"combine", [Pure]> {
+def MoE_CombineOp : MoE_Op<"combine", ["addChecks"]> {
   let summary = "the gated sum over a token's slots";
   let description = [{
         result[t, h] = round(sum_s gates[t, s] * y[place[t, s], h])

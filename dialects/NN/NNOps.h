@@ -8,6 +8,7 @@
 #ifndef HAMLET_DIALECTS_NN_NNOPS_H
 #define HAMLET_DIALECTS_NN_NNOPS_H
 
+#include "dialects/Graph/GraphOpInterface.h"
 #include "dialects/NN/NNDialect.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpDefinition.h"
@@ -18,5 +19,11 @@
 
 #define GET_OP_CLASSES
 #include "dialects/NN/NNOps.h.inc"
+
+namespace hamlet::nn {
+/// Parts of a row that are normalised apart: groups of each head, if x has
+/// heads.
+int64_t partsOf(RmsNormOp norm);
+} // namespace hamlet::nn
 
 #endif

@@ -15,6 +15,10 @@ include "mlir/IR/SymbolInterfaces.td"
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : Op<NN_Dialect, mnemonic, traits>;
 
+class NN_GraphOp<string mnemonic, list<string> answers = [],
+                 list<Trait> traits = [Pure]>
+    : Graph_Op<NN_Dialect, mnemonic, traits, answers>;
+
 def NN_Tensor23 : TensorRankOf<[F32, BF16], [2, 3]>;
 
 //===----------------------------------------------------------------------===//
@@ -57,7 +61,7 @@ def NN_WeightOp : NN_Op<"weight", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_EmbeddingOp : NN_Op<"embedding", [Pure]> {
+def NN_EmbeddingOp : NN_GraphOp<"embedding", ["addChecks"]> {
   let summary = "rows of a table by token id";
   let description = [{
         result[t, :] = table[ids[t], :]
@@ -85,7 +89,7 @@ def NN_EmbeddingOp : NN_Op<"embedding", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_SelectRowsOp : NN_Op<"select_rows", [Pure]> {
+def NN_SelectRowsOp : NN_GraphOp<"select_rows", ["addChecks", "getGatheredFrom"]> {
   let summary = "rows by index";
   let description = [{
         result[r, :] = x[rows[r], :]
@@ -115,7 +119,7 @@ def NN_SelectRowsOp : NN_Op<"select_rows", [Pure]> {
 // Products
 //===----------------------------------------------------------------------===//
 
-def NN_LinearOp : NN_Op<"linear", [Pure]> {
+def NN_LinearOp : NN_GraphOp<"linear"> {
   let summary = "a matrix product with a weight";
   let description = [{
         result[t, n] = round(sum_k x[t, k] * w[n, k] + bias[n])
@@ -159,7 +163,7 @@ def NN_LinearOp : NN_Op<"linear", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_LmHeadOp : NN_Op<"lm_head", [Pure]> {
+def NN_LmHeadOp : NN_GraphOp<"lm_head"> {
   let summary = "logits: an f32 product with the vocabulary's weight";
   let description = [{
         result[r, v] = sum_k x[r, k] * w[v, k]
@@ -192,7 +196,7 @@ def NN_LmHeadOp : NN_Op<"lm_head", [Pure]> {
 // Norms and elementwise
 //===----------------------------------------------------------------------===//
 
-def NN_RmsNormOp : NN_Op<"rms_norm", [Pure]> {
+def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf"]> {
   let summary = "root-mean-square norm of each row";
   let description = [{
     The last dimension, W, is cut into `groups` equal parts of n = W / groups
@@ -255,7 +259,8 @@ def NN_RmsNormOp : NN_Op<"rms_norm", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType]> {
+def NN_ActivationOp : NN_GraphOp<"activation", ["getHeadsOf", "getShortName"],
+    [Pure, SameOperandsAndResultType]> {
   let summary = "an elementwise function";
   let description = [{
         sigmoid: 1 / (1 + exp(-x))
@@ -279,7 +284,8 @@ def NN_ActivationOp : NN_Op<"activation", [Pure, SameOperandsAndResultType]> {
   let assemblyFormat = "$kind $x attr-dict `:` type($x)";
 }
 
-def NN_MulOp : NN_Op<"mul", [Pure, Commutative, SameOperandsAndResultType]> {
+def NN_MulOp : NN_GraphOp<"mul", ["addChecks"],
+    [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "elementwise product";
   let description = [{
         result = x * y
@@ -301,7 +307,8 @@ def NN_MulOp : NN_Op<"mul", [Pure, Commutative, SameOperandsAndResultType]> {
   let assemblyFormat = "$x `,` $y attr-dict `:` type($x)";
 }
 
-def NN_ResidualOp : NN_Op<"residual", [Pure, SameOperandsAndResultType]> {
+def NN_ResidualOp : NN_GraphOp<"residual", ["addChecks"],
+    [Pure, SameOperandsAndResultType]> {
   let summary = "a scaled residual sum";
   let description = [{
         result = alpha * r + beta * y
@@ -328,7 +335,7 @@ def NN_ResidualOp : NN_Op<"residual", [Pure, SameOperandsAndResultType]> {
   let hasVerifier = 1;
 }
 
-def NN_MixOp : NN_Op<"mix", [Pure]> {
+def NN_MixOp : NN_GraphOp<"mix", ["addChecks"]> {
   let summary = "experts and the shared expert, weighed by a gate";
   let description = [{
         result[t, :] = moe[t, :] * (1 - gate[t]) + shared[t, :] * gate[t]
@@ -361,7 +368,7 @@ def NN_MixOp : NN_Op<"mix", [Pure]> {
 // Heads and positions
 //===----------------------------------------------------------------------===//
 
-def NN_HeadsOp : NN_Op<"heads", [Pure]> {
+def NN_HeadsOp : NN_GraphOp<"heads", ["getHeadsOf"]> {
   let summary = "some columns as heads";
   let description = [{
         result[t, h, i] = x[t, offset + h * dim + i]
@@ -390,7 +397,7 @@ def NN_HeadsOp : NN_Op<"heads", [Pure]> {
   let hasFolder = 1;
 }
 
-def NN_MergeHeadsOp : NN_Op<"merge_heads", [Pure]> {
+def NN_MergeHeadsOp : NN_GraphOp<"merge_heads", ["getHeadsOf"]> {
   let summary = "heads side by side";
   let description = [{
         result[t, h * dim + i] = x[t, h, i]
@@ -409,7 +416,7 @@ def NN_MergeHeadsOp : NN_Op<"merge_heads", [Pure]> {
   let hasFolder = 1;
 }
 
-def NN_RotaryTableOp : NN_Op<"rotary_table", [Pure]> {
+def NN_RotaryTableOp : NN_GraphOp<"rotary_table"> {
   let summary = "cosines and sines of the rotary angles";
   let description = [{
         f_i = theta^(-2i / dims)            (f64, rounded once to f32)
@@ -442,7 +449,7 @@ def NN_RotaryTableOp : NN_Op<"rotary_table", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_RotaryOp : NN_Op<"rotary", [Pure]> {
+def NN_RotaryOp : NN_GraphOp<"rotary", ["getHeadsOf", "addChecks"]> {
   let summary = "rotates the first features of each head";
   let description = [{
     Half-split pairs over the first 2r features of each head:
