@@ -59,19 +59,27 @@ int64_t sizeOf(hmlt::DType dtype) {
   return 1;
 }
 
-int64_t packedBytes(const hmlt::WeightT &weight) {
+int64_t packedBytes(const hmlt::WeightT &weight, hmlt::Layout layout) {
   size_t rank = weight.shape.size();
-  bool plain = weight.layout == hmlt::Layout::plain;
+  bool plain = layout == hmlt::Layout::plain;
   int64_t count = 1;
   for (size_t i = 0; i < rank; ++i) {
     int64_t dim = weight.shape[i];
     if (!plain && i + 2 == rank)
       dim = (dim + kPanel - 1) / kPanel * kPanel;
-    if (weight.layout == hmlt::Layout::panel_pairs && i + 1 == rank)
+    if (layout == hmlt::Layout::panel_pairs && i + 1 == rank)
       dim = (dim + 1) / 2 * 2;
     count *= dim;
   }
   return count * sizeOf(weight.dtype);
+}
+
+const hmlt::RealizationT *findRealization(const hmlt::KernelT &kernel,
+                                          const std::string &target) {
+  for (const auto &realization : kernel.realizations)
+    if (realization->target == target)
+      return realization.get();
+  return nullptr;
 }
 
 Result<std::vector<uint8_t>> serializeContainer(hmlt::ContainerT &in) {

@@ -14,7 +14,7 @@ namespace hamlet {
 
 /// Raised with every change of the schema's meaning; other versions are
 /// refused.
-inline constexpr uint32_t kContainerVersion = 3;
+inline constexpr uint32_t kContainerVersion = 4;
 /// Tokens of a key/value page.
 inline constexpr int64_t kPageTokens = 64;
 /// Columns of a weight panel.
@@ -22,8 +22,12 @@ inline constexpr int64_t kPanel = 16;
 
 /// Bytes of one element.
 int64_t sizeOf(hmlt::DType dtype);
-/// Bytes of `weight` in device memory, padding of its layout included.
-int64_t packedBytes(const hmlt::WeightT &weight);
+/// Bytes of a weight in device memory, padding of the layout included.
+int64_t packedBytes(const hmlt::WeightT &weight, hmlt::Layout layout);
+
+/// What `target` makes of the kernel; null if it makes nothing.
+const hmlt::RealizationT *findRealization(const hmlt::KernelT &kernel,
+                                          const std::string &target);
 
 /// The file's bytes. Sets `version` and `content_hash`; equal containers give
 /// equal bytes. Fails where `verifyContainer` would.

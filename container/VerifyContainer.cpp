@@ -12,6 +12,7 @@ using namespace hmlt;
 
 constexpr int64_t kLargest = int64_t(1) << 46; // bytes or elements of anything
 constexpr int64_t kMaxGpuThreads = 1024;       // threads of a block
+constexpr int kMostStreams = 64;
 
 template <typename Enum> bool isValid(Enum value) {
   return value >= Enum::MIN && value <= Enum::MAX;
@@ -70,11 +71,21 @@ Status verifyNames(const char *what,
   return {};
 }
 
+Status verifyNumbers(const Expr &expr, bool mayUseRows) {
+  if (expr.mul() < 0 || expr.mul() > kLargest || expr.add() < -kLargest ||
+      expr.add() > kLargest || expr.div() < 1 || expr.div() > kLargest)
+    return failure("expression * ", expr.mul(), " / ", expr.div(), " + ",
+                   expr.add(),
+                   ", expected mul of at least 0, div of at least 1");
+  if (expr.by_rows() && !mayUseRows)
+    return failure("cannot depend on a variant's rows");
+  return {};
+}
+
 class FunctionVerifier {
 public:
   FunctionVerifier(const ContainerT &file, const FunctionT &function)
-      : file(file), function(function),
-        isStep(function.operands.empty() && function.results.empty()) {}
+      : file(file), function(function), isStep(function.step) {}
 
   Status run() {
     HAMLET_TRY(verifyDerived());
@@ -94,7 +105,6 @@ public:
       const BufferT &buffer = *function.buffers[i];
       HAMLET_TRY(verifyBuffer(buffer).in(at("buffer", i, buffer.name)));
     }
-    HAMLET_TRY(verifyLifetimes());
     for (size_t i = 0; i < function.launches.size(); ++i) {
       if (!function.launches[i])
         return failure("launch ", i, " is null");
@@ -115,8 +125,17 @@ private:
       if (!isValid(operand.dtype))
         return failure(what, ' ', i, " has unknown dtype ",
                        static_cast<int>(operand.dtype));
+      if (operand.by_value &&
+          (operand.dtype != DType::f32 || !operand.shape.empty()))
+        return failure(at(what, i, operand.name),
+                       " is given by value, expected an f32 scalar");
+      if (operand.rows)
+        HAMLET_TRY(verifyExpr(operand.rows.get(), /*mayUseRows=*/false)
+                       .in(at(what, i, operand.name)));
       std::vector<int64_t> known;
       for (size_t d = 0; d < operand.shape.size(); ++d) {
+        if (d == 0 && operand.rows)
+          continue;
         if (operand.shape[d] >= 0) {
           known.push_back(std::max<int64_t>(operand.shape[d], 1));
           continue;
@@ -183,19 +202,14 @@ private:
       return failure("an expression is missing");
     if (!isValid(expr->symbol()))
       return failure("unknown symbol ", static_cast<int>(expr->symbol()));
+    if (expr->symbol() == Symbol::size)
+      return failure("a size is for grids and metrics of kernels only");
     if (expr->symbol() == Symbol::extent)
       HAMLET_TRY(verifyExtent(expr->index(), extentsKnown));
     else if (!isStep && expr->symbol() != Symbol::one)
       return failure("symbol '", EnumNameSymbol(expr->symbol()),
                      "' is known in a step only");
-    if (expr->mul() < 0 || expr->mul() > kLargest || expr->add() < -kLargest ||
-        expr->add() > kLargest || expr->div() < 1 || expr->div() > kLargest)
-      return failure("expression * ", expr->mul(), " / ", expr->div(), " + ",
-                     expr->add(),
-                     ", expected mul of at least 0, div of at least 1");
-    if (expr->by_rows() && !mayUseRows)
-      return failure("cannot depend on a variant's rows");
-    return {};
+    return verifyNumbers(*expr, mayUseRows);
   }
 
   Status verifyBuffer(const BufferT &buffer) {
@@ -207,51 +221,83 @@ private:
         buffer.last >= launches)
       return failure("lives over launches ", buffer.first, " to ", buffer.last,
                      " of ", launches);
-    if (buffer.arena_slot < 0 || buffer.arena_slot >= function.arena_slots)
-      return failure("arena slot ", buffer.arena_slot, " of ",
-                     function.arena_slots);
-    return {};
-  }
-
-  Status verifyLifetimes() {
-    size_t count = function.buffers.size();
-    if (function.arena_slots < 0 ||
-        static_cast<size_t>(function.arena_slots) > count)
-      return failure(function.arena_slots, " arena slots for ", count,
-                     " buffers");
-    std::vector<const BufferT *> sorted;
-    sorted.reserve(count);
-    for (const auto &buffer : function.buffers)
-      sorted.push_back(buffer.get());
-    std::sort(sorted.begin(), sorted.end(),
-              [](const BufferT *a, const BufferT *b) {
-                return std::pair(a->arena_slot, a->first) <
-                       std::pair(b->arena_slot, b->first);
-              });
-    for (size_t i = 1; i < count; ++i) {
-      const BufferT &a = *sorted[i - 1], &b = *sorted[i];
-      if (a.arena_slot == b.arena_slot && b.first <= a.last)
-        return failure("buffers '", a.name, "' (launches ", a.first, " to ",
-                       a.last, ") and '", b.name, "' (", b.first, " to ",
-                       b.last, ") live at once in arena slot ", a.arena_slot);
-    }
     return {};
   }
 
   Status verifyLaunch(const LaunchT &launch, int number) {
     HAMLET_TRY(verifyIndex("kernel", launch.kernel, file.kernels));
-    HAMLET_TRY(
-        verifyExpr(launch.metric.get(), /*mayUseRows=*/false).in("metric"));
-    if (launch.grid.size() != 3)
-      return failure("a grid of ", launch.grid.size(), ", expected 3");
-    for (const Expr &expr : launch.grid)
-      HAMLET_TRY(verifyExpr(&expr, /*mayUseRows=*/true).in("grid"));
-    for (size_t i = 0; i < launch.args.size(); ++i) {
-      if (!launch.args[i])
-        return failure("argument ", i, " is null");
-      HAMLET_TRY(verifyArg(*launch.args[i], number)
-                     .in("argument " + std::to_string(i)));
+    const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
+    if (launch.sizes.size() != kernel.sizes.size())
+      return failure(launch.sizes.size(), " sizes, kernel '", kernel.name,
+                     "' counts ", kernel.sizes.size());
+    for (const Expr &expr : launch.sizes)
+      HAMLET_TRY(verifyExpr(&expr, /*mayUseRows=*/true).in("size"));
+    size_t next = 0;
+    for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+      const ParameterT &parameter = *kernel.parameters[i];
+      if (parameter.kind == ParameterKind::size)
+        continue;
+      if (next == launch.args.size())
+        return failure("no argument for parameter '", parameter.name, "'");
+      if (!launch.args[next])
+        return failure("argument ", next, " is null");
+      HAMLET_TRY(verifyArg(*launch.args[next], number)
+                     .in("argument " + std::to_string(next)));
+      HAMLET_TRY(verifyBinding(kernel, i, *launch.args[next])
+                     .in("parameter '" + parameter.name + "'"));
+      ++next;
     }
+    if (next != launch.args.size())
+      return failure(launch.args.size(), " arguments, kernel '", kernel.name,
+                     "' takes ", next);
+    return verifyOrder(launch);
+  }
+
+  /// Whether `arg` is what parameter `i` takes, on every target.
+  Status verifyBinding(const KernelT &kernel, size_t i, const ArgT &arg) {
+    bool byValue =
+        arg.kind == ArgKind::real ||
+        (arg.kind == ArgKind::operand &&
+         function.operands[static_cast<size_t>(arg.index)]->by_value);
+    bool wantsValue = kernel.parameters[i]->kind == ParameterKind::real;
+    if (byValue != wantsValue)
+      return failure("takes ", wantsValue ? "a number" : "memory");
+    for (const auto &realization : kernel.realizations) {
+      Layout layout = realization->layouts[i];
+      if (layout == Layout::plain || arg.kind != ArgKind::weight)
+        continue;
+      HAMLET_TRY(
+          verifyLayout(*file.weights[static_cast<size_t>(arg.index)], layout)
+              .in("weight " + std::to_string(arg.index)));
+    }
+    return {};
+  }
+
+  static Status verifyLayout(const WeightT &weight, Layout layout) {
+    bool isFloat = weight.dtype == DType::f32 || weight.dtype == DType::bf16 ||
+                   weight.dtype == DType::f16;
+    if (weight.shape.size() < 2 || !isFloat)
+      return failure("layout '", EnumNameLayout(layout),
+                     "' needs two dimensions or more and a float dtype");
+    if (layout == Layout::panel_pairs && sizeOf(weight.dtype) != 2)
+      return failure("layout 'panel_pairs' needs a dtype of 2 bytes");
+    if (weight.add_one)
+      return failure("'add_one' needs layout 'plain'");
+    return {};
+  }
+
+  Status verifyOrder(const LaunchT &launch) {
+    if (launch.device < 0 || launch.stream < 0 || launch.stream >= kMostStreams)
+      return failure("device ", launch.device, " and stream ", launch.stream,
+                     ", expected streams of 0 to ", kMostStreams - 1);
+    for (int event : launch.waits)
+      if (!signalled.contains(event))
+        return failure("waits for event ", event,
+                       ", which no launch before it signals");
+    if (launch.signal < -1)
+      return failure("signals event ", launch.signal);
+    if (launch.signal >= 0)
+      signalled.insert(launch.signal);
     return {};
   }
 
@@ -267,7 +313,7 @@ private:
     }
     case ArgKind::step_input:
       if (!isStep)
-        return failure("a function with operands has no step inputs");
+        return failure("a function that is called has no step inputs");
       if (arg.index < 0 || arg.index > static_cast<int>(StepInput::MAX))
         return failure("unknown step input ", arg.index);
       return {};
@@ -277,11 +323,11 @@ private:
       return verifyIndex("constant", arg.index, file.constants);
     case ArgKind::cache:
       if (!isStep)
-        return failure("a function with operands has no caches");
+        return failure("a function that is called has no caches");
       return verifyIndex("cache", arg.index, file.caches);
-    case ArgKind::scalar:
-      return verifyExpr(arg.scalar.get(), /*mayUseRows=*/true);
-    case ArgKind::float_scalar:
+    case ArgKind::state:
+      return verifyIndex("state", arg.index, file.states);
+    case ArgKind::real:
       return {};
     case ArgKind::operand:
       return verifyIndex("operand", arg.index, function.operands);
@@ -305,12 +351,9 @@ private:
         logits.bytes->mul() != file.model->vocab * 4)
       return failure("logits must take vocab * 4 = ", file.model->vocab * 4,
                      " bytes per output row");
-    for (const auto &buffer : function.buffers)
-      if (buffer->arena_slot == logits.arena_slot &&
-          buffer->first > logits.last)
-        return failure("buffer '", buffer->name,
-                       "' overwrites the logits in arena slot ",
-                       logits.arena_slot);
+    if (logits.last + 1 != static_cast<int>(function.launches.size()))
+      return failure("the logits live to launch ", logits.last, " of ",
+                     function.launches.size(), ", expected the last");
     return {};
   }
 
@@ -318,6 +361,7 @@ private:
   const FunctionT &function;
   const bool isStep;
   size_t extentsKnown = 0;
+  std::set<int> signalled;
 };
 
 /// `runs`: there is a function that yields logits.
@@ -334,14 +378,26 @@ Status verifyModel(const ModelT &model, bool runs) {
   return {};
 }
 
-Status verifyKernel(const KernelT &kernel) {
-  if (kernel.variants.empty())
+/// An expression of a kernel: of its sizes, or of one.
+Status verifySized(const Expr *expr, const KernelT &kernel, bool mayUseRows) {
+  if (!expr)
+    return failure("an expression is missing");
+  if (expr->symbol() != Symbol::one && expr->symbol() != Symbol::size)
+    return failure("expected a size of the kernel, got symbol ",
+                   static_cast<int>(expr->symbol()));
+  if (expr->symbol() == Symbol::size)
+    HAMLET_TRY(verifyIndex("size", expr->index(), kernel.sizes));
+  return verifyNumbers(*expr, mayUseRows);
+}
+
+Status verifyVariants(const RealizationT &realization) {
+  if (realization.variants.empty())
     return failure("has no variant");
   int rows = 0;
-  for (size_t i = 0; i < kernel.variants.size(); ++i) {
-    if (!kernel.variants[i])
+  for (size_t i = 0; i < realization.variants.size(); ++i) {
+    if (!realization.variants[i])
       return failure("variant ", i, " is null");
-    const VariantT &variant = *kernel.variants[i];
+    const VariantT &variant = *realization.variants[i];
     if (variant.rows <= rows)
       return failure("variant ", i, " works on ", variant.rows,
                      " rows, expected more than ", rows);
@@ -349,14 +405,58 @@ Status verifyKernel(const KernelT &kernel) {
     if (variant.symbol.empty())
       return failure("variant ", i, " has no symbol");
     if (variant.scratch_bytes < 0 || variant.scratch_bytes > kLargest ||
-        variant.scratch_bytes_gpu < 0 || variant.scratch_bytes_gpu > kLargest ||
         variant.shared_bytes < 0)
-      return failure("variant ", i, " asks for ", variant.scratch_bytes, ", ",
-                     variant.scratch_bytes_gpu, " and ", variant.shared_bytes,
+      return failure("variant ", i, " asks for ", variant.scratch_bytes,
+                     " and ", variant.shared_bytes,
                      " bytes of scratch and shared memory");
     if (variant.block_threads < 0 || variant.block_threads > kMaxGpuThreads)
       return failure("variant ", i, " has blocks of ", variant.block_threads,
                      " threads, at most ", kMaxGpuThreads, " are possible");
+    for (const auto &schedule : variant.schedules)
+      if (!schedule)
+        return failure("variant ", i, " has a null schedule");
+  }
+  return {};
+}
+
+Status verifyRealization(const RealizationT &realization,
+                         const KernelT &kernel) {
+  if (realization.grid.size() != 3)
+    return failure("a grid of ", realization.grid.size(), ", expected 3");
+  for (const Expr &expr : realization.grid)
+    HAMLET_TRY(verifySized(&expr, kernel, /*mayUseRows=*/true).in("grid"));
+  if (realization.layouts.size() != kernel.parameters.size())
+    return failure(realization.layouts.size(), " layouts for ",
+                   kernel.parameters.size(), " parameters");
+  for (Layout layout : realization.layouts)
+    if (!isValid(layout))
+      return failure("unknown layout ", static_cast<int>(layout));
+  return verifyVariants(realization);
+}
+
+Status verifyKernel(const KernelT &kernel) {
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    if (!kernel.parameters[i])
+      return failure("parameter ", i, " is null");
+    const ParameterT &parameter = *kernel.parameters[i];
+    if (!isValid(parameter.kind) || !isValid(parameter.dtype))
+      return failure(at("parameter", i, parameter.name),
+                     " has an unknown kind or dtype");
+    if (parameter.kind == ParameterKind::size)
+      HAMLET_TRY(verifyIndex("size", parameter.size, kernel.sizes)
+                     .in(at("parameter", i, parameter.name)));
+  }
+  HAMLET_TRY(verifySized(kernel.metric.get(), kernel, /*mayUseRows=*/false)
+                 .in("metric"));
+  std::set<std::string> seen;
+  for (size_t i = 0; i < kernel.realizations.size(); ++i) {
+    if (!kernel.realizations[i])
+      return failure("realization ", i, " is null");
+    const RealizationT &realization = *kernel.realizations[i];
+    if (!seen.insert(realization.target).second)
+      return failure("two realizations for ", realization.target);
+    HAMLET_TRY(verifyRealization(realization, kernel)
+                   .in("target " + realization.target));
   }
   return {};
 }
@@ -383,30 +483,25 @@ Status verifyImages(const ContainerT &in) {
   }
   if (!in.kernels.empty() && in.images.empty())
     return failure("there are ", in.kernels.size(), " kernels and no image");
+  for (const auto &kernel : in.kernels)
+    for (const auto &image : in.images)
+      if (!findRealization(*kernel, image->target))
+        return failure("kernel '", kernel->name, "' has no realization for ",
+                       image->target);
   return {};
 }
 
 Status verifyWeight(const WeightT &weight) {
-  if (!isValid(weight.dtype) || !isValid(weight.layout))
-    return failure("unknown dtype ", static_cast<int>(weight.dtype),
-                   " or layout ", static_cast<int>(weight.layout));
+  if (!isValid(weight.dtype))
+    return failure("unknown dtype ", static_cast<int>(weight.dtype));
   int64_t count;
   HAMLET_TRY(countElements(weight.shape, count));
   size_t rank = weight.shape.size();
   if (rank < 1)
     return failure("has no dimensions");
-  if (weight.layout != Layout::plain &&
-      (rank < 2 || (weight.dtype != DType::f32 && weight.dtype != DType::bf16 &&
-                    weight.dtype != DType::f16)))
-    return failure("layout '", EnumNameLayout(weight.layout),
-                   "' needs two dimensions or more and a float dtype");
-  if (weight.layout == Layout::panel_pairs && sizeOf(weight.dtype) != 2)
-    return failure("layout 'panel_pairs' needs a dtype of 2 bytes");
-  if (weight.add_one &&
-      (weight.layout != Layout::plain ||
-       (weight.dtype != DType::f32 && weight.dtype != DType::bf16 &&
-        weight.dtype != DType::f16)))
-    return failure("'add_one' needs layout 'plain' and a float dtype");
+  if (weight.add_one && weight.dtype != DType::f32 &&
+      weight.dtype != DType::bf16 && weight.dtype != DType::f16)
+    return failure("'add_one' needs a float dtype");
   if (weight.sources.empty())
     return failure("has no source");
   int64_t stored = 0;
@@ -445,6 +540,7 @@ Status verifyTables(const ContainerT &in) {
   HAMLET_TRY(verifyNames("weight", in.weights));
   HAMLET_TRY(verifyNames("constant", in.constants));
   HAMLET_TRY(verifyNames("cache", in.caches));
+  HAMLET_TRY(verifyNames("state", in.states));
   HAMLET_TRY(verifyNames("function", in.functions));
   for (size_t i = 0; i < in.kernels.size(); ++i)
     HAMLET_TRY(
@@ -471,6 +567,21 @@ Status verifyTables(const ContainerT &in) {
     if (!isValid(cache.per) || cache.bytes < 1 || cache.bytes > kLargest)
       return failure(at("cache", i, cache.name), " takes ", cache.bytes,
                      " bytes per ", static_cast<int>(cache.per));
+  }
+  for (size_t i = 0; i < in.states.size(); ++i) {
+    const StateT &state = *in.states[i];
+    std::string where = at("state", i, state.name);
+    if (!isValid(state.dtype) || !isValid(state.initial))
+      return failure(where, " has an unknown dtype or initial value");
+    int64_t count;
+    HAMLET_TRY(countElements(state.shape, count).in(where));
+    if (state.initial == InitialValue::zero)
+      continue;
+    HAMLET_TRY(verifyIndex("weight", state.weight, in.weights).in(where));
+    const WeightT &weight = *in.weights[static_cast<size_t>(state.weight)];
+    if (weight.shape != state.shape || weight.dtype != state.dtype)
+      return failure(where, " begins as weight '", weight.name,
+                     "' of another shape or dtype");
   }
   return {};
 }

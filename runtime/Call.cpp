@@ -161,6 +161,9 @@ callFunction(LoadedModel &model, const std::string &name,
   if (!function)
     return failure("no function '", name,
                    "'; there are: ", functionNames(*model.file));
+  if (function->step)
+    return failure("function '", name,
+                   "' is a model's step: run it, it cannot be called");
   if (operands.size() != function->operands.size())
     return failure("function '", name, "' takes ", function->operands.size(),
                    " operands, ", operands.size(), " were given");
@@ -187,6 +190,12 @@ callFunction(LoadedModel &model, const std::string &name,
   std::vector<DeviceAddress> operandAddresses, resultAddresses;
   for (size_t i = 0; i < operands.size(); ++i) {
     std::vector<uint8_t> bytes = toDevice(*function->operands[i], operands[i]);
+    if (function->operands[i]->by_value) {
+      uint32_t bits;
+      std::memcpy(&bits, bytes.data(), sizeof(bits));
+      operandAddresses.push_back(bits);
+      continue;
+    }
     HAMLET_TRY(allocate(device, bytes.size(), memory, operandAddresses));
     HAMLET_TRY(
         device.copyIn(operandAddresses.back(), bytes.data(), bytes.size()));
@@ -209,6 +218,7 @@ callFunction(LoadedModel &model, const std::string &name,
   Bindings bindings;
   bindings.weights = model.weights.weights;
   bindings.constants = model.weights.constants;
+  bindings.states = model.weights.states;
   bindings.operands = operandAddresses;
   bindings.results = resultAddresses;
   Program program(*model.file, *function, device);

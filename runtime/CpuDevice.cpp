@@ -151,8 +151,8 @@ public:
 
   std::string describe() const override {
     std::ostringstream out;
-    out << "cpu, " << (target.empty() ? "no kernels" : target) << ", "
-        << pool.size() << (pool.size() == 1 ? " thread" : " threads");
+    out << "cpu, " << (pickedTarget.empty() ? "no kernels" : pickedTarget)
+        << ", " << pool.size() << (pool.size() == 1 ? " thread" : " threads");
     return out.str();
   }
 
@@ -162,16 +162,21 @@ public:
     Result<const hmlt::ImageT *> image = pickImage(file);
     if (image.failed())
       return image.status();
-    target = (*image)->target;
-    HAMLET_TRY(object.open((*image)->bytes).in("kernels for " + target));
+    pickedTarget = (*image)->target;
+    HAMLET_TRY(object.open((*image)->bytes).in("kernels for " + pickedTarget));
     uint64_t scratchBytes = 0;
     for (const auto &kernel : file.kernels) {
       std::vector<KernelFunction> &variants = kernels.emplace_back();
-      for (const auto &variant : kernel->variants) {
+      const hmlt::RealizationT *realization =
+          findRealization(*kernel, pickedTarget);
+      if (!realization)
+        return failure("kernel '", kernel->name, "' is not made for ",
+                       pickedTarget);
+      for (const auto &variant : realization->variants) {
         void *symbol = object.find(variant->symbol.c_str());
         if (!symbol)
           return failure("kernel '", kernel->name, "': no symbol '",
-                         variant->symbol, "' in the code for ", target);
+                         variant->symbol, "' in the code for ", pickedTarget);
         variants.push_back(reinterpret_cast<KernelFunction>(symbol));
         scratchBytes = std::max(scratchBytes,
                                 static_cast<uint64_t>(variant->scratch_bytes));
@@ -221,7 +226,7 @@ public:
       std::memcpy(to, hostView(from), bytes);
     return {};
   }
-  Status zero(DeviceAddress to, uint64_t bytes) override {
+  Status zero(DeviceAddress to, uint64_t bytes, int) override {
     std::memset(hostView(to), 0, bytes);
     return {};
   }
@@ -251,13 +256,15 @@ public:
         });
     return {};
   }
+  // One thing after another: a launch stands after those that it waits for.
   Status synchronize() override { return {}; }
+  const std::string &target() const override { return pickedTarget; }
   uint64_t barriers() const override { return pool.dispatches(); }
 
 private:
   ThreadPool &pool;
   SharedObject object;
-  std::string target;
+  std::string pickedTarget;
   std::vector<std::vector<KernelFunction>> kernels; // by kernel, variant
   std::vector<DeviceMemory> scratch;                // by thread
   std::atomic<uint64_t> allocations = 0;

@@ -16,15 +16,21 @@ namespace hamlet::runtime {
 /// An address in a device's memory; 0 is none.
 using DeviceAddress = uint64_t;
 
+/// Where a weight lies, by layout; 0: not in this one.
+using WeightAddresses =
+    std::array<DeviceAddress, static_cast<size_t>(hmlt::Layout::MAX) + 1>;
+
 /// One launch: kernel and variant as indices into the loaded container.
 struct KernelLaunch {
   int kernel = 0;
   int variant = 0;
   std::array<int64_t, 3> grid = {1, 1, 1}; ///< All >= 1; [0] is fastest.
-  std::span<const uint64_t> args;          ///< One word each, as in hmlt.fbs.
+  std::span<const uint64_t> args; ///< One word each, in parameters' order.
+  int stream = 0;
 };
 
-/// Where kernels run. Launches, zeroing and copies keep their order; all but
+/// Where kernels run. Launches and zeroing of one stream keep their order, and
+/// copies that of stream 0; all but
 /// `copyOut` and `synchronize` may return before they are done, so errors of a
 /// launch can show up in a later call. Used by one thread at a time. Memory is
 /// given back before the device is destroyed.
@@ -37,6 +43,8 @@ public:
   /// Makes the kernels of `file` ready; called once, before `launch`. `file`
   /// must outlive the device.
   virtual Status load(const hmlt::ContainerT &file) = 0;
+  /// The target of the image that was loaded; empty: none.
+  virtual const std::string &target() const = 0;
 
   /// 64-byte aligned or better; contents are unspecified.
   virtual Result<DeviceAddress> allocate(uint64_t bytes) = 0;
@@ -47,7 +55,15 @@ public:
   virtual Status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
   /// Waits for everything before it.
   virtual Status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
-  virtual Status zero(DeviceAddress to, uint64_t bytes) = 0;
+  virtual Status zero(DeviceAddress to, uint64_t bytes, int stream = 0) = 0;
+  /// What follows on `stream` waits for these events.
+  virtual Status wait(int stream, std::span<const int> events) { return {}; }
+  /// `event` is there when what `stream` has is done.
+  virtual Status signal(int stream, int event) { return {}; }
+  /// Streams 1 to `count` - 1 go on after what stream 0 has before.
+  virtual Status forkStreams(int count) { return {}; }
+  /// Stream 0 goes on after what the others have before.
+  virtual Status joinStreams(int count) { return {}; }
   virtual Status launch(const KernelLaunch &launch) = 0;
   virtual Status synchronize() = 0;
   /// Launches so far after which threads of the host waited for one another; 0

@@ -247,6 +247,7 @@ Status Executor::step(std::span<const Piece> pieces) {
   Bindings bindings;
   bindings.weights = model.weights.weights;
   bindings.constants = model.weights.constants;
+  bindings.states = model.weights.states;
   bindings.caches = caches.addresses();
   bindings.inputs = &inputs;
   StepCounts &counts =

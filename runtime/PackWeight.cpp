@@ -108,9 +108,11 @@ template <typename Body> void dispatch(DType to, DType from, Body body) {
 } // namespace
 
 Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
+                                        Layout layout,
                                         std::vector<SourceData> sources) {
   WeightPacker packer;
   packer.weight = &weight;
+  packer.layout = layout;
   packer.sources = std::move(sources);
   size_t rank = weight.shape.size();
   packer.columns = rank > 1 ? weight.shape.back() : 1;
@@ -128,7 +130,7 @@ Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
   }
   packer.firstRows.push_back(rows);
 
-  if (weight.layout == Layout::plain) {
+  if (layout == Layout::plain) {
     int64_t rowBytes = packer.columns * sizeOf(weight.dtype);
     packer.rowsPerGroup = std::max<int64_t>(1, kPlainGroupBytes / rowBytes);
     packer.groupCount = (rows + packer.rowsPerGroup - 1) / packer.rowsPerGroup;
@@ -142,7 +144,7 @@ Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
   int64_t panels = (packer.rowsPerMatrix + kPanel - 1) / kPanel;
   packer.groupCount = rows / packer.rowsPerMatrix * panels;
   assert(packer.groupCount > 0 && "there is a matrix, and it has rows");
-  packer.bytesPerGroup = packedBytes(weight) / packer.groupCount;
+  packer.bytesPerGroup = packedBytes(weight, layout) / packer.groupCount;
   return packer;
 }
 
@@ -169,7 +171,7 @@ WeightPacker::Row WeightPacker::row(int64_t index) const {
 
 int64_t WeightPacker::elementsBefore(int64_t group) const {
   int64_t rows = firstRows.back(), before = group * rowsPerGroup;
-  if (weight->layout != Layout::plain) {
+  if (layout != Layout::plain) {
     int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
     before = group / panels * rowsPerMatrix + group % panels * kPanel;
   }
@@ -182,7 +184,7 @@ int64_t WeightPacker::elementsBefore(int64_t group) const {
 }
 
 int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
-  if (weight->layout == Layout::plain) {
+  if (layout == Layout::plain) {
     int64_t rowBytes = columns * sizeOf(weight->dtype);
     int64_t begin = group * rowsPerGroup;
     int64_t end = std::min(begin + rowsPerGroup, firstRows.back());
@@ -202,7 +204,7 @@ int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
   int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
   int64_t matrix = group / panels, first = group % panels * kPanel;
   int64_t lanes = std::min(kPanel, rowsPerMatrix - first);
-  bool pairs = weight->layout == Layout::panel_pairs;
+  bool pairs = layout == Layout::panel_pairs;
   if (lanes < kPanel || (pairs && columns % 2))
     std::memset(out, 0, static_cast<size_t>(bytesPerGroup));
   std::array<Row, kPanel> rows;

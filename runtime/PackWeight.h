@@ -23,6 +23,7 @@ public:
   /// `sources` are those of `weight`, which must outlive the packer, in order
   /// and with as many elements as the manifest says (`verifyContainer`).
   static Result<WeightPacker> make(const hmlt::WeightT &weight,
+                                   hmlt::Layout layout,
                                    std::vector<SourceData> sources);
 
   int64_t groups() const { return groupCount; }
@@ -41,6 +42,7 @@ private:
   Row row(int64_t index) const;
 
   const hmlt::WeightT *weight = nullptr;
+  hmlt::Layout layout = hmlt::Layout::plain;
   std::vector<SourceData> sources;
   std::vector<int64_t> firstRows; // of each source, then all rows
   int64_t columns = 1;            // elements of a row: the last dimension

@@ -1,5 +1,7 @@
 #include "runtime/Program.h"
 
+#include "container/Lifetimes.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -13,7 +15,7 @@ constexpr uint64_t kAlignment = 256;
 constexpr int64_t kSaturated = int64_t(1) << 60; // no such memory exists
 
 int64_t valueOf(Symbol symbol, int index, const Quantities &quantities,
-                int64_t rows) {
+                int64_t rows, std::span<const int64_t> sizes) {
   switch (symbol) {
   case Symbol::one:
     return 1;
@@ -35,29 +37,31 @@ int64_t valueOf(Symbol symbol, int index, const Quantities &quantities,
     return quantities.extents[static_cast<size_t>(index)];
   case Symbol::longest_prefill:
     return quantities.longestPrefill();
+  case Symbol::size:
+    return sizes[static_cast<size_t>(index)];
   }
   return 0;
 }
 
 bool needsQueryBlocks(const LaunchT &launch) {
-  auto counts = [](const Expr &expr) {
-    return expr.symbol() == Symbol::query_blocks;
-  };
-  return std::any_of(launch.grid.begin(), launch.grid.end(), counts) ||
-         std::any_of(
-             launch.args.begin(), launch.args.end(), [&](const auto &arg) {
-               return arg->kind == ArgKind::scalar
-                          ? counts(*arg->scalar)
-                          : arg->kind == ArgKind::step_input &&
-                                arg->index == static_cast<int>(
-                                                  StepInput::query_block_list);
-             });
+  return std::any_of(launch.sizes.begin(), launch.sizes.end(),
+                     [](const Expr &expr) {
+                       return expr.symbol() == Symbol::query_blocks;
+                     }) ||
+         std::any_of(launch.args.begin(), launch.args.end(),
+                     [](const auto &arg) {
+                       return arg->kind == ArgKind::step_input &&
+                              arg->index ==
+                                  static_cast<int>(StepInput::query_block_list);
+                     });
 }
 
 } // namespace
 
-int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows) {
-  __int128 value = valueOf(expr.symbol(), expr.index(), quantities, rows);
+int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows,
+                 std::span<const int64_t> sizes) {
+  __int128 value =
+      valueOf(expr.symbol(), expr.index(), quantities, rows, sizes);
   __int128 divisor = expr.by_rows() ? rows : expr.div();
   value = (value * expr.mul() + divisor - 1) / divisor + expr.add();
   return static_cast<int64_t>(
@@ -86,78 +90,104 @@ int64_t Quantities::queryBlocks(int64_t rows) const {
 Program::Program(const ContainerT &file, const FunctionT &function,
                  Device &device)
     : file(file), function(function), device(device),
-      slotSizes(static_cast<size_t>(function.arena_slots)),
-      slotOffsets(static_cast<size_t>(function.arena_slots)),
-      wanted(static_cast<size_t>(function.arena_slots)),
-      zeroedBefore(function.launches.size()) {
-  for (size_t i = 0; i < function.buffers.size(); ++i)
-    if (function.buffers[i]->zero_first)
-      zeroedBefore[static_cast<size_t>(function.buffers[i]->first)].push_back(
-          static_cast<int>(i));
-  for (const auto &launch : function.launches)
-    usesQueryBlocks.push_back(needsQueryBlocks(*launch));
+      sizesOfBuffers(function.buffers.size()), offsets(function.buffers.size()),
+      wanted(function.buffers.size()) {
   // A run allocates nothing: what it fills has its size already.
   std::vector<bool> counted(file.kernels.size());
-  size_t mostBlockRows = 0, mostWords = 0;
-  for (size_t i = 0; i < function.launches.size(); ++i) {
-    const LaunchT &launch = *function.launches[i];
-    mostWords = std::max(mostWords, launch.args.size());
-    auto kernel = static_cast<size_t>(launch.kernel);
-    mostBlockRows += usesQueryBlocks[i] && !counted[kernel];
-    counted[kernel] = counted[kernel] || usesQueryBlocks[i];
+  size_t mostBlockRows = 0, mostWords = 0, mostSizes = 0;
+  for (const auto &launch : function.launches) {
+    auto k = static_cast<size_t>(launch->kernel);
+    const KernelT &kernel = *file.kernels[k];
+    Step &step = steps.emplace_back(
+        Step{launch.get(), &kernel, findRealization(kernel, device.target())});
+    step.usesQueryBlocks = needsQueryBlocks(*launch);
+    mostWords = std::max(mostWords, kernel.parameters.size());
+    mostSizes = std::max(mostSizes, launch->sizes.size());
+    mostBlockRows += step.usesQueryBlocks && !counted[k];
+    counted[k] = counted[k] || step.usesQueryBlocks;
+    streams = std::max(streams, launch->stream + 1);
   }
+  for (size_t i = 0; i < function.buffers.size(); ++i)
+    if (function.buffers[i]->zero_first)
+      steps[static_cast<size_t>(function.buffers[i]->first)].zeroed.push_back(
+          static_cast<int>(i));
   blockRows.reserve(mostBlockRows);
   words.reserve(mostWords);
+  sizes.reserve(mostSizes);
 }
 
-void Program::measureSlots(const Quantities &quantities) {
-  std::fill(wanted.begin(), wanted.end(), 0);
-  for (const auto &buffer : function.buffers) {
-    uint64_t &size = wanted[static_cast<size_t>(buffer->arena_slot)];
-    size = std::max(size, static_cast<uint64_t>(evaluate(
-                              *buffer->bytes, quantities, /*rows=*/1)));
+Status Program::checkDevice() const {
+  for (const Step &step : steps) {
+    if (!step.realization)
+      return failure("function '", function.name, "': kernel '",
+                     step.kernel->name, "' is not made for '", device.target(),
+                     "'");
+    if (step.launch->device != 0)
+      return failure("function '", function.name, "' launches on device ",
+                     step.launch->device, ", there is one");
   }
+  return {};
+}
+
+void Program::measure(const Quantities &quantities) {
+  for (size_t i = 0; i < wanted.size(); ++i)
+    wanted[i] = static_cast<uint64_t>(
+        evaluate(*function.buffers[i]->bytes, quantities, /*rows=*/1));
 }
 
 Status Program::reserve(const Quantities &largest) {
-  measureSlots(largest);
+  HAMLET_TRY(checkDevice());
+  measure(largest);
   bool fits = true;
   for (size_t i = 0; i < wanted.size(); ++i)
-    fits &= wanted[i] <= slotSizes[i];
+    fits &= wanted[i] <= sizesOfBuffers[i];
   if (fits)
     return {};
-  uint64_t total = 0;
-  std::vector<uint64_t> sizes, offsets;
+  // Smaller runs have smaller buffers, which fit where these do.
+  std::vector<Lifetime> lives(wanted.size());
+  std::vector<Lifetime *> all;
+  __int128 sum = 0;
   for (size_t i = 0; i < wanted.size(); ++i) {
-    uint64_t size = sizes.emplace_back(std::max(wanted[i], slotSizes[i]));
-    offsets.push_back(total);
-    if (__builtin_add_overflow(total, size + kAlignment, &total))
-      return failure("function '", function.name, "': the arena is too large");
-    total = total / kAlignment * kAlignment;
+    wanted[i] = std::max(wanted[i], sizesOfBuffers[i]);
+    uint64_t padded = (wanted[i] + kAlignment - 1) / kAlignment * kAlignment;
+    sum += padded;
+    lives[i].bytes = static_cast<int64_t>(padded);
+    lives[i].first = function.buffers[i]->first;
+    lives[i].last = function.buffers[i]->last;
+    all.push_back(&lives[i]);
   }
+  if (sum > kSaturated)
+    return failure("function '", function.name, "': the arena is too large");
+  auto total = static_cast<uint64_t>(placeLifetimes(all));
   HAMLET_TRY(device.synchronize());
   arena = DeviceMemory(); // first, so that both need not fit
-  std::fill(slotSizes.begin(), slotSizes.end(), 0);
+  std::fill(sizesOfBuffers.begin(), sizesOfBuffers.end(), 0);
   auto memory = DeviceMemory::allocate(device, total);
   if (memory.failed())
     return memory.status().in("arena of function '" + function.name + "'");
   arena = std::move(*memory);
-  slotSizes = std::move(sizes);
-  slotOffsets = std::move(offsets);
+  sizesOfBuffers = wanted;
+  for (size_t i = 0; i < lives.size(); ++i)
+    offsets[i] = static_cast<uint64_t>(lives[i].offset);
   return {};
 }
 
 DeviceAddress Program::buffer(int index) const {
-  return arena.address() +
-         slotOffsets[static_cast<size_t>(
-             function.buffers[static_cast<size_t>(index)]->arena_slot)];
+  return arena.address() + offsets[static_cast<size_t>(index)];
 }
 
-int Program::variantOf(const LaunchT &launch,
-                       const Quantities &quantities) const {
-  const auto &variants =
-      file.kernels[static_cast<size_t>(launch.kernel)]->variants;
-  int64_t metric = evaluate(*launch.metric, quantities, /*rows=*/1);
+void Program::countSizes(const Step &step, const Quantities &quantities,
+                         int64_t rows) {
+  sizes.clear();
+  for (const Expr &size : step.launch->sizes)
+    sizes.push_back(evaluate(size, quantities, rows));
+}
+
+int Program::variantOf(const Step &step, const Quantities &quantities) {
+  const auto &variants = step.realization->variants;
+  countSizes(step, quantities, /*rows=*/1);
+  int64_t metric =
+      evaluate(*step.kernel->metric, quantities, /*rows=*/1, sizes);
   size_t i = 0;
   while (i + 1 < variants.size() && variants[i]->rows < metric)
     ++i;
@@ -166,22 +196,19 @@ int Program::variantOf(const LaunchT &launch,
 
 std::span<const int64_t> Program::queryBlockRows(const Quantities &quantities) {
   blockRows.clear();
-  for (size_t i = 0; i < function.launches.size(); ++i) {
-    if (!usesQueryBlocks[i])
+  for (const Step &step : steps) {
+    if (!step.usesQueryBlocks || !step.realization)
       continue;
-    const LaunchT &launch = *function.launches[i];
-    int variant = variantOf(launch, quantities);
-    int64_t rows = file.kernels[static_cast<size_t>(launch.kernel)]
-                       ->variants[static_cast<size_t>(variant)]
-                       ->rows;
+    int variant = variantOf(step, quantities);
+    int64_t rows =
+        step.realization->variants[static_cast<size_t>(variant)]->rows;
     if (std::find(blockRows.begin(), blockRows.end(), rows) == blockRows.end())
       blockRows.push_back(rows);
   }
   return blockRows;
 }
 
-Result<uint64_t> Program::argument(const ArgT &arg,
-                                   const Quantities &quantities,
+Result<uint64_t> Program::argument(const ArgT &arg, Layout layout,
                                    const Bindings &bindings,
                                    int64_t rows) const {
   auto i = static_cast<size_t>(arg.index);
@@ -209,41 +236,52 @@ Result<uint64_t> Program::argument(const ArgT &arg,
     }
     return bindings.inputs->addresses[i];
   case ArgKind::weight:
-    return bound("weight", bindings.weights);
+    if (i >= bindings.weights.size())
+      return failure("function '", function.name, "' needs weight ", i,
+                     ", but this run has none");
+    return bindings.weights[i][static_cast<size_t>(layout)];
   case ArgKind::constant:
     return bound("constant", bindings.constants);
   case ArgKind::cache:
     return bound("cache", bindings.caches);
+  case ArgKind::state:
+    return bound("state", bindings.states);
   case ArgKind::operand:
     return bound("operand", bindings.operands);
   case ArgKind::result:
     return bound("result", bindings.results);
-  case ArgKind::scalar:
-    return static_cast<uint64_t>(evaluate(*arg.scalar, quantities, rows));
-  case ArgKind::float_scalar:
+  case ArgKind::real:
     return static_cast<uint64_t>(std::bit_cast<uint32_t>(arg.value));
   }
   return uint64_t(0);
 }
 
-Status Program::runLaunch(const LaunchT &launch, const Quantities &quantities,
+Status Program::runLaunch(const Step &step, const Quantities &quantities,
                           const Bindings &bindings, StepCounts *counts,
                           Profile *profile) {
-  const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
-  int variant = variantOf(launch, quantities);
-  int64_t rows = kernel.variants[static_cast<size_t>(variant)]->rows;
-  KernelLaunch ready{launch.kernel, variant, {}, {}};
+  const LaunchT &launch = *step.launch;
+  const KernelT &kernel = *step.kernel;
+  int variant = variantOf(step, quantities);
+  int64_t rows = step.realization->variants[static_cast<size_t>(variant)]->rows;
+  countSizes(step, quantities, rows);
+  KernelLaunch ready{launch.kernel, variant, {}, {}, launch.stream};
   for (size_t d = 0; d < 3; ++d) {
-    ready.grid[d] = evaluate(launch.grid[d], quantities, rows);
-    if (ready.grid[d] == 0) {
-      if (launch.skip_if_zero)
-        return {};
-      return failure("kernel '", kernel.name, "': grid dimension ", d, " is 0");
-    }
+    ready.grid[d] =
+        evaluate(step.realization->grid[d], quantities, rows, sizes);
+    if (ready.grid[d] == 0)
+      return {};
   }
   words.clear();
-  for (const auto &arg : launch.args) {
-    Result<uint64_t> word = argument(*arg, quantities, bindings, rows);
+  size_t next = 0;
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    const ParameterT &parameter = *kernel.parameters[i];
+    if (parameter.kind == ParameterKind::size) {
+      words.push_back(
+          static_cast<uint64_t>(sizes[static_cast<size_t>(parameter.size)]));
+      continue;
+    }
+    Result<uint64_t> word = argument(
+        *launch.args[next++], step.realization->layouts[i], bindings, rows);
     if (word.failed())
       return word.status();
     words.push_back(*word);
@@ -266,11 +304,22 @@ Status Program::runLaunch(const LaunchT &launch, const Quantities &quantities,
   if (!profile)
     return {};
   auto end = std::chrono::steady_clock::now();
-  profile->events.push_back({profile->steps - 1, launch.kernel, variant,
-                             launch.layer,
-                             Microseconds(begin - profile->origin).count(),
-                             Microseconds(end - begin).count(),
-                             workOf(file, function, launch, quantities)});
+  profile->events.push_back(
+      {profile->steps - 1, launch.kernel, launch.layer, rows,
+       Microseconds(begin - profile->origin).count(),
+       Microseconds(end - begin).count(),
+       workOf(file, function, launch, *step.realization, quantities)});
+  return {};
+}
+
+Status Program::zeroBuffers(const Step &step, const Quantities &quantities) {
+  for (int zeroed : step.zeroed) {
+    const BufferT &target = *function.buffers[static_cast<size_t>(zeroed)];
+    int64_t bytes = evaluate(*target.bytes, quantities, /*rows=*/1);
+    if (bytes)
+      HAMLET_TRY(device.zero(buffer(zeroed), static_cast<uint64_t>(bytes),
+                             step.launch->stream));
+  }
   return {};
 }
 
@@ -280,16 +329,17 @@ Status Program::run(const Quantities &quantities, const Bindings &bindings,
   uint64_t barriersBefore = device.barriers();
   if (profile)
     ++profile->steps;
-  for (size_t i = 0; i < function.launches.size(); ++i) {
-    for (int zeroed : zeroedBefore[i]) {
-      const BufferT &target = *function.buffers[static_cast<size_t>(zeroed)];
-      int64_t bytes = evaluate(*target.bytes, quantities, /*rows=*/1);
-      if (bytes)
-        HAMLET_TRY(device.zero(buffer(zeroed), static_cast<uint64_t>(bytes)));
-    }
-    HAMLET_TRY(runLaunch(*function.launches[i], quantities, bindings, counts,
-                         profile));
+  HAMLET_TRY(device.forkStreams(streams));
+  for (const Step &step : steps) {
+    const LaunchT &launch = *step.launch;
+    if (!launch.waits.empty())
+      HAMLET_TRY(device.wait(launch.stream, launch.waits));
+    HAMLET_TRY(zeroBuffers(step, quantities));
+    HAMLET_TRY(runLaunch(step, quantities, bindings, counts, profile));
+    if (launch.signal >= 0)
+      HAMLET_TRY(device.signal(launch.stream, launch.signal));
   }
+  HAMLET_TRY(device.joinStreams(streams));
   if (counts) {
     ++counts->steps;
     counts->barriers += device.barriers() - barriersBefore;

@@ -31,8 +31,9 @@ struct Quantities {
 
 /// ceil(symbol * mul / divisor) + add, at least 0; absurdly large values
 /// saturate, so that the allocation they are for fails.
+/// `sizes`: of the launch, for expressions of kernels.
 int64_t evaluate(const hmlt::Expr &expr, const Quantities &quantities,
-                 int64_t rows);
+                 int64_t rows, std::span<const int64_t> sizes = {});
 
 /// Where the inputs of a step lie in device memory.
 struct StepInputs {
@@ -49,7 +50,10 @@ struct StepInputs {
 /// Addresses that a function's arguments refer to, by index in the container
 /// or function.
 struct Bindings {
-  std::span<const DeviceAddress> weights, constants, caches, operands, results;
+  /// A weight once for each layout that its kernels take; 0: in none.
+  std::span<const WeightAddresses> weights;
+  /// An operand given by value is the bits of its f32.
+  std::span<const DeviceAddress> constants, caches, states, operands, results;
   const StepInputs *inputs = nullptr;
 };
 
@@ -72,7 +76,8 @@ private:
 
 /// One launch in a profile; times in microseconds since the profile's start.
 struct ProfileEvent {
-  int step, kernel, variant, layer;
+  int step, kernel, layer;
+  int64_t rows; ///< Of the variant.
   double start, duration;
   Work work;
 };
@@ -83,9 +88,11 @@ struct Profile {
   std::vector<ProfileEvent> events;
 };
 
-/// A function of a container made ready on a device: picks variants, evaluates
-/// grids and arguments, keeps the arena. The container and the device must
-/// outlive it. Used by one thread at a time.
+/// A function of a container made ready on a device, which has loaded the
+/// container: picks variants, evaluates grids and arguments, keeps the arena.
+/// Buffers get their places when sizes are known: the largest first, where no
+/// other lives at the same time. The container and the device must outlive it.
+/// Used by one thread at a time.
 class Program {
 public:
   Program(const hmlt::ContainerT &file, const hmlt::FunctionT &function,
@@ -107,25 +114,38 @@ public:
   const hmlt::FunctionT &description() const { return function; }
 
 private:
-  /// Leaves the bytes of each slot in `wanted`.
-  void measureSlots(const Quantities &quantities);
-  int variantOf(const hmlt::LaunchT &launch,
-                const Quantities &quantities) const;
-  Status runLaunch(const hmlt::LaunchT &launch, const Quantities &quantities,
+  /// A launch and what the device's target makes of its kernel.
+  struct Step {
+    const hmlt::LaunchT *launch;
+    const hmlt::KernelT *kernel;
+    const hmlt::RealizationT *realization;
+    bool usesQueryBlocks = false;
+    std::vector<int> zeroed = {}; ///< buffers, before it
+  };
+
+  Status checkDevice() const;
+  /// Leaves the bytes of each buffer in `wanted`.
+  void measure(const Quantities &quantities);
+  /// The launch's sizes that do not depend on the variant's rows, in `sizes`.
+  int variantOf(const Step &step, const Quantities &quantities);
+  void countSizes(const Step &step, const Quantities &quantities, int64_t rows);
+  Status runLaunch(const Step &step, const Quantities &quantities,
                    const Bindings &bindings, StepCounts *counts,
                    Profile *profile);
-  Result<uint64_t> argument(const hmlt::ArgT &arg, const Quantities &quantities,
+  Status zeroBuffers(const Step &step, const Quantities &quantities);
+  Result<uint64_t> argument(const hmlt::ArgT &arg, hmlt::Layout layout,
                             const Bindings &bindings, int64_t rows) const;
 
   const hmlt::ContainerT &file;
   const hmlt::FunctionT &function;
   Device &device;
   DeviceMemory arena;
-  std::vector<uint64_t> slotSizes, slotOffsets, wanted;
-  std::vector<std::vector<int>> zeroedBefore; // buffers, by launch
-  std::vector<bool> usesQueryBlocks;          // by launch
-  std::vector<uint64_t> words;                // arguments of one launch
+  std::vector<Step> steps;
+  std::vector<uint64_t> sizesOfBuffers, offsets, wanted; // by buffer
+  std::vector<int64_t> sizes;                            // of one launch
+  std::vector<uint64_t> words;                           // and its arguments
   std::vector<int64_t> blockRows;
+  int streams = 1;
 };
 
 } // namespace hamlet::runtime

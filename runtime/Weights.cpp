@@ -134,9 +134,15 @@ public:
       HAMLET_TRY(device.copyIn(store.constants[i],
                                file.constants[i]->bytes.data(),
                                file.constants[i]->bytes.size()));
-    for (size_t i = 0; i < file.weights.size(); ++i)
-      HAMLET_TRY(packWeight(*file.weights[i], store.weights[i])
-                     .in("weight '" + file.weights[i]->name + "'"));
+    for (const Copy &copy : copies) {
+      const hmlt::WeightT &weight = *file.weights[copy.weight];
+      HAMLET_TRY(
+          packWeight(
+              weight, copy.layout,
+              store.weights[copy.weight][static_cast<size_t>(copy.layout)])
+              .in("weight '" + weight.name + "'"));
+    }
+    HAMLET_TRY(beginStates());
     HAMLET_TRY(device.synchronize());
     return std::move(store);
   }
@@ -207,21 +213,71 @@ private:
       bytes += aligned(size);
       return offset;
     };
-    for (const auto &weight : file.weights) {
-      uint64_t size = static_cast<uint64_t>(packedBytes(*weight));
+    findCopies();
+    store.weights.resize(file.weights.size());
+    for (const Copy &copy : copies) {
+      auto size = static_cast<uint64_t>(
+          packedBytes(*file.weights[copy.weight], copy.layout));
       total += size;
-      store.weights.push_back(place(size));
+      store.weights[copy.weight][static_cast<size_t>(copy.layout)] =
+          place(size);
     }
     for (const auto &constant : file.constants)
       store.constants.push_back(place(constant->bytes.size()));
+    for (const auto &state : file.states) {
+      int64_t bytes = sizeOf(state->dtype);
+      for (int64_t dim : state->shape)
+        bytes *= dim;
+      stateBytes.push_back(static_cast<uint64_t>(bytes));
+      store.states.push_back(place(stateBytes.back()));
+    }
     auto memory = DeviceMemory::allocate(device, bytes);
     if (memory.failed())
       return memory.status().in("weights");
     store.memory = std::move(*memory);
-    for (DeviceAddress &address : store.weights)
-      address += store.memory.address();
-    for (DeviceAddress &address : store.constants)
-      address += store.memory.address();
+    for (const Copy &copy : copies)
+      store.weights[copy.weight][static_cast<size_t>(copy.layout)] +=
+          store.memory.address();
+    for (auto *addresses : {&store.constants, &store.states})
+      for (DeviceAddress &address : *addresses)
+        address += store.memory.address();
+    return {};
+  }
+
+  /// Which weights the kernels of the device's target take, and in which
+  /// layouts.
+  void findCopies() {
+    std::set<std::pair<size_t, hmlt::Layout>> found;
+    for (const auto &function : file.functions)
+      for (const auto &launch : function->launches) {
+        const hmlt::KernelT &kernel =
+            *file.kernels[static_cast<size_t>(launch->kernel)];
+        const hmlt::RealizationT *realization =
+            findRealization(kernel, device.target());
+        size_t next = 0;
+        for (size_t p = 0; realization && p < kernel.parameters.size(); ++p) {
+          if (kernel.parameters[p]->kind == hmlt::ParameterKind::size)
+            continue;
+          const hmlt::ArgT &arg = *launch->args[next++];
+          if (arg.kind == hmlt::ArgKind::weight)
+            found.emplace(static_cast<size_t>(arg.index),
+                          realization->layouts[p]);
+        }
+      }
+    for (auto [weight, layout] : found)
+      copies.push_back({weight, layout});
+  }
+
+  Status beginStates() {
+    for (size_t i = 0; i < file.states.size(); ++i) {
+      const hmlt::StateT &state = *file.states[i];
+      if (state.initial == hmlt::InitialValue::zero)
+        HAMLET_TRY(device.zero(store.states[i], stateBytes[i]));
+      else
+        HAMLET_TRY(packWeight(*file.weights[static_cast<size_t>(state.weight)],
+                              hmlt::Layout::plain, store.states[i])
+                       .in("state '" + state.name + "'"));
+    }
     return {};
   }
 
@@ -241,7 +297,8 @@ private:
     }
   }
 
-  Status packWeight(const hmlt::WeightT &weight, DeviceAddress to) {
+  Status packWeight(const hmlt::WeightT &weight, hmlt::Layout layout,
+                    DeviceAddress to) {
     std::vector<SourceData> sources;
     for (const auto &source : weight.sources) {
       const auto &tensor = checkpoint.tensors.find(source->tensor)->second;
@@ -258,7 +315,7 @@ private:
       sources.push_back({mapped.data() + tensor.offset, *dtype,
                          static_cast<int64_t>(tensor.size) / sizeOf(*dtype)});
     }
-    Result<WeightPacker> packer = WeightPacker::make(weight, sources);
+    Result<WeightPacker> packer = WeightPacker::make(weight, layout, sources);
     if (packer.failed())
       return packer.status();
     auto *view = static_cast<uint8_t *>(device.hostView(to));
@@ -303,6 +360,13 @@ private:
   safetensors::Checkpoint checkpoint;
   std::vector<MappedFile> files;
   std::vector<uint8_t> stage;
+  /// A weight in one layout.
+  struct Copy {
+    size_t weight;
+    hmlt::Layout layout;
+  };
+  std::vector<Copy> copies;
+  std::vector<uint64_t> stateBytes;
   WeightStore store;
   uint64_t done = 0, total = 0;
 };

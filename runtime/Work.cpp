@@ -9,25 +9,31 @@ namespace hamlet::runtime {
 using namespace hmlt;
 
 Work workOf(const ContainerT &file, const FunctionT &function,
-            const LaunchT &launch, const Quantities &quantities) {
+            const LaunchT &launch, const RealizationT &realization,
+            const Quantities &quantities) {
   Work work;
-  const Expr &metric = *launch.metric;
+  const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
+  const Expr &metric = *kernel.metric;
   // Rows of each product: of a routed one, on average of its experts.
   double rows = 1;
-  if (metric.symbol() != Symbol::one)
-    rows =
-        double(evaluate(Expr(metric.symbol(), false, metric.index(), 1, 1, 0),
-                        quantities, /*rows=*/1)) *
-        double(metric.mul()) / double(metric.div());
-  bool product = file.kernels[static_cast<size_t>(launch.kernel)]->product;
-  for (const auto &arg : launch.args) {
+  if (metric.symbol() == Symbol::size)
+    rows = double(evaluate(launch.sizes[static_cast<size_t>(metric.index())],
+                           quantities, /*rows=*/1)) *
+           double(metric.mul()) / double(metric.div());
+  bool product = kernel.product;
+  size_t next = 0;
+  for (size_t p = 0; p < kernel.parameters.size(); ++p) {
+    if (kernel.parameters[p]->kind == ParameterKind::size)
+      continue;
+    const ArgT *arg = launch.args[next++].get();
     auto i = static_cast<size_t>(arg->index);
     if (arg->kind == ArgKind::weight) {
       const WeightT &weight = *file.weights[i];
-      bool panels = weight.layout != Layout::plain;
+      Layout layout = realization.layouts[p];
+      bool panels = layout != Layout::plain;
       if (!panels && weight.shape.size() > 1 && !product)
         continue; // a table of which a token reads a row
-      auto bytes = double(packedBytes(weight));
+      auto bytes = double(packedBytes(weight, layout));
       work.weightBytes += bytes * (panels ? std::min(rows, 1.0) : 1.0);
       if (panels && product)
         work.productFlops += 2 * rows * bytes / double(sizeOf(weight.dtype));

@@ -17,7 +17,8 @@ struct Work {
 /// their rows that the step's tokens can use; tables of which a token reads a
 /// row do not count; a cache counts whole, for each sequence.
 Work workOf(const hmlt::ContainerT &file, const hmlt::FunctionT &function,
-            const hmlt::LaunchT &launch, const Quantities &quantities);
+            const hmlt::LaunchT &launch, const hmlt::RealizationT &realization,
+            const Quantities &quantities);
 
 } // namespace hamlet::runtime
 

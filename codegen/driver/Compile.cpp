@@ -8,8 +8,10 @@
 #include "codegen/driver/Compile.h"
 
 #include "codegen/driver/Kernels.h"
+#include "codegen/driver/Realize.h"
 #include "codegen/program/Lower.h"
-#include "codegen/program/ProgramModule.h"
+#include "codegen/program/Passes.h"
+#include "codegen/program/Serialize.h"
 #include "codegen/schedule/Schedule.h"
 #include "codegen/tile/ExpandMath.h"
 #include "container/AtomicFile.h"
@@ -48,12 +50,12 @@ public:
               llvm::raw_ostream &printed, CompileSummary &summary)
       : graph(graph), options(options), printed(printed), summary(summary) {}
 
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> run() {
+  FailureOr<OwningOpRef<ModuleOp>> run() {
     if (failed(compile()))
       return failure();
     if (finished)
-      return std::unique_ptr<hmlt::ContainerT>();
-    return std::make_unique<hmlt::ContainerT>(std::move(program.container));
+      return OwningOpRef<ModuleOp>();
+    return std::move(program);
   }
 
 private:
@@ -82,42 +84,56 @@ private:
     if (failed(shown) || finished)
       return shown;
 
-    FailureOr<codegen::LoweredProgram> lowered = codegen::lowerProgram(graph);
+    classes = {{"default", targetNames(), {}}};
+    FailureOr<OwningOpRef<ModuleOp>> lowered =
+        codegen::lowerToProgram(graph, classes);
     if (failed(lowered))
       return failure();
     program = std::move(*lowered);
-    if (failed(verify(*program.kernels)) ||
-        failed(runPasses(*program.kernels, [](PassManager &passes) {
-          passes.addPass(createCanonicalizerPass());
-          passes.addPass(createCSEPass());
+    if (failed(runPasses(*program, [](PassManager &passes) {
+          passes.addPass(codegen::createProgramLifetimesPass());
+          OpPassManager &kernels = passes.nest<ModuleOp>();
+          kernels.addPass(createCanonicalizerPass());
+          kernels.addPass(createCSEPass());
         })))
       return failure();
-    shown = show(Stage::tile, "tile.mlir",
-                 [&](llvm::raw_ostream &out) { program.kernels->print(out); });
+    shown = show(Stage::tile, "tile.mlir", [&](llvm::raw_ostream &out) {
+      for (codegen::TargetClass &targets : classes)
+        printTiles(targets, out);
+    });
     if (failed(shown) || finished)
       return shown;
-    OwningOpRef<ModuleOp> plan =
-        codegen::programModule(*graph.getContext(), program.container);
-    if (failed(verify(*plan)))
-      return failure();
     shown = show(Stage::program, "program.mlir", [&](llvm::raw_ostream &out) {
-      plan->print(out);
+      OwningOpRef<ModuleOp> host = program->clone();
+      codegen::dropTiles(*host);
+      host->print(out);
       out << "\n";
     });
     if (failed(shown) || finished)
       return shown;
 
     count();
-    if (failed(runPasses(*program.kernels, [](PassManager &passes) {
-          passes.addPass(tile::createExpandMathPass());
-          passes.addPass(createCanonicalizerPass());
-          passes.addPass(createCSEPass());
+    if (failed(runPasses(*program, [](PassManager &passes) {
+          OpPassManager &kernels = passes.nest<ModuleOp>();
+          kernels.addPass(tile::createExpandMathPass());
+          kernels.addPass(createCanonicalizerPass());
+          kernels.addPass(createCSEPass());
         })))
       return failure();
     if (failed(schedule()) || failed(showLlvm()))
       return failure();
     return finished ? success() : emit();
   }
+
+  /// The module as `hamlet-opt -lower-to-tile` leaves it.
+  static void printTiles(codegen::TargetClass &targets,
+                         llvm::raw_ostream &out) {
+    OwningOpRef<ModuleOp> tiles = targets.tiles.clone();
+    (*tiles)->removeAttr(codegen::kTilesAttr);
+    tiles->print(out);
+  }
+
+  ModuleOp tiles() { return classes.front().tiles; }
 
   LogicalResult fail(const Twine &message) {
     return emitError(UnknownLoc::get(graph.getContext())) << message;
@@ -203,20 +219,45 @@ private:
   }
 
   void count() {
-    summary.kernels = program.container.kernels.size();
-    for (auto &kernel : program.container.kernels)
-      summary.variants += kernel->variants.size();
-    for (auto &function : program.container.functions)
-      summary.launches += function->launches.size();
+    for (auto kernel : program->getOps<program::KernelOp>()) {
+      ++summary.kernels;
+      // Of the first target; others may have other rows.
+      auto realizations =
+          kernel.getBody().front().getOps<program::RealizationOp>();
+      if (!realizations.empty())
+        summary.variants +=
+            (*realizations.begin()).getBody().front().getOperations().size();
+    }
+    for (auto function : program->getOps<program::FuncOp>())
+      summary.launches += llvm::range_size(
+          function.getBody().front().getOps<program::LaunchOp>());
   }
 
-  /// The levels of CPU that the targets name, the least first. Without pairs
-  /// the code of v4bf16 is that of v4.
-  std::vector<cpu::Level> levels() {
+  /// As images name them.
+  std::vector<std::string> targetNames() {
+    std::vector<std::string> names;
+    for (cpu::Level level : askedLevels())
+      names.push_back(cpu::targetName(level).str());
+    for (const std::string &arch : archs())
+      names.push_back(arch);
+    if (names.empty()) // a stage is printed that no target has code for
+      names.push_back(cpu::targetName(cpu::Level::v3).str());
+    return names;
+  }
+
+  /// The levels of CPU that the targets name, the least first.
+  std::vector<cpu::Level> askedLevels() const {
     std::vector<cpu::Level> found;
     for (cpu::Level level : cpu::kLevels)
       if (wants("cpu") || wants(cpu::targetName(level)))
         found.push_back(level);
+    return found;
+  }
+
+  /// Of these, what is compiled: without pairs the code of v4bf16 is that of
+  /// v4.
+  std::vector<cpu::Level> levels() {
+    std::vector<cpu::Level> found = askedLevels();
     if (!found.empty() && found.back() == cpu::Level::v4bf16 && !hasPairs()) {
       found.back() = cpu::Level::v4;
       found.erase(llvm::unique(found), found.end());
@@ -237,39 +278,37 @@ private:
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
     const std::vector<cpu::Level> asked = levels();
-    llvm::StringMap<hmlt::VariantT *> variants;
-    for (auto &kernel : program.container.kernels)
-      for (auto &variant : kernel->variants)
-        variants[variant->symbol] = variant.get();
+    if (!llvm::is_contained(askedLevels(), cpu::Level::v4) &&
+        llvm::is_contained(asked, cpu::Level::v4)) // v4bf16 without pairs
+      renameTarget(*program, cpu::targetName(cpu::Level::v4bf16),
+                   cpu::targetName(cpu::Level::v4));
+    std::vector<schedule::Record> v4;
     for (cpu::Level level : cpu::kLevels) {
       const schedule::Target &target =
           *targets.find(cpu::targetName(level)); // all are built in
       FailureOr<std::vector<schedule::Record>> records =
-          schedule::scheduleDots(*program.kernels, target, overrides);
+          schedule::scheduleDots(tiles(), target, overrides);
       if (failed(records))
         return failure();
-      if (!llvm::is_contained(asked, level))
-        continue;
-      for (const schedule::Record &record : *records) {
-        // A kernel without pairs has the code of v4 at v4bf16.
-        if (level == cpu::Level::v4bf16 &&
-            llvm::is_contained(asked, cpu::Level::v4) &&
-            !cpu::usesPairs(
-                program.kernels->lookupSymbol<func::FuncOp>(record.symbol)))
-          continue;
-        auto entry = std::make_unique<hmlt::ScheduleT>();
-        entry->target = target.name;
-        entry->m = record.product.m;
-        entry->n = record.product.n;
-        entry->k = record.product.k;
-        entry->rows = static_cast<int32_t>(record.block.rows);
-        entry->panels = static_cast<int32_t>(record.block.panels);
-        entry->depth = record.block.depth;
-        entry->cycles = static_cast<int64_t>(record.cycles);
-        entry->given = record.given;
-        variants[record.symbol]->schedules.push_back(std::move(entry));
+      // A kernel without pairs has the code of v4 at v4bf16.
+      if (level == cpu::Level::v4)
+        v4 = *records;
+      if (level == cpu::Level::v4bf16 &&
+          llvm::is_contained(asked, cpu::Level::v4)) {
+        auto hasPairs = [&](const schedule::Record &record) {
+          return cpu::usesPairs(
+              tiles().lookupSymbol<func::FuncOp>(record.symbol));
+        };
+        llvm::erase_if(*records, std::not_fn(hasPairs));
+        llvm::copy_if(v4, std::back_inserter(*records), std::not_fn(hasPairs));
       }
+      if (llvm::is_contained(asked, level))
+        recordProducts(*program, target.name, *records);
     }
+    dropRealizations(*program, [&](StringRef target) {
+      std::optional<cpu::Level> level = cpu::parseTargetName(target);
+      return level && !llvm::is_contained(asked, *level);
+    });
     return success();
   }
 
@@ -281,7 +320,8 @@ private:
                   options.printStage != Stage::ptx;
     if (!dumped && options.printStage != Stage::llvm)
       return success();
-    OwningOpRef<ModuleOp> lowered = program.kernels->clone();
+    OwningOpRef<ModuleOp> lowered = tiles().clone();
+    (*lowered)->removeAttr(codegen::kTilesAttr);
     if (failed(runPasses(*lowered, [&](PassManager &passes) {
           cpu::buildTileToCpuPipeline(passes, asked.empty() ? cpu::Level::v3
                                                             : asked.front());
@@ -298,8 +338,7 @@ private:
   /// bf16 products differ on CPUs that have them; without any, that level is
   /// the one below it.
   bool hasPairs() {
-    return llvm::any_of(program.kernels->getOps<func::FuncOp>(),
-                        cpu::usesPairs);
+    return llvm::any_of(tiles().getOps<func::FuncOp>(), cpu::usesPairs);
   }
 
   LogicalResult emit() {
@@ -312,7 +351,7 @@ private:
 
     KernelCache cache(options.cacheFolder);
     FailureOr<std::vector<EmittedTarget>> emitted =
-        emitKernels(*program.kernels, levels, archs, cache, summary.times);
+        emitKernels(tiles(), levels, archs, cache, summary.times);
     if (failed(emitted))
       return failure();
     summary.cacheHits = cache.hits();
@@ -330,35 +369,21 @@ private:
         return shown;
     }
 
-    llvm::StringMap<hmlt::VariantT *> variants;
-    for (auto &kernel : program.container.kernels)
-      for (auto &variant : kernel->variants)
-        variants[variant->symbol] = variant.get();
     for (EmittedTarget &target : *emitted) {
-      auto image = std::make_unique<hmlt::ImageT>();
-      image->target = target.name;
-      image->bytes.assign(target.bytes.begin(), target.bytes.end());
-      for (const cpu::CpuKernel &kernel : target.cpuKernels)
-        variants[kernel.symbol]->scratch_bytes = std::max(
-            variants[kernel.symbol]->scratch_bytes, kernel.scratchBytes);
-      for (const ptx::PtxKernel &kernel : target.ptxKernels) {
-        hmlt::VariantT &variant = *variants[kernel.symbol];
-        variant.shared_bytes = static_cast<int32_t>(kernel.sharedBytes);
-        variant.block_threads = static_cast<int32_t>(kernel.blockThreads);
-        variant.scratch_bytes_gpu = kernel.scratchBytesPerBlock;
-      }
+      recordCode(*program, target);
+      std::optional<std::vector<char>> cubin;
       if (!target.ptxKernels.empty()) {
         std::string messages;
-        if (std::optional<std::vector<char>> cubin = ptx::assembleCubin(
-                std::string(target.bytes.begin(), target.bytes.end()),
-                image->target, messages))
-          image->cubin.assign(cubin->begin(), cubin->end());
-        else
-          summary.notes.push_back("no cubin for " + image->target +
+        cubin = ptx::assembleCubin(
+            std::string(target.bytes.begin(), target.bytes.end()), target.name,
+            messages);
+        if (!cubin)
+          summary.notes.push_back("no cubin for " + target.name +
                                   ", its PTX is there: " + messages);
       }
-      program.container.images.push_back(std::move(image));
+      addImage(*program, target, cubin);
     }
+    codegen::dropTiles(*program);
     return success();
   }
 
@@ -366,7 +391,8 @@ private:
   const CompileOptions &options;
   llvm::raw_ostream &printed;
   CompileSummary &summary;
-  codegen::LoweredProgram program;
+  OwningOpRef<ModuleOp> program;
+  std::vector<codegen::TargetClass> classes;
   schedule::Targets targets;
   std::vector<schedule::Override> overrides;
   bool finished = false; ///< the stage to print was printed
@@ -374,44 +400,25 @@ private:
 };
 
 /// What `hamlet.model` says, for the container.
-void readModel(ModuleOp graph, int64_t chunk, hmlt::ContainerT &container) {
-  auto attr = graph->getAttrOfType<DictionaryAttr>("hamlet.model");
-  container.model = std::make_unique<hmlt::ModelT>();
-  hmlt::ModelT &model = *container.model;
-  model.chunk = static_cast<int32_t>(chunk);
-  if (!attr)
-    return;
-  auto number = [&](StringRef name) {
-    auto value = attr.getAs<IntegerAttr>(name);
-    return value ? value.getInt() : 0;
-  };
-  if (auto name = attr.getAs<StringAttr>("architecture"))
-    model.architecture = name.str();
-  model.vocab = number("vocab");
-  model.hidden = number("hidden");
-  model.layers = number("layers");
-  model.max_positions = number("max_positions");
-  model.parameters = number("parameters");
-  if (number("chunk") > 0)
-    model.chunk = static_cast<int32_t>(number("chunk"));
-  if (auto ids = attr.getAs<DenseI64ArrayAttr>("eos_ids"))
-    model.eos_ids.assign(ids.asArrayRef().begin(), ids.asArrayRef().end());
-  if (auto dtype = attr.getAs<StringAttr>("dtype"))
-    model.dtype = dtype == "bf16"  ? hmlt::DType::bf16
-                  : dtype == "f16" ? hmlt::DType::f16
-                                   : hmlt::DType::f32;
-}
 
 } // namespace
 
-FailureOr<std::unique_ptr<hmlt::ContainerT>>
+FailureOr<OwningOpRef<ModuleOp>>
 hamlet::compileGraph(ModuleOp graph, const CompileOptions &options,
                      llvm::raw_ostream &printed, CompileSummary &summary) {
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
+  FailureOr<OwningOpRef<ModuleOp>> program =
       Compilation(graph, options, printed, summary).run();
-  if (failed(container))
-    return mlir::failure();
-  if (*container)
-    readModel(graph, summary.chunk.value_or(options.chunk), **container);
-  return container;
+  if (failed(program) || !*program)
+    return program;
+  // A graph that is no model's has a chunk all the same.
+  ModuleOp module = **program;
+  NamedAttrList model(
+      module->getAttrOfType<DictionaryAttr>(codegen::kModelAttr));
+  auto chunk = dyn_cast_or_null<IntegerAttr>(model.get("chunk"));
+  if (!chunk || chunk.getInt() <= 0)
+    model.set("chunk", OpBuilder(module).getI64IntegerAttr(
+                           summary.chunk.value_or(options.chunk)));
+  module->setAttr(codegen::kModelAttr,
+                  model.getDictionary(module.getContext()));
+  return program;
 }

@@ -9,8 +9,8 @@
 #define HAMLET_CODEGEN_DRIVER_COMPILE_H
 
 #include "codegen/tile/Emit.h"
-#include "container/hmlt_generated.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <memory>
@@ -48,9 +48,9 @@ struct CompileSummary {
   std::vector<std::string> notes; ///< e.g. that ptxas was not found
 };
 
-/// Compiles `graph` (changed in place). The container lacks provenance. Null
-/// with `printStage`. Failures are MLIR diagnostics.
-mlir::FailureOr<std::unique_ptr<hmlt::ContainerT>>
+/// Compiles `graph` (changed in place) to a program with its images, which
+/// lacks provenance. Null with `printStage`. Failures are MLIR diagnostics.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 compileGraph(mlir::ModuleOp graph, const CompileOptions &options,
              llvm::raw_ostream &printed, CompileSummary &summary);
 

@@ -1,4 +1,4 @@
-//===- Checks.cpp - what a call must bring --------------------------------===//
+//===- Checks.cpp - what a call must bring -------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,190 +6,102 @@
 //===----------------------------------------------------------------------===//
 //
 // Kernels index memory by what arrays of i32 hold and by how many rows arrays
-// have. What types leave open of both is written down here, and the runtime
+// have. What types leave open of both the ops say; here it is worked out
+// against what is known, and the rest is written down for the runtime, which
 // looks at it before a function runs.
 
-#include "codegen/program/FunctionBuilder.h"
+#include "codegen/program/ProgramBuilder.h"
 
-#include "dialects/Attention/AttentionOps.h"
-#include "dialects/Lightning/LightningOps.h"
-#include "dialects/MoE/MoEOps.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "dialects/Graph/GraphOpInterface.h"
 
 using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-Value hamlet::codegen::domainOf(Value v) {
-  Operation *def = v.getDefiningOp();
-  if (!def)
-    return v;
-  if (auto select = dyn_cast<nn::SelectRowsOp>(def))
-    return select.getRows();
-  if (auto combine = dyn_cast<moe::CombineOp>(def))
-    return combine.getPlace();
-  return domainOf(def->getOperand(0));
-}
-
 namespace {
 
-bool same(const hmlt::Expr &x, const hmlt::Expr &y) {
-  return x.symbol() == y.symbol() && x.by_rows() == y.by_rows() &&
-         x.index() == y.index() && x.mul() == y.mul() && x.div() == y.div() &&
-         x.add() == y.add();
-}
-
-int64_t extentOf(Value v, int64_t dim) {
-  return cast<RankedTensorType>(v.getType()).getDimSize(dim);
-}
-
-class Checker {
+class Checker : public graph::CheckSink {
 public:
-  Checker(const FunctionBuilder &f, hmlt::FunctionT &function,
-          nn::FusedOp fused)
-      : f(f), function(function), fused(fused) {}
+  Checker(ProgramBuilder &f, nn::FusedOp fused) : f(f), fused(fused) {}
 
   LogicalResult run() {
-    for (Operation &op : fused.getBody().front()) {
-      at = &op;
-      TypeSwitch<Operation *>(&op)
-          .Case([&](lightning::AttentionOp a) { attention(a); })
-          .Case([&](attention::SoftmaxOp s) { attention(s); })
-          .Case([&](nn::MulOp mul) { rows(mul.getY(), "y", mul.getX()); })
-          .Case([&](nn::ResidualOp r) { rows(r.getR(), "r", r.getY()); })
-          .Case([&](nn::MixOp mix) {
-            rows(mix.getShared(), "shared", mix.getMoe());
-            rows(mix.getGate(), "gate", mix.getMoe());
-          })
-          .Case([&](nn::RotaryOp r) {
-            rows(r.getCos(), "cos", r.getX());
-            rows(r.getSin(), "sin", r.getX());
-          })
-          .Case([&](nn::EmbeddingOp e) {
-            below(e.getIds(), "ids", constant(extentOf(e.getTable(), 0)));
-          })
-          .Case([&](nn::SelectRowsOp s) {
-            below(s.getRows(), "rows", rowsOf(s.getX()));
-          })
-          .Case([&](moe::RouteOp route) {
-            if (Value given = route.getGiven()) {
-              rows(given, "ids", route.getX());
-              below(given, "ids", constant(extentOf(route.getW(), 0)));
-            }
-          })
-          .Case([&](moe::DispatchOp dispatch) {
-            below(dispatch.getIds(), "ids",
-                  constant(static_cast<int64_t>(dispatch.getExperts())));
-          })
-          .Case([&](moe::ExpertUpOp up) {
-            hmlt::Expr pairs =
-                times(rowsOf(up.getX()), static_cast<int64_t>(up.getTopK()));
-            equal(up.getOrder(), "order", pairs);
-            below(up.getOrder(), "order", pairs);
-            offsets(up.getOffsets(), rowsOf(up.getOrder()));
-          })
-          .Case([&](moe::ExpertDownOp down) {
-            offsets(down.getOffsets(), rowsOf(down.getH()));
-          })
-          .Case([&](moe::CombineOp combine) {
-            rows(combine.getGates(), "gates", combine.getPlace());
-            below(combine.getPlace(), "place", rowsOf(combine.getY()));
-          });
-    }
+    for (Operation &op : fused.getBody().front())
+      if (auto graphOp = dyn_cast<graph::GraphOpInterface>(&op)) {
+        at = &op;
+        graphOp.addChecks(*this);
+      }
     return success(!bad);
   }
 
-private:
-  void attention(lightning::AttentionOp a) {
-    rows(a.getK(), "k", a.getQ());
-    rows(a.getV(), "v", a.getQ());
-    if (a.getDecay() &&
-        cast<RankedTensorType>(a.getDecay().getType()).getRank() > 1)
-      rows(a.getDecay(), "decay", a.getQ());
-    if (a.getBeta())
-      rows(a.getBeta(), "beta", a.getQ());
-    if (a.getInitial()) {
-      hmlt::Expr sequences = rowsOf(a.getStarts());
-      sequences.mutate_add(sequences.add() - 1);
-      equal(a.getInitial(), "initial", sequences);
-    }
-    array(hmlt::CheckKind::boundaries, a.getStarts(), "starts",
-          rowsOf(a.getQ()));
-  }
-  void attention(attention::SoftmaxOp s) {
-    rows(s.getK(), "k", s.getQ());
-    rows(s.getV(), "v", s.getQ());
-    array(hmlt::CheckKind::boundaries, s.getStarts(), "starts",
-          rowsOf(s.getQ()));
+  void rows(Value value, StringRef name, const graph::Extent &rows) override {
+    equal(value, ("rows of " + name).str(), extentOf(rows),
+          f.rowsOf(outside(value)));
   }
 
-  /// `offsets` end at `pairs`, whether a dispatch made them or a caller gives
-  /// them.
-  void offsets(Value v, const hmlt::Expr &pairs) {
-    Value source = outside(v);
-    auto made = source.getDefiningOp<nn::FusedOp>();
+  void below(Value value, StringRef name, const graph::Extent &limit) override {
+    array(program::CheckKind::below, value, name, extentOf(limit));
+  }
+
+  void boundaries(Value value, StringRef name,
+                  const graph::Extent &end) override {
+    auto made = outside(value).getDefiningOp<nn::FusedOp>();
     if (!made)
-      return array(hmlt::CheckKind::boundaries, v, "offsets", pairs);
-    for (Operation &op : made.getBody().front())
-      if (auto dispatch = dyn_cast<moe::DispatchOp>(op)) {
-        Value ids = made.getInputs()[cast<BlockArgument>(dispatch.getIds())
-                                         .getArgNumber()];
-        equal(v, "the last of offsets", pairs,
-              times(f.rowsOf(ids), extentOf(ids, 1)));
-      }
+      return array(program::CheckKind::boundaries, value, name, extentOf(end));
+    if (std::optional<Extent> last = lastBoundary(made, outside(value)))
+      equal(value, ("the last of " + name).str(), extentOf(end), *last);
   }
 
+private:
   /// The value outside the region that `v`'s rows are those of.
   Value outside(Value v) {
-    return fused.getInputs()[cast<BlockArgument>(domainOf(v)).getArgNumber()];
-  }
-  hmlt::Expr rowsOf(Value v) { return f.rowsOf(outside(v)); }
-
-  void rows(Value v, StringRef name, Value like) {
-    equal(v, name, rowsOf(like));
-  }
-  void equal(Value v, StringRef name, const hmlt::Expr &limit) {
-    equal(v, ("rows of " + name).str(), limit, rowsOf(v));
-  }
-  void below(Value v, StringRef name, const hmlt::Expr &limit) {
-    array(hmlt::CheckKind::below, v, name, limit);
+    auto arg = cast<BlockArgument>(graph::rowSourceOf(v));
+    return fused.getInputs()[arg.getArgNumber()];
   }
 
-  void equal(Value v, StringRef name, const hmlt::Expr &limit,
-             const hmlt::Expr &value) {
-    if (same(value, limit))
+  Extent extentOf(const graph::Extent &extent) {
+    if (!extent.rowsOf)
+      return constant(extent.add);
+    return plus(times(f.rowsOf(outside(extent.rowsOf)), extent.factor),
+                extent.add);
+  }
+
+  /// What the boundaries that region `made` gives as `result` end with.
+  std::optional<Extent> lastBoundary(nn::FusedOp made, Value result) {
+    unsigned number = cast<OpResult>(result).getResultNumber();
+    Value inside = made.getBody().front().getTerminator()->getOperand(number);
+    auto op = inside.getDefiningOp<graph::GraphOpInterface>();
+    if (!op)
+      return std::nullopt;
+    std::optional<graph::Extent> last =
+        op.getLastBoundary(cast<OpResult>(inside).getResultNumber());
+    if (!last)
+      return std::nullopt;
+    Checker theirs(f, made);
+    return theirs.extentOf(*last);
+  }
+
+  void equal(Value v, StringRef name, const Extent &limit,
+             const Extent &value) {
+    if (value == limit)
       return;
-    if (value.symbol() == hmlt::Symbol::one &&
-        limit.symbol() == hmlt::Symbol::one) {
+    if (value.isStatic() && limit.isStatic()) {
+      if (value.value() == limit.value())
+        return;
       at->emitOpError("expected ")
-          << limit.mul() + limit.add() << " for the " << name << ", got "
-          << value.mul() + value.add();
+          << limit.value() << " for the " << name << ", got " << value.value();
       bad = true;
       return;
     }
-    hmlt::CheckT check;
-    check.kind = hmlt::CheckKind::equal;
-    check.what = whose(v, name);
-    check.value = std::make_unique<hmlt::Expr>(value);
-    check.limit = std::make_unique<hmlt::Expr>(limit);
-    add(std::move(check));
+    f.check(program::CheckKind::equal, whose(v, name), value, Value(), limit);
   }
 
   /// What an op computes holds what it should; what is given is looked at.
-  void array(hmlt::CheckKind kind, Value v, StringRef name,
-             const hmlt::Expr &limit) {
+  void array(program::CheckKind kind, Value v, StringRef name,
+             const Extent &limit) {
     if (!isa<BlockArgument>(v))
       return;
-    std::optional<Place> place = f.given(outside(v));
-    if (!place)
-      return;
-    hmlt::CheckT check;
-    check.kind = kind;
-    check.what = whose(v, name);
-    check.array = place->kind;
-    check.index = place->index;
-    check.limit = std::make_unique<hmlt::Expr>(limit);
-    add(std::move(check));
+    if (Value place = f.given(outside(v)))
+      f.check(kind, whose(v, name), std::nullopt, place, limit);
   }
 
   std::string whose(Value v, StringRef name) {
@@ -201,17 +113,7 @@ private:
     return text;
   }
 
-  void add(hmlt::CheckT check) {
-    for (const auto &known : function.checks)
-      if (known->kind == check.kind && known->array == check.array &&
-          known->index == check.index && same(*known->limit, *check.limit) &&
-          (!check.value || same(*known->value, *check.value)))
-        return;
-    function.checks.push_back(std::make_unique<hmlt::CheckT>(std::move(check)));
-  }
-
-  const FunctionBuilder &f;
-  hmlt::FunctionT &function;
+  ProgramBuilder &f;
   nn::FusedOp fused;
   Operation *at = nullptr;
   bool bad = false;
@@ -219,11 +121,10 @@ private:
 
 } // namespace
 
-LogicalResult FunctionBuilder::addChecks() {
+LogicalResult ProgramBuilder::addChecks() {
   WalkResult walked = func.walk([&](nn::FusedOp fused) {
-    return succeeded(Checker(*this, *out, fused).run())
-               ? WalkResult::advance()
-               : WalkResult::interrupt();
+    return succeeded(Checker(*this, fused).run()) ? WalkResult::advance()
+                                                  : WalkResult::interrupt();
   });
   return failure(walked.wasInterrupted());
 }

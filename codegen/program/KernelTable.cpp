@@ -7,41 +7,109 @@
 
 #include "codegen/program/KernelTable.h"
 
+#include "dialects/Tile/TileDialect.h"
+#include "mlir/IR/Builders.h"
+
 using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-KernelTable::KernelTable(MLIRContext *context)
-    : kernels(ModuleOp::create(UnknownLoc::get(context))) {}
+KernelTable::KernelTable(ModuleOp module, ArrayRef<TargetClass> classes)
+    : module(module), classes(classes) {}
 
-FailureOr<int32_t> KernelTable::get(StringRef key, const KernelInfo &info,
-                                    Write write) {
-  auto [it, fresh] = known.try_emplace(key, static_cast<int32_t>(table.size()));
-  if (!fresh)
-    return it->second;
-  auto kernel = std::make_unique<hmlt::KernelT>();
-  int &count = names[info.kind];
-  kernel->name = info.kind + (count == 0 ? "" : "_" + std::to_string(count));
-  ++count;
-  kernel->kind = info.kind;
-  kernel->product = info.product;
-  kernel->fused = info.fused;
-  if (!info.reason.empty())
-    kernel->remarks.push_back(info.reason);
-  kernel->schedule = info.schedule;
-  for (int64_t rows : info.rows) {
-    auto variant = std::make_unique<hmlt::VariantT>();
-    variant->rows = static_cast<int32_t>(rows);
-    variant->symbol = kernel->name + "_r" + std::to_string(rows);
-    if (failed(write(variant->symbol, rows)))
+FailureOr<program::KernelOp> KernelTable::get(StringRef key,
+                                              const KernelInfo &info,
+                                              Location loc, Realize realize) {
+  // Variants may be fewer where rows are known: then it is another kernel.
+  std::string full = key.str();
+  std::vector<Realization> realizations;
+  for (const TargetClass &targets : classes) {
+    FailureOr<Realization> realization = realize(targets);
+    if (failed(realization))
       return failure();
-    kernel->variants.push_back(std::move(variant));
+    full += " rows";
+    for (int64_t rows : realization->rows)
+      full += " " + std::to_string(rows);
+    realizations.push_back(std::move(*realization));
   }
-  table.push_back(std::move(kernel));
-  return it->second;
+  if (program::KernelOp found = known.lookup(full))
+    return found;
+  int &count = names[info.kind];
+  std::string name =
+      info.kind + (count == 0 ? "" : "_" + std::to_string(count));
+  ++count;
+  program::KernelOp kernel;
+  for (auto [targets, realization] : llvm::zip_equal(classes, realizations))
+    if (failed(this->realize(kernel, info, name, loc, targets, realization)))
+      return failure();
+  known[full] = kernel;
+  return kernel;
 }
 
-void KernelTable::finish(LoweredProgram &program) {
-  program.container.kernels = std::move(table);
-  program.kernels = std::move(kernels);
+/// Writes the variants; the first that is written declares the kernel.
+LogicalResult KernelTable::realize(program::KernelOp &kernel,
+                                   const KernelInfo &info, StringRef name,
+                                   Location loc, const TargetClass &targets,
+                                   const Realization &realization) {
+  std::vector<std::pair<int64_t, std::string>> variants;
+  for (int64_t rows : realization.rows) {
+    std::string symbol = (name + "_r" + Twine(rows)).str();
+    FailureOr<func::FuncOp> written =
+        realization.write(targets.tiles, symbol, rows);
+    if (failed(written))
+      return failure();
+    if (!kernel)
+      kernel = declare(info, name, loc, *written);
+    variants.emplace_back(rows, std::move(symbol));
+  }
+  SmallVector<int32_t> layouts;
+  for (Attribute parameter : kernel.getNames())
+    layouts.push_back(static_cast<int32_t>(
+        realization.layouts.lookup(cast<StringAttr>(parameter).getValue())));
+  OpBuilder b(kernel.getContext());
+  SmallVector<Attribute> grid;
+  for (const Extent &extent : realization.grid)
+    grid.push_back(extent.attr(b.getContext()));
+  for (const std::string &target : targets.targets) {
+    b.setInsertionPointToEnd(&kernel.getBody().front());
+    auto op = program::RealizationOp::create(
+        b, loc, target, b.getArrayAttr(grid), layouts, realization.schedule,
+        b.getStringAttr(targets.name));
+    b.setInsertionPointToStart(&op.getBody().emplaceBlock());
+    for (auto &[rows, symbol] : variants)
+      program::VariantOp::create(b, loc, symbol, static_cast<uint64_t>(rows));
+  }
+  return success();
+}
+
+/// Parameters are the arguments of the kernel's function, by name.
+program::KernelOp KernelTable::declare(const KernelInfo &info, StringRef name,
+                                       Location loc, func::FuncOp written) {
+  OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
+  SmallVector<StringRef> parameters;
+  SmallVector<Type> types;
+  for (BlockArgument argument : written.getArguments()) {
+    parameters.push_back(written
+                             .getArgAttrOfType<StringAttr>(
+                                 argument.getArgNumber(), tile::kNameAttr)
+                             .getValue());
+    Type type = argument.getType();
+    if (auto pointer = dyn_cast<tile::PtrType>(type))
+      type = program::MemoryType::get(b.getContext(), pointer.getElementType());
+    types.push_back(type);
+  }
+  auto strings = [&](const std::vector<std::string> &list) {
+    SmallVector<StringRef> refs(list.begin(), list.end());
+    return b.getStrArrayAttr(refs);
+  };
+  std::vector<std::string> remarks;
+  if (!info.reason.empty())
+    remarks.push_back(info.reason);
+  auto kernel = program::KernelOp::create(
+      b, loc, name, info.kind, b.getStrArrayAttr(parameters),
+      b.getTypeArrayAttr(types), strings(info.sizes),
+      info.metric.attr(b.getContext()), info.product, strings(info.fused),
+      strings(remarks));
+  kernel.getBody().emplaceBlock();
+  return kernel;
 }

@@ -1,15 +1,24 @@
-//===- KernelTable.h - kernels of a program, each once --------------------===//
+//===- KernelTable.h - kernels of a program, each declared once -----------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A kernel is declared once, whatever the targets. What a target makes of it is
+// asked for each class of targets: those that work with the same tiles share
+// their kernels as tile IR, and each gets a realization of its own.
 
 #ifndef HAMLET_CODEGEN_PROGRAM_KERNELTABLE_H
 #define HAMLET_CODEGEN_PROGRAM_KERNELTABLE_H
 
-#include "codegen/program/Lower.h"
+#include "codegen/program/Extent.h"
+#include "codegen/program/TargetClass.h"
+#include "dialects/Program/ProgramOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <array>
 
 namespace hamlet::codegen {
 
@@ -19,29 +28,47 @@ struct KernelInfo {
   bool product = false;
   std::vector<std::string> fused;
   std::string reason;
+  std::vector<std::string> sizes; ///< what a launch counts
+  Extent metric;                  ///< over the sizes: rows, to pick a variant
+};
+
+/// What one class of targets makes of a kernel.
+struct Realization {
   std::vector<int64_t> rows; ///< of the variants, ascending
+  std::array<Extent, 3> grid{constant(1), constant(1), constant(1)};
+  llvm::StringMap<program::Layout> layouts; ///< of parameters; others are plain
   std::string schedule;
+  /// Writes the kernel of `rows` rows into `tiles`.
+  std::function<mlir::FailureOr<mlir::func::FuncOp>(
+      mlir::ModuleOp tiles, llvm::StringRef name, int64_t rows)>
+      write;
 };
 
 class KernelTable {
 public:
-  KernelTable(mlir::MLIRContext *context);
+  /// Declares kernels at the end of `module`.
+  KernelTable(mlir::ModuleOp module, llvm::ArrayRef<TargetClass> classes);
 
-  using Write = llvm::function_ref<mlir::FailureOr<mlir::func::FuncOp>(
-      llvm::StringRef name, int64_t rows)>;
-  /// The kernel with this key, written by `write` once for each number of rows
-  /// if it is new.
-  mlir::FailureOr<int32_t> get(llvm::StringRef key, const KernelInfo &info,
-                               Write write);
-
-  mlir::ModuleOp module() { return *kernels; }
-  void finish(LoweredProgram &program);
+  using Realize =
+      llvm::function_ref<mlir::FailureOr<Realization>(const TargetClass &)>;
+  /// The kernel with this key and these variants; a new one is declared, and
+  /// written for each class.
+  mlir::FailureOr<program::KernelOp> get(llvm::StringRef key,
+                                         const KernelInfo &info,
+                                         mlir::Location loc, Realize realize);
 
 private:
-  mlir::OwningOpRef<mlir::ModuleOp> kernels;
-  llvm::StringMap<int32_t> known;
+  mlir::LogicalResult realize(program::KernelOp &kernel, const KernelInfo &info,
+                              llvm::StringRef name, mlir::Location loc,
+                              const TargetClass &targets,
+                              const Realization &realization);
+  program::KernelOp declare(const KernelInfo &info, llvm::StringRef name,
+                            mlir::Location loc, mlir::func::FuncOp written);
+
+  mlir::ModuleOp module;
+  llvm::ArrayRef<TargetClass> classes;
+  llvm::StringMap<program::KernelOp> known;
   llvm::StringMap<int> names;
-  std::vector<std::unique_ptr<hmlt::KernelT>> table;
 };
 
 } // namespace hamlet::codegen

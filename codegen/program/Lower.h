@@ -1,4 +1,4 @@
-//===- Lower.h - a graph of fused regions becomes a program ---------------===//
+//===- Lower.h - a graph of fused regions becomes a program --------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,23 +8,21 @@
 #ifndef HAMLET_CODEGEN_PROGRAM_LOWER_H
 #define HAMLET_CODEGEN_PROGRAM_LOWER_H
 
-#include "container/hmlt_generated.h"
-#include "mlir/IR/BuiltinOps.h"
+#include "codegen/program/TargetClass.h"
 #include "mlir/IR/OwningOpRef.h"
 
 namespace hamlet::codegen {
 
-struct LoweredProgram {
-  /// Everything but images, hashes and provenance.
-  hmlt::ContainerT container;
-  /// Every variant of every kernel, as tile IR.
-  mlir::OwningOpRef<mlir::ModuleOp> kernels;
-};
-
 /// Lowers each function of `graph`, in which every op that computes stands in
-/// an `nn.fused` region. Equal regions share a kernel. Fails with a diagnostic
-/// on what no kernel does.
-mlir::FailureOr<LoweredProgram> lowerProgram(mlir::ModuleOp graph);
+/// an `nn.fused` region, to a module of the `program` dialect. Equal regions
+/// share a kernel. The tile kernels of each class are a nested module of it,
+/// which the class's `tiles` then is. Fails with a diagnostic on what no kernel
+/// does.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+lowerToProgram(mlir::ModuleOp graph, std::vector<TargetClass> &classes);
+
+/// Drops the tile kernels: once they are emitted, or for a reader.
+void dropTiles(mlir::ModuleOp program);
 
 } // namespace hamlet::codegen
 

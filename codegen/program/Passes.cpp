@@ -1,4 +1,4 @@
-//===- Passes.cpp - from fused regions to kernels and a plan --------------===//
+//===- Passes.cpp - from fused regions to a program ----------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,9 +8,13 @@
 #include "codegen/program/Passes.h"
 
 #include "codegen/program/Lower.h"
-#include "codegen/program/ProgramModule.h"
+#include "dialects/Program/ProgramOps.h"
+#include "dialects/Tile/TileDialect.h"
 #include "passes/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -34,26 +38,34 @@ static void replaceModule(ModuleOp module, ModuleOp other) {
 
 namespace {
 
-class LowerToTile : public codegen::impl::LowerToTilePassBase<LowerToTile> {
-public:
-  void runOnOperation() final {
-    FailureOr<LoweredProgram> program = lowerProgram(getOperation());
-    if (failed(program))
-      return signalPassFailure();
-    replaceModule(getOperation(), *program->kernels);
-  }
-};
-
 class LowerToProgram
     : public codegen::impl::LowerToProgramPassBase<LowerToProgram> {
 public:
+  using LowerToProgramPassBase::LowerToProgramPassBase;
+
   void runOnOperation() final {
-    FailureOr<LoweredProgram> program = lowerProgram(getOperation());
+    std::vector<std::string> names(targets.begin(), targets.end());
+    if (names.empty())
+      names.push_back("x86-64-v3");
+    std::vector<TargetClass> classes{{"default", names, {}}};
+    FailureOr<OwningOpRef<ModuleOp>> program =
+        lowerToProgram(getOperation(), classes);
     if (failed(program))
       return signalPassFailure();
-    OwningOpRef<ModuleOp> plan =
-        programModule(getContext(), program->container);
-    replaceModule(getOperation(), *plan);
+    replaceModule(getOperation(), **program);
+  }
+};
+
+class LowerToTile : public codegen::impl::LowerToTilePassBase<LowerToTile> {
+public:
+  void runOnOperation() final {
+    std::vector<TargetClass> classes{{"default", {"x86-64-v3"}, {}}};
+    FailureOr<OwningOpRef<ModuleOp>> program =
+        lowerToProgram(getOperation(), classes);
+    if (failed(program))
+      return signalPassFailure();
+    classes[0].tiles->removeAttr(kTilesAttr);
+    replaceModule(getOperation(), classes[0].tiles);
   }
 };
 

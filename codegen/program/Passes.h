@@ -26,6 +26,10 @@ namespace hamlet::codegen {
 /// takes a model's graph to the text that `--compile-to=tile` prints.
 void registerLoweringPasses();
 
+/// What the ops of the dialects launch (`LaunchOpInterface`): for every tool
+/// that lowers.
+void registerLaunchModels(mlir::DialectRegistry &registry);
+
 } // namespace hamlet::codegen
 
 #endif

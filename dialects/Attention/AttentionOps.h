@@ -8,8 +8,8 @@
 #ifndef HAMLET_DIALECTS_ATTENTION_ATTENTIONOPS_H
 #define HAMLET_DIALECTS_ATTENTION_ATTENTIONOPS_H
 
-#include "dialects/Graph/GraphOpInterface.h"
 #include "dialects/Attention/AttentionDialect.h"
+#include "dialects/Graph/GraphOpInterface.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"

@@ -49,9 +49,10 @@ LogicalResult ExtentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           "'byRows', got "
                        << div;
   // (C2)
-  if (index < 0 || (index != 0 && quantity != Quantity::extent))
-    return emitError() << "expected 'index' with the quantity 'extent' only, "
-                          "from 0, got "
+  bool indexed = quantity == Quantity::extent || quantity == Quantity::size;
+  if (index < 0 || (index != 0 && !indexed))
+    return emitError() << "expected 'index' with the quantities 'extent' and "
+                          "'size' only, from 0, got "
                        << index << " with " << stringifyQuantity(quantity);
   return success();
 }

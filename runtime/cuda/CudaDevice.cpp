@@ -30,11 +30,15 @@ public:
     if (!context)
       return;
     driver->contextSetCurrent(context);
-    scratch = DeviceMemory();
-    if (stream) {
+    for (CUstream stream : streams)
       driver->streamSynchronize(stream);
+    scratch.clear();
+    for (CUevent event : events)
+      driver->eventDestroy(event);
+    for (CUevent event : order)
+      driver->eventDestroy(event);
+    for (CUstream stream : streams)
       driver->streamDestroy(stream);
-    }
     if (module)
       driver->moduleUnload(module);
     driver->contextRelease(device);
@@ -65,23 +69,23 @@ public:
     HAMLET_TRY(driver->check("cuDevicePrimaryCtxRetain",
                              driver->contextRetain(&context, device)));
     HAMLET_TRY(enter());
-    return driver->check("cuStreamCreate", driver->streamCreate(&stream, 0));
+    return growStreams(1);
   }
 
   std::string describe() const override {
-    return "cuda, " + name + ", " + (target.empty() ? "no kernels" : target);
+    return "cuda, " + name + ", " +
+           (pickedTarget.empty() ? "no kernels" : pickedTarget);
   }
 
   Status load(const hmlt::ContainerT &container) override {
     if (container.kernels.empty())
       return {};
-    file = &container;
     bool useCubin = false;
     const hmlt::ImageT *image = pickGpuImage(container, capability, useCubin);
     if (!image)
       return failure("the file has no code for ", name, " (sm_", capability,
                      "); compile with --target cpu,sm_80");
-    target = image->target;
+    pickedTarget = image->target;
     useCubin &= !ptxOnly;
     // The driver takes PTX as a string with its end.
     std::vector<uint8_t> code = useCubin ? image->cubin : image->bytes;
@@ -94,7 +98,7 @@ public:
         "cuModuleLoadDataEx",
         driver->moduleLoadData(&module, code.data(), 2, options, values));
     if (status.failed())
-      return failure(status.message(), " for the ", target,
+      return failure(status.message(), " for the ", pickedTarget,
                      useCubin ? " cubin" : " PTX", log[0] ? "\n" : "",
                      log.data());
     for (const auto &kernel : container.kernels)
@@ -122,39 +126,62 @@ public:
       return {};
     HAMLET_TRY(enter());
     HAMLET_TRY(driver->check("cuMemcpyHtoDAsync",
-                             driver->copyIn(to, from, bytes, stream)));
-    return synchronize(); // `from` is the caller's again
+                             driver->copyIn(to, from, bytes, streams[0])));
+    return synchronizeFirst(); // `from` is the caller's again
   }
   Status copyOut(void *to, DeviceAddress from, uint64_t bytes) override {
     if (!bytes)
       return {};
     HAMLET_TRY(enter());
     HAMLET_TRY(driver->check("cuMemcpyDtoHAsync",
-                             driver->copyOut(to, from, bytes, stream)));
-    return synchronize();
+                             driver->copyOut(to, from, bytes, streams[0])));
+    return synchronizeFirst();
   }
-  Status zero(DeviceAddress to, uint64_t bytes) override {
+  Status zero(DeviceAddress to, uint64_t bytes, int stream) override {
     if (!bytes)
       return {};
     HAMLET_TRY(enter());
-    return driver->check("cuMemsetD8Async",
-                         driver->setBytes(to, 0, bytes, stream));
+    HAMLET_TRY(growStreams(stream + 1));
+    return driver->check(
+        "cuMemsetD8Async",
+        driver->setBytes(to, 0, bytes, streams[static_cast<size_t>(stream)]));
+  }
+
+  Status forkStreams(int count) override {
+    if (count < 2)
+      return {};
+    HAMLET_TRY(enter());
+    HAMLET_TRY(growStreams(count));
+    HAMLET_TRY(record(order[0], streams[0]));
+    for (size_t i = 1; i < static_cast<size_t>(count); ++i)
+      HAMLET_TRY(waitFor(streams[i], order[0]));
+    return {};
+  }
+  Status joinStreams(int count) override {
+    HAMLET_TRY(enter());
+    for (size_t i = 1; i < static_cast<size_t>(count); ++i) {
+      HAMLET_TRY(record(order[i], streams[i]));
+      HAMLET_TRY(waitFor(streams[0], order[i]));
+    }
+    return {};
   }
 
   Status launch(const KernelLaunch &launch) override {
     auto k = static_cast<size_t>(launch.kernel);
     auto v = static_cast<size_t>(launch.variant);
-    const hmlt::VariantT &variant = *file->kernels[k]->variants[v];
+    const hmlt::VariantT &variant = *realizations[k]->variants[v];
     auto [n0, n1, n2] = launch.grid;
     if (n0 > kMaxGridX || n1 > kMaxGridYZ || n2 > kMaxGridYZ)
       return failure("a grid of ", n0, " x ", n1, " x ", n2,
                      " is larger than a GPU's");
     HAMLET_TRY(enter());
+    HAMLET_TRY(growStreams(launch.stream + 1));
+    auto s = static_cast<size_t>(launch.stream);
     words.assign(launch.args.begin(), launch.args.end());
-    if (variant.scratch_bytes_gpu) {
-      HAMLET_TRY(growScratch(static_cast<uint64_t>(variant.scratch_bytes_gpu),
+    if (variant.scratch_bytes) {
+      HAMLET_TRY(growScratch(s, static_cast<uint64_t>(variant.scratch_bytes),
                              n0 * n1 * n2));
-      words.push_back(scratch.address());
+      words.push_back(scratch[s].address());
     }
     parameters.clear();
     for (uint64_t &word : words)
@@ -164,15 +191,36 @@ public:
         driver->launch(kernels[k][v], static_cast<unsigned>(n0),
                        static_cast<unsigned>(n1), static_cast<unsigned>(n2),
                        static_cast<unsigned>(variant.block_threads), 1, 1,
-                       static_cast<unsigned>(variant.shared_bytes), stream,
+                       static_cast<unsigned>(variant.shared_bytes), streams[s],
                        parameters.data(), nullptr));
+  }
+
+  Status wait(int stream, std::span<const int> waits) override {
+    HAMLET_TRY(enter());
+    HAMLET_TRY(growStreams(stream + 1));
+    for (int event : waits) {
+      HAMLET_TRY(growEvents(event + 1));
+      HAMLET_TRY(waitFor(streams[static_cast<size_t>(stream)],
+                         events[static_cast<size_t>(event)]));
+    }
+    return {};
+  }
+  Status signal(int stream, int event) override {
+    HAMLET_TRY(enter());
+    HAMLET_TRY(growStreams(stream + 1));
+    HAMLET_TRY(growEvents(event + 1));
+    return record(events[static_cast<size_t>(event)],
+                  streams[static_cast<size_t>(stream)]);
   }
 
   Status synchronize() override {
     HAMLET_TRY(enter());
-    return driver->check("cuStreamSynchronize",
-                         driver->streamSynchronize(stream));
+    for (CUstream stream : streams)
+      HAMLET_TRY(driver->check("cuStreamSynchronize",
+                               driver->streamSynchronize(stream)));
+    return {};
   }
+  const std::string &target() const override { return pickedTarget; }
 
 private:
   /// The context belongs to a thread; calls may come from different ones.
@@ -180,9 +228,53 @@ private:
     return driver->check("cuCtxSetCurrent", driver->contextSetCurrent(context));
   }
 
+  /// Copies are ordered with stream 0, which joins the others after a run.
+  Status synchronizeFirst() {
+    return driver->check("cuStreamSynchronize",
+                         driver->streamSynchronize(streams[0]));
+  }
+
+  Status growStreams(int count) {
+    while (streams.size() < static_cast<size_t>(count)) {
+      CUstream stream = nullptr;
+      HAMLET_TRY(driver->check(
+          "cuStreamCreate",
+          driver->streamCreate(&stream,
+                               streams.empty() ? 0 : kStreamNonBlocking)));
+      streams.push_back(stream);
+      scratch.emplace_back();
+      HAMLET_TRY(makeEvent(order));
+    }
+    return {};
+  }
+  Status growEvents(int count) {
+    while (events.size() < static_cast<size_t>(count))
+      HAMLET_TRY(makeEvent(events));
+    return {};
+  }
+  Status makeEvent(std::vector<CUevent> &to) {
+    CUevent event = nullptr;
+    HAMLET_TRY(driver->check("cuEventCreate",
+                             driver->eventCreate(&event, kEventDisableTiming)));
+    to.push_back(event);
+    return {};
+  }
+  Status record(CUevent event, CUstream stream) {
+    return driver->check("cuEventRecord", driver->eventRecord(event, stream));
+  }
+  Status waitFor(CUstream stream, CUevent event) {
+    return driver->check("cuStreamWaitEvent",
+                         driver->streamWaitEvent(stream, event, 0));
+  }
+
   Status findVariants(const hmlt::KernelT &kernel) {
+    const hmlt::RealizationT *realization =
+        findRealization(kernel, pickedTarget);
+    if (!realization)
+      return failure("is not made for ", pickedTarget);
+    realizations.push_back(realization);
     std::vector<CUfunction> &variants = kernels.emplace_back();
-    for (const auto &variant : kernel.variants) {
+    for (const auto &variant : realization->variants) {
       if (variant->block_threads < 1)
         return failure("variant of ", variant->rows,
                        " rows: no block size for a GPU");
@@ -202,19 +294,20 @@ private:
     return {};
   }
 
-  Status growScratch(uint64_t bytesPerBlock, int64_t blocks) {
+  /// Kernels of different streams run at once, each with scratch of its own.
+  Status growScratch(size_t stream, uint64_t bytesPerBlock, int64_t blocks) {
     uint64_t bytes;
     if (__builtin_mul_overflow(bytesPerBlock, static_cast<uint64_t>(blocks),
                                &bytes))
       return failure("the scratch memory of ", blocks, " blocks is too large");
-    if (bytes <= scratch.size())
+    if (bytes <= scratch[stream].size())
       return {};
     HAMLET_TRY(synchronize()); // launches before still use it
-    scratch = DeviceMemory();
+    scratch[stream] = DeviceMemory();
     auto memory = DeviceMemory::allocate(*this, bytes);
     if (memory.failed())
       return memory.status().in("scratch memory");
-    scratch = std::move(*memory);
+    scratch[stream] = std::move(*memory);
     return {};
   }
 
@@ -222,13 +315,15 @@ private:
   bool ptxOnly;
   CUdevice device = 0;
   CUcontext context = nullptr;
-  CUstream stream = nullptr;
+  std::vector<CUstream> streams;
+  std::vector<CUevent> events; // of launches, by number
+  std::vector<CUevent> order;  // of forks and joins, by stream
   CUmodule module = nullptr;
   int capability = 0;
-  std::string name, target;
-  const hmlt::ContainerT *file = nullptr;
-  std::vector<std::vector<CUfunction>> kernels; // by kernel, variant
-  DeviceMemory scratch;
+  std::string name, pickedTarget;
+  std::vector<std::vector<CUfunction>> kernels;         // by kernel, variant
+  std::vector<const hmlt::RealizationT *> realizations; // by kernel
+  std::vector<DeviceMemory> scratch;                    // by stream
   std::vector<uint64_t> words; // arguments of one launch
   std::vector<void *> parameters;
 };

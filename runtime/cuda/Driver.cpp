@@ -54,6 +54,10 @@ Result<std::unique_ptr<Driver>> Driver::open(const std::string &path) {
   find(driver->streamCreate, "cuStreamCreate");
   find(driver->streamDestroy, "cuStreamDestroy_v2");
   find(driver->streamSynchronize, "cuStreamSynchronize");
+  find(driver->streamWaitEvent, "cuStreamWaitEvent");
+  find(driver->eventCreate, "cuEventCreate");
+  find(driver->eventDestroy, "cuEventDestroy_v2");
+  find(driver->eventRecord, "cuEventRecord");
   find(driver->errorName, "cuGetErrorName");
   HAMLET_TRY(status);
   return driver;

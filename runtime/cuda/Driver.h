@@ -20,12 +20,15 @@ using CUcontext = struct CUctx_st *;
 using CUmodule = struct CUmod_st *;
 using CUfunction = struct CUfunc_st *;
 using CUstream = struct CUstream_st *;
+using CUevent = struct CUevent_st *;
 
 inline constexpr CUresult kSuccess = 0;
 inline constexpr int kComputeCapabilityMajor = 75; // CUdevice_attribute
 inline constexpr int kComputeCapabilityMinor = 76;
-inline constexpr int kMaxDynamicSharedBytes = 8; // CUfunction_attribute
-inline constexpr int kJitErrorLogBuffer = 5;     // CUjit_option
+inline constexpr int kMaxDynamicSharedBytes = 8;   // CUfunction_attribute
+inline constexpr unsigned kEventDisableTiming = 2; // CUevent_flags
+inline constexpr unsigned kStreamNonBlocking = 1;  // CUstream_flags
+inline constexpr int kJitErrorLogBuffer = 5;       // CUjit_option
 inline constexpr int kJitErrorLogBufferBytes = 6;
 
 /// Entry points of a driver library. It stays open as long as the table lives.
@@ -53,6 +56,10 @@ struct Driver {
   CUresult (*streamCreate)(CUstream *, unsigned);
   CUresult (*streamDestroy)(CUstream);
   CUresult (*streamSynchronize)(CUstream);
+  CUresult (*streamWaitEvent)(CUstream, CUevent, unsigned);
+  CUresult (*eventCreate)(CUevent *, unsigned);
+  CUresult (*eventDestroy)(CUevent);
+  CUresult (*eventRecord)(CUevent, CUstream);
   CUresult (*errorName)(CUresult, const char **);
 
   /// Success, or "call: CUDA_ERROR_NAME (number)".

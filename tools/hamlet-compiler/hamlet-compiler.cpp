@@ -10,8 +10,11 @@
 
 #include "codegen/cpu/Emit.h"
 #include "codegen/driver/Compile.h"
+#include "codegen/program/Passes.h"
+#include "codegen/program/Serialize.h"
 #include "container/AtomicFile.h"
 #include "container/Container.h"
+#include "container/Lifetimes.h"
 #include "dialects/RegisterDialects.h"
 #include "frontend/BuildGraph.h"
 #include "frontend/Import.h"
@@ -214,18 +217,19 @@ void printSummary(const CompileSummary &summary, const std::string &imported,
   int64_t slots = 0, pages = 0;
   for (const auto &cache : container.caches)
     (cache->per == hmlt::CachePer::slot ? slots : pages) += cache->bytes;
-  int64_t arena = 0, buffers = 0, fixed = 0;
+  int64_t arena = 0, buffers = 0;
   for (const auto &function : container.functions) {
-    std::vector<int64_t> sizes(function->arena_slots);
+    std::vector<Lifetime> lives;
     for (const auto &buffer : function->buffers) {
       const hmlt::Expr &e = *buffer->bytes;
       int64_t each = e.symbol() == hmlt::Symbol::tokens ? e.mul() / e.div() : 0;
-      fixed = std::max(fixed, e.add());
       buffers += each;
-      sizes[buffer->arena_slot] = std::max(sizes[buffer->arena_slot], each);
+      lives.push_back({each, buffer->first, buffer->last});
     }
-    for (int64_t size : sizes)
-      arena += size;
+    std::vector<Lifetime *> all;
+    for (Lifetime &life : lives)
+      all.push_back(&life);
+    arena += placeLifetimes(all);
   }
   out << "memory     " << arena << " bytes of arena a token of a step ("
       << buffers << " without sharing), " << slots
@@ -308,6 +312,7 @@ int compile() {
 
   DialectRegistry registry;
   registerDialects(registry);
+  codegen::registerLaunchModels(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect>();
   AtomicFile remarksFile;
@@ -336,9 +341,9 @@ int compile() {
   if (!graph)
     return fail(llvm::toString(graph.takeError()));
   std::string hash = inputHash(**graph);
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
+  FailureOr<OwningOpRef<ModuleOp>> program =
       compileGraph(**graph, options, llvm::outs(), summary);
-  if (failed(container))
+  if (failed(program))
     return fail("'" + given.source + "' was not compiled; see above");
   if (given.remarks)
     if (Status status = remarksFile.write(remarksText); status.failed())
@@ -346,19 +351,28 @@ int compile() {
   auto finishRemarks = [&] {
     return given.remarks ? remarksFile.commit() : Status();
   };
-  if (!*container) {
+  if (!*program) {
     Status status = finishRemarks();
     return status.ok() ? kDone : fail(status.message());
   }
-  auto provenance = std::make_unique<hmlt::ProvenanceT>();
-  provenance->compiler = "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING;
-  provenance->flags = "--target " + llvm::join(options.targets, ",");
+  std::string flags = "--target " + llvm::join(options.targets, ",");
   if (!isMlir(given.source))
-    provenance->flags += " --dtype " + given.dtype;
+    flags += " --dtype " + given.dtype;
   if (summary.chunk)
-    provenance->flags += " --lightning-chunk " + std::to_string(*summary.chunk);
-  provenance->input_hash = hash;
-  (*container)->provenance = std::move(provenance);
+    flags += " --lightning-chunk " + std::to_string(*summary.chunk);
+  Builder b(&context);
+  (**program)->setAttr(
+      codegen::kProvenanceAttr,
+      b.getDictionaryAttr(
+          {b.getNamedAttr(
+               "compiler",
+               b.getStringAttr("hamlet 0.1.0, LLVM " LLVM_VERSION_STRING)),
+           b.getNamedAttr("flags", b.getStringAttr(flags)),
+           b.getNamedAttr("input_hash", b.getStringAttr(hash))}));
+  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
+      codegen::serializeProgram(**program);
+  if (failed(container))
+    return fail("internal: the program has no container; see above");
   Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
   if (bytes.failed())
     return fail("internal: the container does not verify: " + bytes.message());

@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
   hamlet::registerGraphPasses();
 #ifdef HAVE_HamletLowering
   hamlet::codegen::registerLoweringPasses();
+  hamlet::codegen::registerLaunchModels(registry);
 #endif
 #ifdef HAVE_HamletCodegenCPU
   hamlet::cpu::registerCpuPasses();

@@ -91,7 +91,6 @@ Status writeProfile(const std::string &path, const Profile &profile,
   named("thread_name", "launches");
   for (const ProfileEvent &event : profile.events) {
     const auto &kernel = *file.kernels[static_cast<size_t>(event.kernel)];
-    const auto &variant = *kernel.variants[static_cast<size_t>(event.variant)];
     events.push_back({{"name", kernel.name},
                       {"cat", kernel.kind},
                       {"ph", "X"},
@@ -102,7 +101,7 @@ Status writeProfile(const std::string &path, const Profile &profile,
                       {"args",
                        {{"step", event.step},
                         {"layer", event.layer},
-                        {"rows", variant.rows},
+                        {"rows", event.rows},
                         {"weight_bytes", event.work.weightBytes},
                         {"buffer_bytes", event.work.bufferBytes},
                         {"cache_bytes", event.work.cacheBytes},

@@ -16,6 +16,29 @@ runtime::Quantities oneToken() {
   return one;
 }
 
+/// "rows 1 8 16 64; schedule: tiles of 64 columns".
+std::string schedule(const RealizationT &realization) {
+  std::string text = "rows";
+  for (const auto &variant : realization.variants)
+    text += " " + std::to_string(variant->rows);
+  if (!realization.schedule.empty())
+    text += "; schedule: " + realization.schedule;
+  return text;
+}
+
+void printProducts(const RealizationT &realization) {
+  for (const auto &variant : realization.variants)
+    for (const auto &s : variant->schedules)
+      std::printf("  rows %d, %s: product %lldx%lldx%lld in blocks of %d "
+                  "rows, %d panels, depth %lld; %lld cycles predicted%s\n",
+                  variant->rows, realization.target.c_str(),
+                  static_cast<long long>(s->m), static_cast<long long>(s->k),
+                  static_cast<long long>(s->n), s->rows, s->panels,
+                  static_cast<long long>(s->depth),
+                  static_cast<long long>(s->cycles),
+                  s->given ? " (from a schedule file)" : "");
+}
+
 } // namespace
 
 Status explain(const std::string &path) {
@@ -31,7 +54,9 @@ Status explain(const std::string &path) {
       auto k = static_cast<size_t>(launch->kernel);
       quantities.extents.assign(
           function->extents.size() + function->derived.size(), 1);
-      runtime::Work one = runtime::workOf(file, *function, *launch, quantities);
+      runtime::Work one =
+          runtime::workOf(file, *function, *launch,
+                          *file.kernels[k]->realizations.front(), quantities);
       work[k].weightBytes += one.weightBytes;
       work[k].bufferBytes += one.bufferBytes;
       work[k].cacheBytes += one.cacheBytes;
@@ -44,26 +69,25 @@ Status explain(const std::string &path) {
               file.model->architecture.c_str(), file.kernels.size());
   for (size_t k = 0; k < file.kernels.size(); ++k) {
     const KernelT &kernel = *file.kernels[k];
-    std::printf("\n%s (%s), %d launches, rows", kernel.name.c_str(),
+    std::printf("\n%s (%s), %d launches\n", kernel.name.c_str(),
                 kernel.kind.c_str(), launches[k]);
-    for (const auto &variant : kernel.variants)
-      std::printf(" %d", variant->rows);
-    std::printf("\n  bytes: weights %.0f, buffers %.0f, caches %.0f; FLOPs: "
+    std::printf("  bytes: weights %.0f, buffers %.0f, caches %.0f; FLOPs: "
                 "%.0f\n",
                 work[k].weightBytes, work[k].bufferBytes, work[k].cacheBytes,
                 work[k].productFlops);
-    if (!kernel.schedule.empty())
-      std::printf("  schedule: %s\n", kernel.schedule.c_str());
-    for (const auto &variant : kernel.variants)
-      for (const auto &s : variant->schedules)
-        std::printf("  rows %d, %s: product %lldx%lldx%lld in blocks of %d "
-                    "rows, %d panels, depth %lld; %lld cycles predicted%s\n",
-                    variant->rows, s->target.c_str(),
-                    static_cast<long long>(s->m), static_cast<long long>(s->k),
-                    static_cast<long long>(s->n), s->rows, s->panels,
-                    static_cast<long long>(s->depth),
-                    static_cast<long long>(s->cycles),
-                    s->given ? " (from a schedule file)" : "");
+    for (size_t r = 0; r < kernel.realizations.size(); ++r) {
+      std::string made = schedule(*kernel.realizations[r]);
+      if (r && made == schedule(*kernel.realizations[r - 1]))
+        continue; // the same as of the target before it
+      std::string targets = kernel.realizations[r]->target;
+      for (size_t next = r + 1; next < kernel.realizations.size() &&
+                                schedule(*kernel.realizations[next]) == made;
+           ++next)
+        targets += ", " + kernel.realizations[next]->target;
+      std::printf("  %s: %s\n", targets.c_str(), made.c_str());
+    }
+    for (const auto &realization : kernel.realizations)
+      printProducts(*realization);
     if (!kernel.fused.empty()) {
       std::printf("  fused:");
       for (size_t i = 0; i < kernel.fused.size(); ++i)

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace hamlet::tools {
 namespace {
@@ -21,10 +22,15 @@ std::string human(int64_t bytes) {
   return text;
 }
 
-std::string shown(const Expr &expr) {
+std::string shown(const Expr &expr,
+                  const std::vector<std::string> *sizes = nullptr) {
   std::string text = EnumNameSymbol(expr.symbol());
   if (expr.symbol() == Symbol::extent)
     text += "[" + std::to_string(expr.index()) + "]";
+  if (expr.symbol() == Symbol::size)
+    text = sizes && static_cast<size_t>(expr.index()) < sizes->size()
+               ? (*sizes)[static_cast<size_t>(expr.index())]
+               : text + "[" + std::to_string(expr.index()) + "]";
   if (expr.mul() != 1)
     text += " * " + std::to_string(expr.mul());
   if (expr.by_rows())
@@ -58,9 +64,9 @@ std::string shown(const ContainerT &file, const FunctionT &function,
     return kind + " " + function.operands[i]->name;
   case ArgKind::result:
     return kind + " " + function.results[i]->name;
-  case ArgKind::scalar:
-    return kind + " " + shown(*arg.scalar);
-  case ArgKind::float_scalar:
+  case ArgKind::state:
+    return kind + " " + file.states[i]->name;
+  case ArgKind::real:
     return kind + " " + std::to_string(arg.value);
   }
   return kind;
@@ -92,12 +98,35 @@ Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
   return list;
 }
 
+Json describe(const ContainerT &file, const FunctionT &function,
+              const LaunchT &launch) {
+  const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
+  Json sizes = Json::object(), args = Json::object();
+  for (size_t i = 0; i < launch.sizes.size(); ++i)
+    sizes[kernel.sizes[i]] = shown(launch.sizes[i]);
+  size_t next = 0;
+  for (const auto &parameter : kernel.parameters)
+    if (parameter->kind != ParameterKind::size)
+      args[parameter->name] = shown(file, function, *launch.args[next++]);
+  Json json = {{"kernel", kernel.name},
+               {"layer", launch.layer},
+               {"sizes", sizes},
+               {"args", args}};
+  if (launch.stream)
+    json["stream"] = launch.stream;
+  if (!launch.waits.empty())
+    json["waits"] = launch.waits;
+  if (launch.signal >= 0)
+    json["signal"] = launch.signal;
+  return json;
+}
+
 Json describe(const ContainerT &file, const FunctionT &function) {
   Json json = {{"name", function.name},
                {"operands", describe(function.operands, function)},
                {"results", describe(function.results, function)},
                {"extents", function.extents},
-               {"arena_slots", function.arena_slots},
+               {"step", function.step},
                {"logits_buffer", function.logits_buffer}};
   Json buffers = Json::array(), launches = Json::array(),
        derived = Json::array(), checks = Json::array();
@@ -124,21 +153,9 @@ Json describe(const ContainerT &file, const FunctionT &function) {
                        {"bytes", shown(*buffer->bytes)},
                        {"first", buffer->first},
                        {"last", buffer->last},
-                       {"arena_slot", buffer->arena_slot},
                        {"zero_first", buffer->zero_first}});
-  for (const auto &launch : function.launches) {
-    Json grid = Json::array(), args = Json::array();
-    for (const Expr &expr : launch->grid)
-      grid.push_back(shown(expr));
-    for (const auto &arg : launch->args)
-      args.push_back(shown(file, function, *arg));
-    launches.push_back(
-        {{"kernel", file.kernels[static_cast<size_t>(launch->kernel)]->name},
-         {"layer", launch->layer},
-         {"metric", shown(*launch->metric)},
-         {"grid", grid},
-         {"args", args}});
-  }
+  for (const auto &launch : function.launches)
+    launches.push_back(describe(file, function, *launch));
   json["derived"] = std::move(derived);
   json["checks"] = std::move(checks);
   json["buffers"] = std::move(buffers);
@@ -146,52 +163,125 @@ Json describe(const ContainerT &file, const FunctionT &function) {
   return json;
 }
 
+Json describe(const KernelT &kernel, const RealizationT &realization) {
+  Json grid = Json::array(), layouts = Json::object();
+  for (const Expr &expr : realization.grid)
+    grid.push_back(shown(expr, &kernel.sizes));
+  for (size_t i = 0; i < realization.layouts.size(); ++i)
+    if (realization.layouts[i] != Layout::plain)
+      layouts[kernel.parameters[i]->name] =
+          EnumNameLayout(realization.layouts[i]);
+  return {{"target", realization.target},
+          {"schedule", realization.schedule},
+          {"grid", grid},
+          {"layouts", layouts}};
+}
+
+/// The variants of all targets, by name: what each target makes of them.
+Json describeVariants(const KernelT &kernel) {
+  Json list = Json::array();
+  for (const auto &realization : kernel.realizations)
+    for (const auto &variant : realization->variants) {
+      Json *found = nullptr;
+      for (Json &known : list)
+        if (known["symbol"] == variant->symbol)
+          found = &known;
+      if (!found)
+        found = &list.emplace_back(Json{{"rows", variant->rows},
+                                        {"symbol", variant->symbol},
+                                        {"targets", Json::object()},
+                                        {"schedules", Json::array()}});
+      (*found)["targets"][realization->target] = {
+          {"scratch_bytes", variant->scratch_bytes},
+          {"shared_bytes", variant->shared_bytes},
+          {"block_threads", variant->block_threads}};
+      for (const auto &s : variant->schedules)
+        (*found)["schedules"].push_back({{"target", realization->target},
+                                         {"product", {s->m, s->k, s->n}},
+                                         {"rows", s->rows},
+                                         {"panels", s->panels},
+                                         {"depth", s->depth},
+                                         {"predicted_cycles", s->cycles},
+                                         {"given", s->given}});
+    }
+  return list;
+}
+
 Json describeKernels(const ContainerT &file) {
   Json list = Json::array();
   for (const auto &kernel : file.kernels) {
-    Json variants = Json::array();
-    for (const auto &variant : kernel->variants) {
-      Json schedules = Json::array();
-      for (const auto &s : variant->schedules)
-        schedules.push_back({{"target", s->target},
-                             {"product", {s->m, s->k, s->n}},
-                             {"rows", s->rows},
-                             {"panels", s->panels},
-                             {"depth", s->depth},
-                             {"predicted_cycles", s->cycles},
-                             {"given", s->given}});
-      variants.push_back({{"rows", variant->rows},
-                          {"symbol", variant->symbol},
-                          {"scratch_bytes", variant->scratch_bytes},
-                          {"shared_bytes", variant->shared_bytes},
-                          {"block_threads", variant->block_threads},
-                          {"scratch_bytes_gpu", variant->scratch_bytes_gpu},
-                          {"schedules", schedules}});
-    }
+    Json parameters = Json::object(), realizations = Json::array();
+    for (const auto &parameter : kernel->parameters)
+      parameters[parameter->name] =
+          parameter->kind == ParameterKind::memory
+              ? EnumNameDType(parameter->dtype)
+              : EnumNameParameterKind(parameter->kind);
+    for (const auto &realization : kernel->realizations)
+      realizations.push_back(describe(*kernel, *realization));
     list.push_back({{"name", kernel->name},
                     {"kind", kernel->kind},
                     {"product", kernel->product},
                     {"fused", kernel->fused},
                     {"remarks", kernel->remarks},
-                    {"schedule", kernel->schedule},
-                    {"variants", variants}});
+                    {"parameters", parameters},
+                    {"metric", shown(*kernel->metric, &kernel->sizes)},
+                    {"realizations", realizations},
+                    {"variants", describeVariants(*kernel)}});
   }
   return list;
 }
 
+/// The layouts in which the kernels of `target` take each weight.
+std::vector<std::set<Layout>> layoutsFor(const ContainerT &file,
+                                         const std::string &target) {
+  std::vector<std::set<Layout>> layouts(file.weights.size());
+  for (const auto &function : file.functions)
+    for (const auto &launch : function->launches) {
+      const KernelT &kernel =
+          *file.kernels[static_cast<size_t>(launch->kernel)];
+      const RealizationT *realization = findRealization(kernel, target);
+      size_t next = 0;
+      for (size_t i = 0; realization && i < kernel.parameters.size(); ++i) {
+        if (kernel.parameters[i]->kind == ParameterKind::size)
+          continue;
+        const ArgT &arg = *launch->args[next++];
+        if (arg.kind == ArgKind::weight)
+          layouts[static_cast<size_t>(arg.index)].insert(
+              realization->layouts[i]);
+      }
+    }
+  return layouts;
+}
+
+int64_t bytesFor(const ContainerT &file, size_t weight,
+                 const std::set<Layout> &layouts) {
+  int64_t bytes = 0;
+  for (Layout layout : layouts)
+    bytes += packedBytes(*file.weights[weight], layout);
+  return bytes;
+}
+
 Json describeWeights(const ContainerT &file) {
   Json list = Json::array();
-  for (const auto &weight : file.weights) {
-    Json sources = Json::array();
+  std::vector<std::vector<std::set<Layout>>> layouts; // by image
+  for (const auto &image : file.images)
+    layouts.push_back(layoutsFor(file, image->target));
+  for (size_t w = 0; w < file.weights.size(); ++w) {
+    const auto &weight = file.weights[w];
+    Json sources = Json::array(), targets = Json::object();
     for (const auto &source : weight->sources)
       sources.push_back({{"tensor", source->tensor}, {"shape", source->shape}});
-    Json json = {{"name", weight->name},
-                 {"dtype", EnumNameDType(weight->dtype)},
-                 {"shape", weight->shape},
-                 {"layout", EnumNameLayout(weight->layout)},
-                 {"bytes", packedBytes(*weight)},
-                 {"stack", weight->stack},
-                 {"sources", sources}};
+    for (size_t i = 0; i < layouts.size(); ++i) {
+      Json names = Json::array();
+      for (Layout layout : layouts[i][w])
+        names.push_back(EnumNameLayout(layout));
+      targets[file.images[i]->target] = {
+          {"layouts", names}, {"bytes", bytesFor(file, w, layouts[i][w])}};
+    }
+    Json json = {
+        {"name", weight->name},   {"dtype", EnumNameDType(weight->dtype)},
+        {"shape", weight->shape}, {"targets", targets},
+        {"stack", weight->stack}, {"sources", sources}};
     if (weight->add_one)
       json["add_one"] = true;
     if (weight->permute_a)
@@ -225,7 +315,8 @@ Json describe(const ContainerT &file) {
                           {"input_hash", provenance->input_hash},
                           {"entries", provenance->entries}};
   Json images = Json::array(), constants = Json::array(),
-       caches = Json::array(), functions = Json::array();
+       caches = Json::array(), states = Json::array(),
+       functions = Json::array();
   for (const auto &image : file.images)
     images.push_back({{"target", image->target},
                       {"bytes", image->bytes.size()},
@@ -241,6 +332,11 @@ Json describe(const ContainerT &file) {
                       {"layer", cache->layer},
                       {"per", EnumNameCachePer(cache->per)},
                       {"bytes", cache->bytes}});
+  for (const auto &state : file.states)
+    states.push_back({{"name", state->name},
+                      {"dtype", EnumNameDType(state->dtype)},
+                      {"shape", state->shape},
+                      {"initial", EnumNameInitialValue(state->initial)}});
   for (const auto &function : file.functions)
     functions.push_back(describe(file, *function));
   json["images"] = std::move(images);
@@ -249,6 +345,7 @@ Json describe(const ContainerT &file) {
   json["weights"] = describeWeights(file);
   json["constants"] = std::move(constants);
   json["caches"] = std::move(caches);
+  json["states"] = std::move(states);
   json["remarks"] = file.remarks;
   return json;
 }
@@ -272,8 +369,11 @@ std::string line(const Json &row) {
 
 void printText(const Json &json, const ContainerT &file) {
   int64_t weights = 0, slot = 0, page = 0;
-  for (const auto &weight : file.weights)
-    weights += packedBytes(*weight);
+  if (!file.images.empty()) {
+    auto layouts = layoutsFor(file, file.images.front()->target);
+    for (size_t w = 0; w < layouts.size(); ++w)
+      weights += bytesFor(file, w, layouts[w]);
+  }
   for (const auto &cache : file.caches)
     (cache->per == CachePer::slot ? slot : page) += cache->bytes;
   std::printf("container version %u, content hash %s\n", file.version,

@@ -78,6 +78,8 @@ TEST(Container, FilesAreNamedInErrors) {
             "cannot read '" + (folder / "") + "': not a regular file");
 }
 
+constexpr int64_t kVocabTimesHidden = test::kVocab * test::kHidden;
+
 struct Damage {
   const char *expected; // part of the message
   std::function<void(ContainerT &)> make;
@@ -87,41 +89,66 @@ TEST(Container, SemanticErrorsSayWhere) {
   const Damage kDamages[] = {
       {"kernel 'scan' stands there twice",
        [](ContainerT &f) { f.kernels[0]->name = "scan"; }},
-      {"kernel 0 'embed': variant 1 works on 1 rows, expected more than 1",
-       [](ContainerT &f) { f.kernels[0]->variants[1]->rows = 1; }},
+      {"kernel 0 'embed': target x86-64-v3: variant 1 works on 1 rows, "
+       "expected more than 1",
+       [](ContainerT &f) {
+         f.kernels[0]->realizations[0]->variants[1]->rows = 1;
+       }},
+      {"two realizations for x86-64-v3",
+       [](ContainerT &f) {
+         f.kernels[0]->realizations[1]->target = "x86-64-v3";
+       }},
+      {"kernel 'embed' has no realization for x86-64-v3",
+       [](ContainerT &f) {
+         auto &list = f.kernels[0]->realizations;
+         list.erase(list.begin());
+       }},
+      {"2 layouts for 6 parameters",
+       [](ContainerT &f) { f.kernels[0]->realizations[0]->layouts.resize(2); }},
+      {"target x86-64-v4: a grid of 2, expected 3",
+       [](ContainerT &f) { f.kernels[1]->realizations[1]->grid.pop_back(); }},
+      {"launch 0: 1 sizes, kernel 'embed' counts 2",
+       [](ContainerT &f) { f.functions[0]->launches[0]->sizes.pop_back(); }},
+      {"launch 1: no argument for parameter 'state'",
+       [](ContainerT &f) { f.functions[0]->launches[1]->args.pop_back(); }},
+      {"launch 0: parameter 'scale': takes a number",
+       [](ContainerT &f) {
+         f.functions[0]->launches[0]->args[3]->kind = ArgKind::buffer;
+       }},
+      {"launch 2: waits for event 4, which no launch before it signals",
+       [](ContainerT &f) { f.functions[0]->launches[2]->waits = {4}; }},
+      {"stream 99, expected streams of 0 to 63",
+       [](ContainerT &f) { f.functions[0]->launches[2]->stream = 99; }},
+      {"layout 'panel' needs two dimensions or more",
+       [](ContainerT &f) {
+         f.weights[1]->shape = {kVocabTimesHidden};
+         f.weights[1]->sources[0]->shape = {kVocabTimesHidden};
+       }},
       {"function 'step': launch 0: kernel index 7 is out of range, there are 7",
        [](ContainerT &f) { f.functions[0]->launches[0]->kernel = 7; }},
       {"function 'step': launch 1: argument 0: buffer index -1",
        [](ContainerT &f) { f.functions[0]->launches[1]->args[0]->index = -1; }},
       {"lives over launches 2 to 5 only",
        [](ContainerT &f) { f.functions[0]->launches[0]->args[2]->index = 1; }},
-      {"live at once in arena slot 0",
-       [](ContainerT &f) { f.functions[0]->buffers[1]->arena_slot = 0; }},
-      {"overwrites the logits",
+      {"the logits live to launch 4 of 6",
        [](ContainerT &f) {
          f.functions[0]->buffers[2]->first = 4;
          f.functions[0]->buffers[2]->last = 4;
-         f.functions[0]->buffers[1]->first = 5;
-         f.functions[0]->buffers[1]->arena_slot = 2;
-         f.functions[0]->launches[2]->args[1]->index = 0;
-         f.functions[0]->launches[3]->args[2]->index = 0;
-         f.functions[0]->launches[4]->args[2]->index = 0;
-         f.functions[0]->buffers[0]->last = 4;
          f.functions[0]->launches[5]->args[3]->index = 1;
        }},
       {"expression * -4",
        [](ContainerT &f) {
-         f.functions[0]->launches[0]->grid[0] =
+         f.functions[0]->launches[0]->sizes[0] =
              Expr(Symbol::tokens, false, 0, -4, 1, 0);
        }},
       {"unknown symbol 99",
        [](ContainerT &f) {
-         f.functions[0]->launches[0]->grid[0] =
+         f.functions[0]->launches[0]->sizes[0] =
              Expr(static_cast<Symbol>(99), false, 0, 1, 1, 0);
        }},
       {"symbol 'tokens' is known in a step only",
        [](ContainerT &f) {
-         f.functions[1]->launches[0]->grid[0] =
+         f.functions[1]->launches[0]->sizes[0] =
              Expr(Symbol::tokens, false, 0, 1, 1, 0);
        }},
       {"extent 5 of 1",
@@ -156,6 +183,13 @@ TEST(Container, SemanticErrorsSayWhere) {
        [](ContainerT &f) { f.weights[0]->shape = {37, 0}; }},
       {"has 259 elements, the sources have 222",
        [](ContainerT &f) { f.weights[0]->shape = {37, 7}; }},
+      {"state 0 'moment' begins as weight 'embed' of another shape or dtype",
+       [](ContainerT &f) {
+         f.states.push_back(std::make_unique<StateT>());
+         f.states[0]->name = "moment";
+         f.states[0]->shape = {2};
+         f.states[0]->initial = InitialValue::weight;
+       }},
       {"has too many elements",
        [](ContainerT &f) { f.weights[0]->shape = {1ll << 40, 1ll << 40}; }},
       {"permutation [5, 2, 3] of 37 rows",

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 namespace {
@@ -17,17 +18,21 @@ using namespace hamlet::test;
 /// The toy with code for sm_80 and what a GPU needs to know.
 hmlt::ContainerT gpuContainer() {
   hmlt::ContainerT file = toyContainer();
-  auto &image = file.images.emplace_back(std::make_unique<hmlt::ImageT>());
-  image->target = "sm_80";
-  std::string text = ".version 8.0";
-  image->bytes.assign(text.begin(), text.end());
+  addGpu(file, "sm_80", ".version 8.0");
   for (auto &kernel : file.kernels)
-    for (auto &variant : kernel->variants) {
-      variant->block_threads = 32;
-      if (kernel->name == "attend")
-        variant->scratch_bytes_gpu = variant->scratch_bytes;
-    }
+    if (kernel->name == "attend")
+      kernel->realizations.back()->variants[0]->scratch_bytes = kHidden * 4;
   return file;
+}
+
+/// What the fake driver was told of streams and events.
+std::string driverCalls(bool clear) {
+  void *library = dlopen(HAMLET_FAKE_DRIVER, RTLD_NOW | RTLD_LOCAL);
+  using Calls = const char *(*)(int);
+  auto calls = reinterpret_cast<Calls>(dlsym(library, "fakeDriverCalls"));
+  std::string text = calls(clear);
+  dlclose(library);
+  return text;
 }
 
 class CudaDevice : public testing::Test {
@@ -85,6 +90,36 @@ TEST_F(CudaDevice, GivesTheToysLogits) {
         101);
 }
 
+TEST_F(CudaDevice, StreamsWaitForEventsBeforeTheyZero) {
+  hmlt::ContainerT file = gpuContainer();
+  auto &launches = file.functions[0]->launches;
+  launches[1]->signal = 3;
+  launches[2]->stream = 1; // zeroes a buffer first
+  launches[2]->waits = {3};
+  launches[2]->signal = 0;
+  launches[3]->waits = {0};
+  auto model = load(std::move(file));
+  ASSERT_TRUE(model.ok()) << model.message();
+  ASSERT_TRUE(writeToyWeights(folder / "").ok());
+  auto weights = loadWeights(*(*model)->file, folder / "", *(*model)->device,
+                             *(*model)->pool, nullptr);
+  ASSERT_TRUE(weights.ok()) << weights.message();
+  (*model)->weights = std::move(*weights);
+  auto executor = Executor::make(**model, {});
+  ASSERT_TRUE(executor.ok()) << executor.message();
+  std::vector<int32_t> ids{3, 1, 4, 1, 5};
+  int sequence = *(*executor)->open();
+  driverCalls(/*clear=*/true);
+  ASSERT_TRUE((*executor)->step(std::vector<Piece>{{sequence, ids}}).ok());
+  // e0 and e1 order the streams before and after a run, e2 and e5 are the
+  // events 0 and 3. The new page is zeroed first. Nothing is launched for
+  // sequences of one token.
+  EXPECT_EQ(driverCalls(/*clear=*/false),
+            "zero s0; record e0 s0; wait e0 s1; launch s0; launch s0; "
+            "record e5 s0; wait e5 s1; zero s1; launch s1; record e2 s1; "
+            "wait e2 s0; launch s0; launch s0; record e1 s1; wait e1 s0; ");
+}
+
 TEST_F(CudaDevice, ErrorsNameTheCall) {
   auto noCode = load(toyContainer());
   EXPECT_NE(noCode.message().find("has no code for Fake (sm_90)"),
@@ -92,7 +127,7 @@ TEST_F(CudaDevice, ErrorsNameTheCall) {
       << noCode.message();
 
   hmlt::ContainerT file = gpuContainer();
-  file.kernels[0]->variants[1]->symbol = "absent";
+  file.kernels[0]->realizations.back()->variants[1]->symbol = "absent";
   for (auto &image : file.images)
     if (image->target == "sm_80")
       image->bytes.push_back(' ');

@@ -59,12 +59,8 @@ TEST(EmulatedDevice, RunsPtxOfAContainer) {
   file.functions.erase(file.functions.begin()); // step
   file.kernels.erase(file.kernels.begin(), file.kernels.end() - 1);
   file.functions[0]->launches[0]->kernel = 0;
-  hmlt::VariantT &variant = *file.kernels[0]->variants[0];
-  variant.block_threads = 32;
-  variant.scratch_bytes_gpu = 16;
-  auto &image = file.images.emplace_back(std::make_unique<hmlt::ImageT>());
-  image->target = "sm_80";
-  image->bytes.assign(std::begin(kTwice), std::end(kTwice) - 1);
+  addGpu(file, "sm_80", kTwice);
+  file.kernels[0]->realizations.back()->variants[0]->scratch_bytes = 16;
   file.weights.clear();
   TemporaryFolder folder;
   std::string path = folder / "twice.hmlt";

@@ -22,9 +22,14 @@ struct Function {
 };
 
 std::map<uint64_t, size_t> allocations;
+std::string calls; // on streams and events, since the test cleared them
 std::map<std::string, int> live; // handles by kind
+std::map<std::string, int> made; // so far, by kind
 std::map<std::string, Function> functions;
 void *module;
+
+/// Streams and events are their names.
+std::string named(void *handle) { return *static_cast<std::string *>(handle); }
 
 bool inside(uint64_t address, size_t bytes) {
   auto after = allocations.upper_bound(address);
@@ -129,15 +134,18 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return 0;
 }
-int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *) {
+int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
+                    void *stream) {
   if (!inside(to, bytes))
     return kInvalidValue;
+  calls += "zero " + named(stream) + "; ";
   std::memset(reinterpret_cast<void *>(to), value, bytes);
   return 0;
 }
 int cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz,
-                   unsigned bx, unsigned, unsigned, unsigned, void *,
+                   unsigned bx, unsigned, unsigned, unsigned, void *stream,
                    void **parameters, void **) {
+  calls += "launch " + named(stream) + "; ";
   if (!gx || !gy || !gz || !bx)
     return kInvalidValue;
   const Function &function = *static_cast<Function *>(handle);
@@ -163,10 +171,36 @@ int cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned gz,
 }
 int cuStreamCreate(void **stream, unsigned) {
   ++live["streams"];
-  *stream = &live;
+  *stream = new std::string("s" + std::to_string(made["streams"]++));
   return 0;
 }
-int cuStreamDestroy_v2(void *) { return --live["streams"], 0; }
+int cuStreamDestroy_v2(void *stream) {
+  delete static_cast<std::string *>(stream);
+  return --live["streams"], 0;
+}
+int cuStreamWaitEvent(void *stream, void *event, unsigned) {
+  calls += "wait " + named(event) + " " + named(stream) + "; ";
+  return 0;
+}
+int cuEventCreate(void **event, unsigned) {
+  ++live["events"];
+  *event = new std::string("e" + std::to_string(made["events"]++));
+  return 0;
+}
+int cuEventDestroy_v2(void *event) {
+  delete static_cast<std::string *>(event);
+  return --live["events"], 0;
+}
+int cuEventRecord(void *event, void *stream) {
+  calls += "record " + named(event) + " " + named(stream) + "; ";
+  return 0;
+}
+/// For the test alone.
+const char *fakeDriverCalls(int clear) {
+  if (clear)
+    calls.clear();
+  return calls.c_str();
+}
 int cuStreamSynchronize(void *) { return 0; }
 int cuGetErrorName(int error, const char **name) {
   *name = error == kNotFound      ? "CUDA_ERROR_NOT_FOUND"

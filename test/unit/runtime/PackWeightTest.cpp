@@ -15,7 +15,8 @@ using namespace hamlet::hmlt;
 using namespace hamlet::runtime;
 
 std::vector<uint8_t> packAll(const WeightT &weight,
-                             std::vector<SourceData> sources) {
+                             std::vector<SourceData> sources,
+                             Layout layout = Layout::plain) {
   // A copy, in which whatever no later group may read is overwritten.
   std::vector<std::vector<uint8_t>> copies;
   for (SourceData &source : sources) {
@@ -32,9 +33,10 @@ std::vector<uint8_t> packAll(const WeightT &weight,
     }
     EXPECT_EQ(elements, 0) << "there are no more";
   };
-  auto packer = WeightPacker::make(weight, sources);
+  auto packer = WeightPacker::make(weight, layout, sources);
   EXPECT_TRUE(packer.ok()) << packer.message();
-  std::vector<uint8_t> out(static_cast<size_t>(packedBytes(weight)), 0xee);
+  std::vector<uint8_t> out(static_cast<size_t>(packedBytes(weight, layout)),
+                           0xee);
   int64_t written = 0;
   for (int64_t group = 0; group < packer->groups(); ++group) {
     written += packer->pack(group, out.data() + group * packer->groupBytes());
@@ -44,7 +46,7 @@ std::vector<uint8_t> packAll(const WeightT &weight,
     EXPECT_EQ(std::ranges::count(copy, uint8_t(0xdd)),
               static_cast<ptrdiff_t>(copy.size()))
         << "in the end all is done";
-  EXPECT_EQ(written, packedBytes(weight));
+  EXPECT_EQ(written, packedBytes(weight, layout));
   return out;
 }
 
@@ -69,11 +71,12 @@ TEST(PackWeight, PanelsOfAStackWithPadding) {
   constexpr size_t kExperts = 2, kN = 21, kK = 5;
   WeightT weight;
   weight.shape = {kExperts, kN, kK};
-  weight.layout = Layout::panel;
   weight.stack = true;
   auto values = counting(kExperts * kN * kK);
-  auto out = packAll(weight, {source(values, 0, kN * kK),
-                              source(values, kN * kK, values.size())});
+  auto out = packAll(
+      weight,
+      {source(values, 0, kN * kK), source(values, kN * kK, values.size())},
+      Layout::panel);
   for (size_t e = 0; e < kExperts; ++e)
     for (size_t panel = 0; panel < 2; ++panel)
       for (size_t k = 0; k < kK; ++k)
@@ -89,10 +92,10 @@ TEST(PackWeight, PairsOfAnOddDepth) {
   constexpr size_t kN = 17, kK = 3;
   WeightT weight;
   weight.shape = {kN, kK};
-  weight.layout = Layout::panel_pairs;
   weight.dtype = DType::bf16;
   auto values = counting(kN * kK); // exact in bf16 up to 256
-  auto out = packAll(weight, {source(values, 0, values.size())});
+  auto out =
+      packAll(weight, {source(values, 0, values.size())}, Layout::panel_pairs);
   for (size_t panel = 0; panel < 2; ++panel)
     for (size_t pair = 0; pair < 2; ++pair)
       for (size_t lane = 0; lane < 16; ++lane)
@@ -146,7 +149,7 @@ TEST(PackWeight, RefusesAnotherKindOfNumber) {
   std::vector<float> values(4);
   SourceData ints = source(values, 0, 4);
   ints.dtype = DType::i32;
-  EXPECT_EQ(WeightPacker::make(weight, {ints}).message(),
+  EXPECT_EQ(WeightPacker::make(weight, Layout::plain, {ints}).message(),
             "stored as i32, expected f32");
 }
 

@@ -2,6 +2,7 @@
 
 #include "container/AtomicFile.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,9 +17,12 @@ using namespace hmlt;
 std::unique_ptr<Expr> expr(Symbol symbol, int64_t mul = 1, int64_t div = 1) {
   return std::make_unique<Expr>(symbol, false, 0, mul, div, 0);
 }
-Expr byRows(Symbol symbol) { return {symbol, true, 0, 1, 1, 0}; }
 Expr value(Symbol symbol, int64_t mul = 1, int64_t div = 1) {
   return {symbol, false, 0, mul, div, 0};
+}
+/// Of the sizes of a kernel's launch.
+Expr sized(int index, bool byRows = false) {
+  return {Symbol::size, byRows, index, 1, 1, 0};
 }
 
 std::unique_ptr<ArgT> arg(ArgKind kind, int index) {
@@ -31,43 +35,66 @@ std::unique_ptr<ArgT> input(StepInput input) {
   return arg(ArgKind::step_input, static_cast<int>(input));
 }
 std::unique_ptr<ArgT> buffer(int index) { return arg(ArgKind::buffer, index); }
-std::unique_ptr<ArgT> scalar(Symbol symbol, int64_t mul = 1) {
-  auto scalar = arg(ArgKind::scalar, 0);
-  scalar->scalar = expr(symbol, mul);
-  return scalar;
-}
 
 template <typename... Args>
-std::unique_ptr<LaunchT> launch(int kernel, Symbol metric,
-                                std::vector<Expr> grid, Args... args) {
+std::unique_ptr<LaunchT> launch(int kernel, std::vector<Expr> sizes,
+                                Args... args) {
   auto launch = std::make_unique<LaunchT>();
   launch->kernel = kernel;
-  launch->metric = expr(metric);
-  launch->grid = std::move(grid);
+  launch->sizes = std::move(sizes);
   (launch->args.push_back(std::move(args)), ...);
   return launch;
 }
 
+constexpr const char *kTargets[] = {"x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"};
+
+/// `parameters`: the names of memory, of sizes, and "scale", a number, in the
+/// order of the kernel's code.
 void addKernel(ContainerT &file, const char *name, bool product,
-               std::vector<std::pair<int, const char *>> variants) {
+               std::vector<std::pair<int, const char *>> variants,
+               std::vector<std::string> parameters,
+               std::vector<std::string> sizes, Expr metric,
+               std::vector<Expr> grid, const char *panel = "") {
   auto kernel = std::make_unique<KernelT>();
   kernel->name = name;
   kernel->kind = name;
   kernel->product = product;
-  for (auto [rows, symbol] : variants) {
-    auto &variant = kernel->variants.emplace_back(std::make_unique<VariantT>());
-    variant->rows = rows;
-    variant->symbol = symbol;
-    variant->scratch_bytes = kHidden * 4;
+  kernel->sizes = sizes;
+  kernel->metric = std::make_unique<Expr>(metric);
+  std::vector<Layout> layouts;
+  for (const std::string &each : parameters) {
+    auto parameter = std::make_unique<ParameterT>();
+    parameter->name = each;
+    auto size = std::find(sizes.begin(), sizes.end(), each);
+    parameter->kind = size != sizes.end() ? ParameterKind::size
+                      : each == "scale"   ? ParameterKind::real
+                                          : ParameterKind::memory;
+    if (size != sizes.end())
+      parameter->size = static_cast<int>(size - sizes.begin());
+    kernel->parameters.push_back(std::move(parameter));
+    layouts.push_back(each == panel ? Layout::panel : Layout::plain);
+  }
+  for (const char *target : kTargets) {
+    auto realization = std::make_unique<RealizationT>();
+    realization->target = target;
+    realization->grid = grid;
+    realization->layouts = layouts;
+    for (auto [rows, symbol] : variants) {
+      auto &variant =
+          realization->variants.emplace_back(std::make_unique<VariantT>());
+      variant->rows = rows;
+      variant->symbol = symbol;
+      variant->scratch_bytes = kHidden * 4;
+    }
+    kernel->realizations.push_back(std::move(realization));
   }
   file.kernels.push_back(std::move(kernel));
 }
 
-void addWeight(ContainerT &file, const char *name, Layout layout) {
+void addWeight(ContainerT &file, const char *name) {
   auto weight = std::make_unique<WeightT>();
   weight->name = name;
   weight->shape = {kVocab, kHidden};
-  weight->layout = layout;
   auto source = std::make_unique<SourceT>();
   source->tensor = name;
   source->shape = weight->shape;
@@ -82,7 +109,6 @@ void addBuffer(FunctionT &function, const char *name,
   buffer->bytes = std::move(size);
   buffer->first = first;
   buffer->last = last;
-  buffer->arena_slot = function.arena_slots++;
   buffer->zero_first = zeroed;
   function.buffers.push_back(std::move(buffer));
 }
@@ -95,40 +121,33 @@ std::unique_ptr<FunctionT> stepFunction() {
   addBuffer(*step, "logits", expr(Symbol::output_rows, kVocab * 4), 5, 5,
             false);
   step->logits_buffer = 2;
-  auto scale = arg(ArgKind::float_scalar, 0);
+  step->step = true;
+  auto scale = arg(ArgKind::real, 0);
   scale->value = kScale;
-  Expr one = value(Symbol::one);
-  auto hidden = [] { return scalar(Symbol::one, kHidden); };
+  Expr hidden = value(Symbol::one, kHidden), tokens = value(Symbol::tokens),
+       sequences = value(Symbol::sequences);
   auto &list = step->launches;
-  list.push_back(launch(0, Symbol::tokens, {byRows(Symbol::tokens), one, one},
-                        input(StepInput::token_ids), arg(ArgKind::weight, 0),
-                        buffer(0), scalar(Symbol::tokens), hidden(),
-                        std::move(scale)));
-  list.push_back(launch(1, Symbol::one, {value(Symbol::sequences), one, one},
-                        buffer(0), input(StepInput::sequence_starts),
-                        input(StepInput::slots), arg(ArgKind::cache, 0),
-                        hidden()));
+  list.push_back(launch(0, {tokens, hidden}, input(StepInput::token_ids),
+                        arg(ArgKind::weight, 0), buffer(0), std::move(scale)));
+  list.push_back(launch(1, {sequences, hidden}, buffer(0),
+                        input(StepInput::sequence_starts),
+                        input(StepInput::slots), arg(ArgKind::cache, 0)));
   list.push_back(launch(
-      2, Symbol::one, {value(Symbol::sequences), one, one}, buffer(0),
-      buffer(1), input(StepInput::sequence_starts),
-      input(StepInput::first_positions), input(StepInput::page_table),
-      scalar(Symbol::max_pages), input(StepInput::token_pages),
-      input(StepInput::token_offsets), arg(ArgKind::cache, 1), hidden()));
+      2, {sequences, value(Symbol::max_pages), hidden}, buffer(0), buffer(1),
+      input(StepInput::sequence_starts), input(StepInput::first_positions),
+      input(StepInput::page_table), input(StepInput::token_pages),
+      input(StepInput::token_offsets), arg(ArgKind::cache, 1)));
   list.push_back(launch(
-      3, Symbol::longest_prefill, {byRows(Symbol::query_blocks), one, one},
+      3, {value(Symbol::query_blocks), value(Symbol::longest_prefill), hidden},
       input(StepInput::query_block_list), input(StepInput::sequence_starts),
-      buffer(1), hidden()));
-  list.back()->grid[0] = value(Symbol::query_blocks);
-  list.push_back(
-      launch(4, Symbol::one, {value(Symbol::decode_sequences), one, one},
-             input(StepInput::decode_list), input(StepInput::sequence_starts),
-             buffer(1), hidden()));
+      buffer(1)));
+  list.push_back(launch(4, {value(Symbol::decode_sequences), hidden},
+                        input(StepInput::decode_list),
+                        input(StepInput::sequence_starts), buffer(1)));
   list.push_back(launch(
-      5, Symbol::output_rows,
-      {value(Symbol::one, kVocab, kPanel), byRows(Symbol::output_rows), one},
+      5, {value(Symbol::output_rows), hidden, value(Symbol::one, kVocab)},
       buffer(1), input(StepInput::output_row_list), arg(ArgKind::weight, 1),
-      buffer(2), scalar(Symbol::output_rows), hidden(),
-      scalar(Symbol::one, kVocab)));
+      buffer(2)));
   return step;
 }
 
@@ -146,11 +165,9 @@ std::unique_ptr<FunctionT> twiceFunction() {
     operand->extents = {0};
     list->push_back(std::move(operand));
   }
-  Expr one = value(Symbol::one);
   twice->launches.push_back(
-      launch(6, Symbol::one, {value(Symbol::extent), one, one},
-             arg(ArgKind::operand, 0), arg(ArgKind::result, 0),
-             scalar(Symbol::extent), arg(ArgKind::constant, 0)));
+      launch(6, {value(Symbol::extent)}, arg(ArgKind::operand, 0),
+             arg(ArgKind::result, 0), arg(ArgKind::constant, 0)));
   return twice;
 }
 
@@ -164,22 +181,38 @@ ContainerT toyContainer() {
   file.model->hidden = kHidden;
   file.model->max_positions = 1000;
   file.model->eos_ids = {kVocab + 5}; // never picked
-  addKernel(file, "embed", false, {{1, "embed_1"}, {8, "embed_8"}});
-  addKernel(file, "scan", false, {{1, "scan"}});
-  addKernel(file, "attend", false, {{1, "attend"}});
-  addKernel(file, "mark", false, {{8, "mark_8"}, {16, "mark_16"}});
-  addKernel(file, "mark_decode", false, {{1, "mark_decode"}});
-  addKernel(file, "head", true, {{1, "head_1"}, {8, "head_8"}});
-  addKernel(file, "twice", false, {{1, "twice"}});
+  Expr one = value(Symbol::one);
+  addKernel(file, "embed", false, {{1, "embed_1"}, {8, "embed_8"}},
+            {"ids", "table", "x", "tokens", "hidden", "scale"},
+            {"tokens", "hidden"}, sized(0), {sized(0, true), one, one});
+  addKernel(file, "scan", false, {{1, "scan"}},
+            {"x", "starts", "slots", "state", "hidden"},
+            {"sequences", "hidden"}, one, {sized(0), one, one});
+  addKernel(file, "attend", false, {{1, "attend"}},
+            {"x", "y", "starts", "first", "page_table", "max_pages",
+             "token_pages", "token_offsets", "pages", "hidden"},
+            {"sequences", "max_pages", "hidden"}, one, {sized(0), one, one});
+  addKernel(file, "mark", false, {{8, "mark_8"}, {16, "mark_16"}},
+            {"blocks", "starts", "y", "hidden"}, {"count", "longest", "hidden"},
+            sized(1), {sized(0), one, one});
+  addKernel(file, "mark_decode", false, {{1, "mark_decode"}},
+            {"list", "starts", "y", "hidden"}, {"sequences", "hidden"}, one,
+            {sized(0), one, one});
+  addKernel(file, "head", true, {{1, "head_1"}, {8, "head_8"}},
+            {"y", "rows_list", "w", "logits", "rows", "hidden", "vocab"},
+            {"rows", "hidden", "vocab"}, sized(0),
+            {value(Symbol::one, kVocab, kPanel), sized(0, true), one}, "w");
+  addKernel(file, "twice", false, {{1, "twice"}}, {"in", "out", "n", "seven"},
+            {"n"}, one, {sized(0), one, one});
   std::ifstream in(HAMLET_TEST_KERNELS, std::ios::binary);
   std::vector<uint8_t> code{std::istreambuf_iterator<char>(in), {}};
-  for (const char *target : {"x86-64-v3", "x86-64-v4", "x86-64-v4-bf16"}) {
+  for (const char *target : kTargets) {
     auto &image = file.images.emplace_back(std::make_unique<ImageT>());
     image->target = target;
     image->bytes = code;
   }
-  addWeight(file, "embed", Layout::plain);
-  addWeight(file, "head", Layout::panel);
+  addWeight(file, "embed");
+  addWeight(file, "head");
   auto &constant = file.constants.emplace_back(std::make_unique<ConstantT>());
   constant->name = "seven";
   constant->shape = {1};
@@ -195,6 +228,22 @@ ContainerT toyContainer() {
   file.functions.push_back(stepFunction());
   file.functions.push_back(twiceFunction());
   return file;
+}
+
+void addGpu(ContainerT &file, const std::string &target,
+            const std::string &code) {
+  auto &image = file.images.emplace_back(std::make_unique<ImageT>());
+  image->target = target;
+  image->bytes.assign(code.begin(), code.end());
+  for (auto &kernel : file.kernels) {
+    auto copy = std::make_unique<RealizationT>(*kernel->realizations.front());
+    copy->target = target;
+    for (auto &variant : copy->variants) {
+      variant->block_threads = 32;
+      variant->scratch_bytes = 0;
+    }
+    kernel->realizations.push_back(std::move(copy));
+  }
 }
 
 std::vector<float> toyTensor(const std::string &name) {

@@ -16,6 +16,10 @@ inline constexpr float kScale = 0.25f;
 /// Functions `step` and `twice`; the image stands for every x86 level.
 hmlt::ContainerT toyContainer();
 
+/// Adds an image for a GPU, and realizations like the first ones for it.
+void addGpu(hmlt::ContainerT &file, const std::string &target,
+            const std::string &code);
+
 /// The toy's tensors, f32: `embed` [kVocab, kHidden], `head` the same.
 std::vector<float> toyTensor(const std::string &name);
 

@@ -1,0 +1,229 @@
+//===- LaunchExperts.cpp - launches of a mixture of experts --------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/program/LaunchModels.h"
+
+#include "dialects/MoE/MoEOps.h"
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::codegen;
+
+/// Blocks of each variant's rows: one for every full block, one more for each
+/// expert.
+static Extent blockCount(const Extent &pairs, int64_t experts) {
+  return plus(byRows(pairs), experts);
+}
+
+static Value blockList(ProgramBuilder &f, const Extent &pairs,
+                       int64_t experts) {
+  // As many as the variant of one row has.
+  return f.temporary("expert_blocks", f.i32(), times(plus(pairs, experts), 3),
+                     false);
+}
+
+/// The mean rows of an expert, of the size number `pairs`: by them variants are
+/// picked, of the dispatch as of the products whose blocks it cuts.
+static Extent routedRows(int64_t pairs, int64_t experts) {
+  return ceilDiv(sizeOf(pairs), experts);
+}
+
+static std::vector<int64_t> familyFor(const Extent &pairs, int64_t experts) {
+  return variantsFor(kProductRows, ceilDiv(pairs, experts));
+}
+
+static LogicalResult launchDispatch(RegionLowering &region,
+                                    moe::DispatchOp op) {
+  ProgramBuilder &f = region.program();
+  auto type = cast<RankedTensorType>(op.getIds().getType());
+  auto experts = static_cast<int64_t>(op.getExperts());
+  Extent tokens = region.rowsOf(op.getIds()),
+         pairs = times(tokens, type.getDimSize(1));
+  KernelInfo info = region.info("dispatch");
+  info.sizes = {"pairs", "block_count"};
+  info.metric = routedRows(0, experts);
+  FailureOr<program::KernelOp> kernel = f.table().get(
+      region.key(""), info, op.getLoc(),
+      [&](const TargetClass &) -> FailureOr<Realization> {
+        Realization made;
+        made.rows = familyFor(pairs, experts);
+        made.write = [experts](ModuleOp tiles, StringRef name, int64_t r) {
+          return dispatchKernel(tiles, name, experts, r);
+        };
+        return made;
+      });
+  FailureOr<Value> ids = region.memoryOf(op.getIds());
+  if (failed(kernel) || failed(ids))
+    return failure();
+  Value yielded = region.yielded(op.getOffsets());
+  Value offsets = f.define(yielded, constant(experts + 1));
+  Value order = f.define(region.yielded(op.getOrder()), pairs);
+  Value place = f.define(region.yielded(op.getPlace()), tokens);
+  Value list = blockList(f, pairs, experts);
+  region.function.blocksOf[yielded] = list;
+  f.launch(*kernel, {pairs, blockCount(pairs, experts)},
+           {{"ids", *ids},
+            {"offsets", offsets},
+            {"order", order},
+            {"place", place},
+            {"blocks", list}});
+  return success();
+}
+
+/// The blocks of `offsets`, planned by its dispatch, or here for offsets that
+/// are given.
+static FailureOr<Value> blocksOf(RegionLowering &region, Value inside,
+                                 int64_t experts, const Extent &pairs) {
+  Value offsets = region.outside(inside);
+  Value &known = region.function.blocksOf[offsets];
+  if (known)
+    return known;
+  ProgramBuilder &f = region.program();
+  KernelInfo info = region.info("block_plan");
+  info.sizes = {"block_count", "pairs"};
+  info.metric = routedRows(1, experts);
+  FailureOr<program::KernelOp> kernel = f.table().get(
+      "block_plan " + std::to_string(experts), info, region.op.getLoc(),
+      [&](const TargetClass &) -> FailureOr<Realization> {
+        Realization made;
+        made.rows = familyFor(pairs, experts);
+        made.write = [experts](ModuleOp tiles, StringRef name, int64_t r) {
+          return blockPlanKernel(tiles, name, experts, r);
+        };
+        return made;
+      });
+  FailureOr<Value> memory = region.memoryOf(inside);
+  if (failed(kernel) || failed(memory))
+    return failure();
+  known = blockList(f, pairs, experts);
+  f.launch(*kernel, {blockCount(pairs, experts), pairs},
+           {{"offsets", *memory}, {"blocks", known}});
+  return known;
+}
+
+static ExpertShape expertShape(Value x, Value weight, Value result) {
+  ExpertShape s;
+  auto type = cast<RankedTensorType>(weight.getType());
+  s.experts = type.getDimSize(0);
+  s.topK = 1;
+  s.out = type.getDimSize(1);
+  s.in = type.getDimSize(2);
+  s.element = elementOf(x);
+  s.weight = elementOf(weight);
+  s.result = elementOf(result);
+  s.columns = productColumns(s.out, /*computedRows=*/false);
+  return s;
+}
+
+static program::Layout layoutOf(const ExpertShape &s) {
+  return s.pairs() ? program::Layout::panel_pairs : program::Layout::panel;
+}
+
+/// What the two products of experts have in common.
+static Realization realizeProduct(const ExpertShape &s, const Extent &pairs,
+                                  int64_t pairsSize,
+                                  std::initializer_list<StringRef> weights) {
+  Realization made;
+  made.rows = familyFor(pairs, s.experts);
+  made.schedule = "tiles of " + std::to_string(s.columns) +
+                  " columns, one expert's rows a block";
+  made.grid = {blockCount(sizeOf(pairsSize), s.experts),
+               constant((s.out + s.columns - 1) / s.columns), constant(1)};
+  for (StringRef weight : weights)
+    made.layouts[weight] = layoutOf(s);
+  return made;
+}
+
+static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
+  ProgramBuilder &f = region.program();
+  ExpertShape s = expertShape(op.getX(), op.getWGate(), op.getResult());
+  s.topK = static_cast<int64_t>(op.getTopK());
+  s.sigmoid = op.getActivation() == nn::Activation::sigmoid;
+  Extent tokens = region.rowsOf(op.getX()),
+         pairs = region.rowsOf(op.getOrder());
+  FailureOr<Value> list = blocksOf(region, op.getOffsets(), s.experts, pairs);
+  if (failed(list))
+    return failure();
+  KernelInfo info = region.info("expert_up", /*product=*/true);
+  info.sizes = {"tokens", "pairs"};
+  info.metric = routedRows(1, s.experts);
+  FailureOr<program::KernelOp> kernel = f.table().get(
+      region.key(""), info, op.getLoc(),
+      [&](const TargetClass &) -> FailureOr<Realization> {
+        Realization made = realizeProduct(s, pairs, 1, {"w_gate", "w_up"});
+        made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
+          return expertUpKernel(tiles, name, s, r);
+        };
+        return made;
+      });
+  if (failed(kernel))
+    return failure();
+  FailureOr<Value> x = region.memoryOf(op.getX());
+  FailureOr<Value> order = region.memoryOf(op.getOrder());
+  FailureOr<Value> gate = region.memoryOf(op.getWGate(), layoutOf(s));
+  FailureOr<Value> up = region.memoryOf(op.getWUp(), layoutOf(s));
+  if (failed(x) || failed(order) || failed(gate) || failed(up))
+    return failure();
+  Value result = f.define(region.yielded(op.getResult()), pairs);
+  f.launch(*kernel, {tokens, pairs},
+           {{"x", *x},
+            {"order", *order},
+            {"blocks", *list},
+            {"w_gate", *gate},
+            {"w_up", *up},
+            {"out", result}});
+  return success();
+}
+
+static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
+  ProgramBuilder &f = region.program();
+  ExpertShape s = expertShape(op.getH(), op.getW(), op.getResult());
+  Extent pairs = region.rowsOf(op.getH());
+  FailureOr<Value> list = blocksOf(region, op.getOffsets(), s.experts, pairs);
+  if (failed(list))
+    return failure();
+  KernelInfo info = region.info("expert_down", /*product=*/true);
+  info.sizes = {"pairs"};
+  info.metric = routedRows(0, s.experts);
+  FailureOr<program::KernelOp> kernel = f.table().get(
+      region.key(""), info, op.getLoc(),
+      [&](const TargetClass &) -> FailureOr<Realization> {
+        Realization made = realizeProduct(s, pairs, 0, {"w"});
+        made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
+          return expertDownKernel(tiles, name, s, r);
+        };
+        return made;
+      });
+  if (failed(kernel))
+    return failure();
+  FailureOr<Value> h = region.memoryOf(op.getH());
+  FailureOr<Value> w = region.memoryOf(op.getW(), layoutOf(s));
+  if (failed(h) || failed(w))
+    return failure();
+  Value result = f.define(region.yielded(op.getResult()), pairs);
+  f.launch(*kernel, {pairs},
+           {{"h", *h}, {"blocks", *list}, {"w", *w}, {"out", result}});
+  return success();
+}
+
+namespace {
+template <typename OpTy,
+          LogicalResult (*kLaunch)(RegionLowering &region, OpTy op)>
+struct Model : LaunchOpInterface::ExternalModel<Model<OpTy, kLaunch>, OpTy> {
+  LogicalResult launch(Operation *op, RegionLowering &region) const {
+    return kLaunch(region, cast<OpTy>(op));
+  }
+};
+} // namespace
+
+void hamlet::codegen::attachExpertLaunches(MLIRContext *context) {
+  moe::DispatchOp::attachInterface<Model<moe::DispatchOp, launchDispatch>>(
+      *context);
+  moe::ExpertUpOp::attachInterface<Model<moe::ExpertUpOp, launchUp>>(*context);
+  moe::ExpertDownOp::attachInterface<Model<moe::ExpertDownOp, launchDown>>(
+      *context);
+}

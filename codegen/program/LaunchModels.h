@@ -1,0 +1,21 @@
+//===- LaunchModels.h - which ops launch kernels of their own ------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HAMLET_CODEGEN_PROGRAM_LAUNCHMODELS_H
+#define HAMLET_CODEGEN_PROGRAM_LAUNCHMODELS_H
+
+#include "codegen/program/RegionLowering.h"
+
+namespace hamlet::codegen {
+
+void attachLightningLaunches(mlir::MLIRContext *context);
+void attachAttentionLaunches(mlir::MLIRContext *context);
+void attachExpertLaunches(mlir::MLIRContext *context);
+
+} // namespace hamlet::codegen
+
+#endif

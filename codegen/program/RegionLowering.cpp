@@ -1,0 +1,179 @@
+//===- RegionLowering.cpp -------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/program/RegionLowering.h"
+
+#include "codegen/kernels/Region.h"
+#include "dialects/Graph/GraphOpInterface.h"
+
+using namespace mlir;
+using namespace hamlet;
+using namespace hamlet::codegen;
+
+#include "codegen/program/LaunchOp.cpp.inc"
+
+std::string RegionLowering::key(StringRef more) const {
+  nn::FusedOp region = op;
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  llvm::DenseMap<Value, std::string> names;
+  for (BlockArgument arg : region.getBody().getArguments()) {
+    names[arg] = "a" + std::to_string(arg.getArgNumber());
+    out << arg.getType() << ";";
+  }
+  int count = 0;
+  for (Operation &inner : region.getBody().front()) {
+    for (Value result : inner.getResults()) {
+      names[result] = "v" + std::to_string(count++);
+      out << names[result] << ":" << result.getType() << " ";
+    }
+    out << inner.getName() << inner.getAttrDictionary() << "(";
+    for (Value operand : inner.getOperands())
+      out << names[operand] << ",";
+    out << ");";
+  }
+  out << more;
+  return text;
+}
+
+KernelInfo RegionLowering::info(StringRef kind, bool product) {
+  KernelInfo info;
+  info.kind = kind.str();
+  info.product = product;
+  for (Operation &inner : op.getBody().front())
+    if (!isa<nn::YieldOp>(inner))
+      info.fused.push_back(inner.getName().getStringRef().str());
+  if (std::optional<StringRef> reason = op.getReason())
+    info.reason = reason->str();
+  return info;
+}
+
+Value RegionLowering::outside(Value v) const {
+  nn::FusedOp region = op;
+  return region.getInputs()[cast<BlockArgument>(v).getArgNumber()];
+}
+
+Value RegionLowering::yielded(Value v) const {
+  nn::FusedOp region = op;
+  Operation *yield = region.getBody().front().getTerminator();
+  for (auto [i, value] : llvm::enumerate(yield->getOperands())) {
+    Value from = value;
+    while (auto merge = from.getDefiningOp<nn::MergeHeadsOp>())
+      from = merge.getX();
+    if (from == v)
+      return region.getResults()[i];
+  }
+  return Value();
+}
+
+FailureOr<Value> RegionLowering::memoryOf(Value v, program::Layout layout) {
+  FailureOr<Value> found = program().memoryOf(outside(v), layout);
+  if (failed(found))
+    return op.emitOpError("operand ") << cast<BlockArgument>(v).getArgNumber()
+                                      << " has no place in memory";
+  return found;
+}
+
+std::vector<int64_t> hamlet::codegen::variantsFor(ArrayRef<int64_t> family,
+                                                  const Extent &rows) {
+  if (!rows.isStatic())
+    return family.vec();
+  for (int64_t variant : family)
+    if (variant >= rows.value())
+      return {variant};
+  return {family.back()};
+}
+
+HeadsIn hamlet::codegen::headsIn(Value v, Value &source) {
+  auto type = cast<RankedTensorType>(v.getType());
+  if (auto heads = v.getDefiningOp<nn::HeadsOp>()) {
+    source = heads.getX();
+    auto from = cast<RankedTensorType>(source.getType());
+    return {from.getDimSize(1), static_cast<int64_t>(heads.getOffset())};
+  }
+  source = v;
+  return {type.getDimSize(1) * type.getDimSize(2), 0};
+}
+
+Type hamlet::codegen::elementOf(Value v) {
+  return cast<RankedTensorType>(v.getType()).getElementType();
+}
+
+//===----------------------------------------------------------------------===//
+// Regions of rows
+//===----------------------------------------------------------------------===//
+
+static program::Layout layoutOf(OperandLayout layout) {
+  switch (layout) {
+  case OperandLayout::plain:
+    return program::Layout::plain;
+  case OperandLayout::panel:
+    return program::Layout::panel;
+  case OperandLayout::panelPairs:
+    return program::Layout::panel_pairs;
+  }
+  llvm_unreachable("all layouts are above");
+}
+
+LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
+  nn::FusedOp op = region.op;
+  ProgramBuilder &f = region.program();
+  FailureOr<RegionPlan> plan = planRegion(op);
+  if (failed(plan))
+    return failure();
+  Operation *yield = op.getBody().front().getTerminator();
+  Value domain = graph::rowSourceOf(yield->getOperand(0));
+  if (!isa_and_nonnull<BlockArgument>(domain))
+    return op.emitOpError("has rows that no operand of the region has");
+  Extent rows = region.rowsOf(domain);
+  Extent tokens = rows;
+  for (Operation &inner : op.getBody().front())
+    if (auto graphOp = dyn_cast<graph::GraphOpInterface>(&inner))
+      if (Value from = graphOp.getGatheredFrom();
+          isa_and_nonnull<BlockArgument>(from))
+        tokens = region.rowsOf(from);
+
+  KernelInfo info = region.info(op.getKind(), plan->product);
+  info.sizes = {"rows", "tokens"};
+  info.metric = sizeOf(0);
+  auto realize = [&](const TargetClass &) -> FailureOr<Realization> {
+    Realization made;
+    made.rows = plan->product ? variantsFor(kProductRows, rows)
+                              : variantsFor(kRowRows, rows);
+    // Whole rows in scratch: at most about a quarter of an L2 cache.
+    if (!plan->product)
+      while (made.rows.size() > 1 &&
+             made.rows.back() * plan->widest * 4 > (256 << 10))
+        made.rows.pop_back();
+    made.schedule =
+        plan->product ? "tiles of " + std::to_string(plan->columns) + " columns"
+                      : "whole rows";
+    made.grid = {byRows(sizeOf(0)), constant(plan->lanes), constant(1)};
+    for (auto [i, layout] : llvm::enumerate(plan->operands))
+      made.layouts["x" + std::to_string(i)] = layoutOf(layout);
+    made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
+      return regionKernel(tiles, name, *plan, r);
+    };
+    return made;
+  };
+  FailureOr<program::KernelOp> kernel =
+      f.table().get(region.key(info.kind), info, op.getLoc(), realize);
+  if (failed(kernel))
+    return failure();
+  ProgramBuilder::Arguments arguments;
+  for (auto [i, input] : llvm::enumerate(op.getBody().getArguments())) {
+    FailureOr<Value> memory =
+        region.memoryOf(input, layoutOf(plan->operands[i]));
+    if (failed(memory))
+      return failure();
+    arguments.emplace_back("x" + std::to_string(i), *memory);
+  }
+  for (auto [i, result] : llvm::enumerate(op.getResults()))
+    arguments.emplace_back("y" + std::to_string(i), f.define(result, rows));
+  f.launch(*kernel, {rows, tokens}, arguments);
+  return success();
+}
