@@ -36,10 +36,11 @@ public:
   virtual void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first,
                          u32 bytes, AccessInfo info, const u8 *data) = 0;
   virtual void warpSync(Warp &w, u32 mask) = 0;
-  /// Arrival at and passing of CTA barrier `id` by `mask`.
-  virtual void barrierArrive(Warp &w, u32 id, u32 mask) = 0;
+  /// Arrival at and passing of CTA barrier `id` by `mask`; `phase`: which one
+  /// they waited for.
+  virtual void barrierArrive(Warp &w, u32 id, u32 mask, bool waits) = 0;
   virtual void barrierComplete(Cta &cta, u32 id) = 0;
-  virtual void barrierPass(Warp &w, u32 id, u32 mask) = 0;
+  virtual void barrierPass(Warp &w, u32 id, u32 mask, u64 phase) = 0;
   virtual void clusterArrive(Warp &w, u32 mask, bool release) = 0;
   virtual void clusterComplete(Cluster &c) = 0;
   virtual void clusterPass(Warp &w, u32 mask, bool acquire) = 0;
@@ -78,8 +79,8 @@ public:
 
   /// A tensor map that the kernel wrote: published in global memory, acquired
   /// by fence.proxy.tensormap, used by a copy.
-  virtual void mapPublished(Warp &w, u64 address) = 0;
-  virtual void mapsAcquired(Warp &w) = 0;
+  virtual void mapPublished(Warp &w, u32 lane, u64 address) = 0;
+  virtual void mapsAcquired(Warp &w, u32 mask) = 0;
   virtual void mapUsed(Warp &w, const Op &op, u32 lane, u64 address) = 0;
 
   virtual void wgmmaFence(Warp &w) = 0;

@@ -15,6 +15,20 @@
 
 namespace hamlet::emu {
 
+/// Whether a scope, as Touch has it, takes in another thread.
+inline bool scopeIncludes(u8 scope, bool sameCta, bool sameCluster) {
+  switch (static_cast<Scope>(scope)) {
+  case Scope::None:
+    return false;
+  case Scope::Cta:
+    return sameCta;
+  case Scope::Cluster:
+    return sameCluster;
+  default:
+    return true;
+  }
+}
+
 class HappensBefore final : public Checker {
 public:
   explicit HappensBefore(Engine &engine);
@@ -28,9 +42,9 @@ public:
   void accessRow(Warp &w, const Op &op, u32 mask, const Resolved &first,
                  u32 bytes, AccessInfo info, const u8 *data) override;
   void warpSync(Warp &w, u32 mask) override;
-  void barrierArrive(Warp &w, u32 id, u32 mask) override;
+  void barrierArrive(Warp &w, u32 id, u32 mask, bool waits) override;
   void barrierComplete(Cta &cta, u32 id) override;
-  void barrierPass(Warp &w, u32 id, u32 mask) override;
+  void barrierPass(Warp &w, u32 id, u32 mask, u64 phase) override;
   void clusterArrive(Warp &w, u32 mask, bool release) override;
   void clusterComplete(Cluster &c) override;
   void clusterPass(Warp &w, u32 mask, bool acquire) override;
@@ -55,8 +69,8 @@ public:
   void bulkCommit(Warp &w, u32 mask) override;
   void bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) override;
   void proxyFence(Warp &w, u32 mask, u32 spaces) override;
-  void mapPublished(Warp &w, u64 address) override;
-  void mapsAcquired(Warp &w) override;
+  void mapPublished(Warp &w, u32 lane, u64 address) override;
+  void mapsAcquired(Warp &w, u32 mask) override;
   void mapUsed(Warp &w, const Op &op, u32 lane, u64 address) override;
   void wgmmaFence(Warp &w) override;
   void wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
@@ -69,17 +83,22 @@ public:
   void report(Finding finding) override;
 
 private:
-  using Peers = std::array<std::array<u32, 32>, 32>;
+  /// Lanes of a warp that know the same.
+  struct View {
+    u32 lanes = ~0u;
+    Knowledge knows; ///< beyond what each lane did itself
+  };
   struct WarpState {
-    Knowledge knows;
-    u32 clock = 1;
-    u32 syncAt[32] = {};    ///< clock of the lane's last warp-wide sync
-    u32 copyDone[32] = {};  ///< groups that the lane waited for
+    std::vector<View> views = std::vector<View>(1);
+    u32 clock = 1;    ///< of all lanes: a lane's accesses before it published
+                      ///< something have smaller clocks than those after
+    u32 accessed = 0; ///< lanes that touched memory
+    u32 idle = 0;     ///< lanes that never did and never will
+    // What a lane knows by itself: what it fenced, groups that it waited for.
+    LaneClocks fencedAt{}, copyDone{}, bulkRead{}, bulkWritten{};
     u32 copyParts[32] = {}; ///< groups that an mbarrier closed, not a commit
-    u32 bulkIssued[32] = {}, bulkRead[32] = {};
-    /// What lanes know of the others of their warp, by their flags: clocks by
-    /// lane that knows and lane known; `seen` waits for a fence.
-    std::unique_ptr<Peers> peers, seenPeers;
+    u32 bulkIssued[32] = {};
+    bool copies = false, bulks = false;      ///< any of those
     std::map<u32, u32> inFlight;             ///< wgmma registers to group
     std::set<u32> dirty;                     ///< written since wgmma.fence
     bool fenced = false, freshFence = false; ///< fresh: no commit since
@@ -94,19 +113,34 @@ private:
     Knowledge arriving, done;
     Clock reached; ///< by relaxed arrivals too: they order no memory
   };
+  /// A barrier of the CTA. Lanes may pass a phase when the next is complete.
+  struct NamedBarrierState {
+    Knowledge arriving;
+    u32 waiting = 0;
+    struct Done {
+      Knowledge knows;
+      u32 waiting = 0; ///< threads that have not passed
+    };
+    std::map<u64, Done> done; ///< by phase
+  };
   struct Barrier : Gathering {
     bool live = false;
     u32 phase = 0, agent = 0, initAgent = 0, initClock = 0, initOp = 0;
     u32 useAgent = 0, useClock = 0; ///< of the first arrival, clock 0: none
+    u32 initLane = 0, useLane = 0;  ///< as masks
   };
   struct Map {
     u32 agent = 0, clock = 0;       ///< that published it
     u32 acquirer = 0, acquired = 0; ///< agent and clock, clock 0: none
+    u32 lane = 0, acquirerLane = 0; ///< as masks
   };
   struct CtaState {
     Shadow shadow;
     std::vector<u8> written; ///< by byte
-    Gathering named[16];
+    NamedBarrierState named[16];
+    /// By agent: what every thread of the only CTA of a cluster knows. Nothing
+    /// can race with it.
+    std::vector<u32> floor;
     std::map<u64, Barrier> barriers;
     std::map<u64, Map> maps;     ///< tensor maps that the CTA published
     std::vector<bool> live;      ///< words of live mbarriers; empty: none
@@ -142,34 +176,73 @@ private:
   u32 key(const Warp &w, u32 agent) const {
     return static_cast<u32>(w.cluster->id) * kAgents + agent;
   }
+  // Views.
+  const Knowledge &knows(const Warp &w, u32 lane) const;
+  /// Applies `f` to what the lanes of `mask` know.
+  template <class F> void learn(Warp &w, u32 mask, F f);
+  /// What lanes did themselves.
+  void addOwn(Warp &w, u32 mask, Clock &to);
+  /// What lanes may publish of everything, and of what they fenced.
+  Clock allOf(Warp &w, u32 mask);
+  Clock releasedOf(Warp &w, u32 lane);
+  Knowledge knowledgeOf(Warp &w, u32 mask);
+  /// The lanes of `mask` know the same from now on.
+  void unite(Warp &w, u32 mask, Knowledge k);
+  void tick(Warp &w) { ++of(w).clock; }
+
+  // Cells.
+  u32 othersOf(Warp &w, u32 lane, const Touch &t);
   bool ordered(Warp &w, u32 lane, const Touch &t);
+  /// The lanes of `t` that `lane` is not ordered after.
+  u32 unordered(Warp &w, u32 lane, const Touch &t);
   bool conflicts(Warp &w, u32 lane, const Touch &before, const Touch &now);
-  bool unfenced(Warp &w, const Touch &written, const Touch &now, Space space);
+  bool unfenced(Warp &w, u32 lane, const Touch &written, const Touch &now,
+                Space space);
+  bool settled(const Touch &t) const;
+  const std::vector<u32> *floorOf(Warp &w, const Resolved &where);
+  /// What is written to a cell: `data` null for what is not a store.
+  struct Bytes {
+    const u8 *data = nullptr, *memory = nullptr;
+    u32 words = 1;
+  };
+  enum class Differs { Nowhere, Everywhere, Partly };
+  static Differs differs(const Touch &before, const Touch &now, const Bytes &b);
+  /// What `t`, the last write of a word, stored.
+  u32 valueOf(const Touch &t, const Bytes &b) const;
+  bool stillTells(Warp &w, u32 lane, const Overwritten &e, const Touch &now,
+                  const Bytes &b);
   /// Records an access that nothing stands against; else does nothing, and
   /// `touchWord` says what is wrong.
   bool touchQuietly(Warp &w, u32 lane, Cell &cell, const Touch &now, bool write,
-                    Space space);
+                    Space space, const Bytes &bytes);
   /// Checks and records one access to part of a word.
   void touchWord(Warp &w, const Op &op, u32 lane, Cell &cell, const Touch &now,
-                 bool write, Space space, u64 address, const u8 *data,
-                 const u8 *memory, u32 base);
+                 bool write, Space space, u64 address, const Bytes &bytes);
+  void reportUnfenced(Warp &w, const Op &op, u32 lane, const Touch &written,
+                      Space space, u64 address);
   /// The same for a row of whole words, 128 bytes of it; false: the words must
   /// be looked at one by one.
-  static bool touchOwn(Cell &cell, const Touch &now, bool write);
-  bool touchGroup(Warp &w, Cell &cell, const Touch &now, bool write);
+  bool touchOwn(Cell &cell, Touch now, bool write, const Bytes &bytes);
+  bool touchGroup(Warp &w, Cell &cell, Touch now, bool write,
+                  const Bytes &bytes);
   bool orderedRow(Warp &w, const Touch &t, u8 rowLane);
-  void rememberRead(Cell &cell, const Touch &now);
-  static void rememberWrite(Cell &cell, const Touch &now);
+  template <class Ordered>
+  void rememberRead(Cell &cell, const Touch &now, Ordered ordered);
+  /// False, and nothing done: the words must be looked at one by one.
+  template <class Ordered>
+  bool rememberWrite(Warp &w, u32 lane, Cell &cell, Touch now,
+                     const Bytes &bytes, Ordered ordered);
   void touchRange(Warp &w, const Op &op, u32 lane, const Resolved &where,
                   u32 bytes, Touch now, bool write, const u8 *data);
   void race(Warp &w, const Op &op, u32 lane, const Touch &before, bool write,
-            bool beforeWrite, Space space, u64 address, u32 readers = 0);
+            bool beforeWrite, Space space, u64 address);
   Finding describeRace(Warp &w, const Op &op, u32 lane, const Touch &before,
                        bool write, bool beforeWrite, Space space, u64 address);
   bool holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
                 const Finding &f);
   void overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
-                   const Touch &before, const Touch &now, u64 address);
+                   const Touch &before, const Touch &now, u64 address,
+                   const Bytes &bytes);
   void readsOverwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
                         const Touch &now);
   void settle(const Cluster &c);
@@ -184,16 +257,11 @@ private:
   u64 ctaOf(const Touch &t) const;
   Warp *threadsOf(Warp &w, const Touch &t) const;
   void markWritten(const Resolved &where, u32 bytes);
-  void knowPeers(Warp &w, u32 lane, const Clock &published,
-                 std::unique_ptr<Peers> &peers);
   void synchronise(Warp &w, u32 lane, const Resolved &where, AccessInfo info);
-  /// What of `c`, its warp's knowledge, the lanes of `mask` may publish.
-  Clock viewOf(Warp &w, u32 mask, const Clock &c);
   void noteRemote(Warp &w, Cta &cta, const Touch &now);
   void overBarrier(Warp &w, const Op &op, u32 lane, const Resolved &where,
                    u32 bytes);
   void checkLifetime(Cluster &c);
-  void tick(Warp &w);
   Barrier *barrier(Cta &cta, u64 address);
   Shadow &shadowOf(const Resolved &where);
 
@@ -228,8 +296,14 @@ private:
     Finding finding;
   };
   std::map<std::tuple<u32, u32, u32, u32>, Held> held; ///< by slot, pcs, kind
-  const u8 *laneData = nullptr; ///< of the store under way, all lanes
-  u32 laneStride = 0;
+  /// The store under way: memory does not hold its values yet.
+  struct Store {
+    u64 operation = ~u64(0);
+    u32 lanes = 0; ///< seen so far
+    u32 bytes = 0; ///< of a lane
+    const u8 *data[32] = {}, *to[32] = {};
+  } storing;
+  const std::vector<u32> *floor = nullptr; ///< of the memory under way
 };
 
 } // namespace hamlet::emu

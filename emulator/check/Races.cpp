@@ -33,8 +33,7 @@ Finding HappensBefore::describeRace(Warp &w, const Op &op, u32 lane,
   f.first = site(w, op, lane);
   u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
   f.second = siteOf(*w.program, before.op, ctaOf(before),
-                    agent % perCta / kAgentsPerWarp,
-                    before.lane == 255 ? 0 : before.lane);
+                    agent % perCta / kAgentsPerWarp, before.lane);
   std::string missing =
       space == Space::Shared
           ? (agent % kAgentsPerWarp == kCopies &&
@@ -55,38 +54,17 @@ Finding HappensBefore::describeRace(Warp &w, const Op &op, u32 lane,
 }
 
 void HappensBefore::race(Warp &w, const Op &op, u32 lane, const Touch &before,
-                         bool write, bool beforeWrite, Space space, u64 address,
-                         u32 readers) {
+                         bool write, bool beforeWrite, Space space,
+                         u64 address) {
   Finding f =
       describeRace(w, op, lane, before, write, beforeWrite, space, address);
-  u32 now = key(w, agentOf(w, kThreads));
-  bool held = write
-                  ? !beforeWrite && !(before.flags & kMixed) &&
-                        holdBack(w, before.op, before.agent,
-                                 before.lane < 32      ? 1u << before.lane
-                                 : before.agent == now ? readers & ~(1u << lane)
-                                                       : readers,
-                                 f)
-                  : holdBack(w, w.pcOf(op), now, 1u << lane, f);
+  bool held = write ? !beforeWrite && !(before.flags & kMixed) &&
+                          holdBack(w, before.op, before.agent,
+                                   unordered(w, lane, before), f)
+                    : holdBack(w, w.pcOf(op), key(w, agentOf(w, kThreads)),
+                               1u << lane, f);
   if (!held)
     report(f);
-}
-
-/// A race of two writes of shared memory matters once something reads the
-/// bytes: exchanges drop what they do not need at a place that nobody looks at.
-void HappensBefore::overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
-                                const Touch &before, const Touch &now,
-                                u64 address) {
-  auto [it, fresh] = overwriteOf.try_emplace(
-      u64(before.op) << 32 | now.op, static_cast<u32>(overwrites.size()));
-  if (fresh)
-    overwrites.push_back(
-        describeRace(w, op, lane, before, true, true, Space::Shared, address));
-  rememberWrite(cell, now);
-  Rest &r = cell.more();
-  r.raced = it->second + 1;
-  r.racedBytes |= now.bytes;
-  r.lost = before;
 }
 
 void HappensBefore::readsOverwritten(Warp &w, const Op &op, u32 lane,

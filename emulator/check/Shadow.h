@@ -17,20 +17,30 @@ enum TouchFlag : u8 {
   kMixed = 4, ///< several instructions or unknown lanes read
 };
 
-/// One access: agent of a cluster (cluster * kAgents + agent), its clock then.
+/// One access, or the same one by several lanes: agent of a cluster (cluster *
+/// kAgents + agent), its clock then.
 struct Touch {
   u32 agent = ~0u, clock = 0, op = 0;
-  u8 lane = 0;  ///< 255: several
-  u8 bytes = 0; ///< mask of the word's four
-  u8 scope = 0; ///< of a strong access, 0: weak
-  u8 flags = 0; ///< TouchFlag
+  u32 lanes = 0;   ///< that touched the word; of a row: `lane` tells
+  u32 changed = 0; ///< clock of the lane's last store of another value, 0: none
+  u8 lane = 0;     ///< the first
+  u8 bytes = 0;    ///< mask of the word's four
+  u8 scope = 0;    ///< of a strong access, 0: weak
+  u8 flags = 0;    ///< TouchFlag
   bool valid() const { return agent != ~0u; }
+  bool sameThreads(const Touch &t) const {
+    return agent == t.agent && lanes == t.lanes && lane == t.lane;
+  }
+  void by(u32 l) {
+    lane = static_cast<u8>(l);
+    lanes = 1u << l;
+  }
 };
 
-/// A reader of a word beside Cell::read.
-struct Reader {
+/// A write that another one followed, with what it stored.
+struct Overwritten {
   Touch touch;
-  u32 lanes = 0; ///< where they are several
+  u32 value = 0;
 };
 
 /// Readers; a word of shared memory mostly has a few.
@@ -39,15 +49,15 @@ public:
   Readers() = default;
   Readers(const Readers &) = delete;
   Readers &operator=(const Readers &) = delete;
-  Reader *begin() { return data; }
-  Reader *end() { return data + count; }
-  const Reader *begin() const { return data; }
-  const Reader *end() const { return data + count; }
+  Touch *begin() { return data; }
+  Touch *end() { return data + count; }
+  const Touch *begin() const { return data; }
+  const Touch *end() const { return data + count; }
   u32 size() const { return count; }
   bool empty() const { return !count; }
-  void push_back(const Reader &r) {
+  void push_back(const Touch &r) {
     if (count == room) {
-      auto more = std::make_unique<Reader[]>(2 * room);
+      auto more = std::make_unique<Touch[]>(2 * room);
       std::copy(begin(), end(), more.get());
       far = std::move(more);
       data = far.get();
@@ -55,29 +65,26 @@ public:
     }
     data[count++] = r;
   }
-  void dropInvalid() {
-    count = static_cast<u32>(
-        std::remove_if(begin(), end(),
-                       [](const Reader &r) { return !r.touch.valid(); }) -
-        begin());
+  template <class F> void eraseIf(F f) {
+    count = static_cast<u32>(std::remove_if(begin(), end(), f) - begin());
   }
 
 private:
-  Reader near[4];
-  std::unique_ptr<Reader[]> far;
-  Reader *data = near;
+  Touch near[4];
+  std::unique_ptr<Touch[]> far;
+  Touch *data = near;
   u32 count = 0, room = 4;
 };
 
 /// What few words need.
 struct Rest {
-  Touch weak;    ///< the last weak write, where a strong one came after it
-  u32 lanes = 0; ///< of Cell::read, where they are several
   u32 raced = 0; ///< 1 + index of a race of writes that nobody read yet
   u8 racedBytes = 0;
   Touch lost; ///< the first write of that race
   Readers more;
-  std::vector<Touch> writes; ///< of bytes that the last write left alone
+  /// Writes before Cell::write that something may race with, though it would
+  /// not with that one: of words only.
+  std::vector<Overwritten> writes;
 };
 struct Cell {
   Touch write, read;
@@ -87,22 +94,17 @@ struct Cell {
       rest = std::make_unique<Rest>();
     return *rest;
   }
-  /// What another cell knows, each touch through `f`.
+  /// What the cell of more words knows, each touch through `f`.
   template <class F> void take(const Cell &from, F f) {
     write = f(from.write);
     read = f(from.read);
-    if (!from.rest)
-      return;
-    more().lanes = from.rest->lanes;
-    more().weak = f(from.rest->weak);
-    for (const Reader &r : from.rest->more)
-      more().more.push_back({f(r.touch), r.lanes});
-    for (const Touch &t : from.rest->writes)
-      more().writes.push_back(f(t));
+    if (from.rest)
+      for (const Touch &t : from.rest->more)
+        more().more.push_back(f(t));
   }
   bool plain() const {
-    return !rest || (rest->more.empty() && rest->writes.empty() &&
-                     !rest->weak.valid() && !rest->racedBytes);
+    return !rest ||
+           (rest->more.empty() && rest->writes.empty() && !rest->racedBytes);
   }
 };
 
@@ -148,10 +150,7 @@ private:
   bool ofQuads() const {
     auto fits = [](const Touch &t) { return !t.valid() || t.lane >> 5 == 2; };
     return fits(whole.write) && fits(whole.read) &&
-           (!whole.rest ||
-            std::ranges::all_of(whole.rest->more, [&](const Reader &r) {
-              return fits(r.touch);
-            }));
+           (!whole.rest || std::ranges::all_of(whole.rest->more, fits));
   }
   void split() {
     quads = std::make_unique<Quad[]>(kWords / Quad::kWords);
@@ -159,7 +158,7 @@ private:
     for (u32 i = 0; i < kWords; i += wide ? Quad::kWords : 1) {
       auto of = [i](Touch t) {
         if (t.valid())
-          t.lane = static_cast<u8>((t.lane & 31) + (i >> (t.lane >> 5)));
+          t.by((t.lane & 31u) + (i >> (t.lane >> 5)));
         return t;
       };
       Quad &q = quads[i / Quad::kWords];

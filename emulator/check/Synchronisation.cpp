@@ -7,75 +7,6 @@
 #include <bit>
 
 namespace hamlet::emu {
-void HappensBefore::warpSync(Warp &w, u32 mask) {
-  tick(w);
-  WarpState &s = of(w);
-  for (u32 l = 0; l < 32; ++l)
-    if (mask >> l & 1)
-      s.syncAt[l] = s.clock;
-}
-
-void HappensBefore::barrierArrive(Warp &w, u32 id, u32) {
-  of(*w.cta).named[id].arriving.join(of(w).knows);
-  tick(w);
-}
-void HappensBefore::barrierComplete(Cta &cta, u32 id) {
-  Gathering &g = of(cta).named[id];
-  g.done = std::move(g.arriving);
-  g.arriving.clear();
-}
-void HappensBefore::barrierPass(Warp &w, u32 id, u32 mask) {
-  of(w).knows.join(of(*w.cta).named[id].done);
-  warpSync(w, mask);
-}
-void HappensBefore::clusterArrive(Warp &w, u32, bool release) {
-  Gathering &g = clusters[w.cluster]->barrier;
-  g.reached.join(of(w).knows.all);
-  if (release)
-    g.arriving.join(of(w).knows);
-  else
-    g.arriving.inits.join(of(w).knows.inits);
-  tick(w);
-}
-void HappensBefore::clusterComplete(Cluster &c) {
-  Gathering &g = clusters[&c]->barrier;
-  g.done = std::move(g.arriving);
-  g.arriving.clear();
-}
-void HappensBefore::clusterPass(Warp &w, u32 mask, bool acquire) {
-  if (acquire)
-    of(w).knows.join(clusters[w.cluster]->barrier.done);
-  of(w).reached.join(clusters[w.cluster]->barrier.reached);
-  warpSync(w, mask);
-}
-
-void HappensBefore::fence(Warp &w, u32 mask, u8 order, Scope scope) {
-  WarpState &s = of(w);
-  if (order & 64) // membar.proxy
-    return proxyFence(w, ~0u, 3);
-  if (order & kAcquire) {
-    u32 far = scope == Scope::Cta ? 0 : scope == Scope::Cluster ? 1 : 2;
-    for (u32 k = 0; k <= far; ++k)
-      s.knows.all.join(s.knows.seen[k]);
-    for (u32 l = 0; s.seenPeers && l < 32; ++l)
-      if (mask >> l & 1) {
-        if (!s.peers)
-          s.peers = std::make_unique<Peers>();
-        for (u32 k = 0; k < 32; ++k)
-          (*s.peers)[l][k] = std::max((*s.peers)[l][k], (*s.seenPeers)[l][k]);
-      }
-  }
-  if (order & kRelease) {
-    // Other lanes' earlier fences stay in force.
-    if ((mask & w.live) == w.live)
-      s.knows.released = s.knows.all;
-    else
-      s.knows.released.join(viewOf(w, mask, s.knows.all));
-    s.knows.releasedScope = scope;
-    tick(w);
-  }
-}
-
 // ---- cp.async ----
 void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
                                const Resolved &to, const Resolved *from,
@@ -85,7 +16,7 @@ void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
   now.clock =
       static_cast<u32>(w.async.copies.open[lane]) + 1 + of(w).copyParts[lane];
   now.op = w.pcOf(op);
-  now.lane = static_cast<u8>(lane);
+  now.by(lane);
   if (from) {
     uninitialised(w, op, lane, *from, sourceBytes);
     touchRange(w, op, lane, *from, sourceBytes, now, false, nullptr);
@@ -96,20 +27,14 @@ void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
 void HappensBefore::copyCommit(Warp &, u32) {}
 void HappensBefore::copyWait(Warp &w, u32 mask, u32 pending) {
   WarpState &s = of(w);
-  u32 least = ~0u;
   for (u32 l = 0; l < 32; ++l) {
     if (!(mask >> l & 1))
       continue;
     u32 open = static_cast<u32>(w.async.copies.open[l]);
     u32 done = pending == ~0u ? open + 1 : open > pending ? open - pending : 0;
-    done += s.copyParts[l];
-    s.copyDone[l] = std::max(s.copyDone[l], done);
-    least = std::min(least, s.copyDone[l]);
+    s.copyDone[l] = std::max(s.copyDone[l], done + s.copyParts[l]);
   }
-  if ((mask & w.live) == w.live)
-    s.knows.all.raise(agentOf(w, kCopies), least);
-  else if (least != ~0u && std::has_single_bit(mask))
-    s.knows.all.raise(agentOf(w, kCopies), least);
+  s.copies = true;
 }
 
 // ---- mbarriers ----
@@ -144,6 +69,7 @@ void HappensBefore::mbarrierInit(Warp &w, const Op &op, u32 lane, Cta &cta,
   b.phase = phase;
   b.initAgent = agentOf(w, kThreads);
   b.initClock = of(w).clock;
+  b.initLane = 1u << lane;
   b.initOp = w.pcOf(op);
   Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
              nullptr};
@@ -165,7 +91,7 @@ void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
   now.agent = key(w, agentOf(w, kThreads));
   now.clock = of(w).clock;
   now.op = w.pcOf(op);
-  now.lane = static_cast<u8>(lane);
+  now.by(lane);
   noteRemote(w, cta, now);
   Finding f;
   f.kind = "mbarrier-misuse";
@@ -178,10 +104,10 @@ void HappensBefore::mbarrierUse(Warp &w, const Op &op, u32 lane, Cta &cta,
     report(f);
     return;
   }
-  const Knowledge &k = of(w).knows;
+  const Knowledge &k = knows(w, lane);
   bool own = b->initAgent == agentOf(w, kThreads);
-  if (own || k.all.of(b->initAgent) >= b->initClock ||
-      k.inits.of(b->initAgent) >= b->initClock)
+  if (own || k.all.knows(b->initAgent, b->initLane, b->initClock) ||
+      k.inits.knows(b->initAgent, b->initLane, b->initClock))
     return;
   f.kind = "race";
   f.first = site(w, op, lane);
@@ -199,17 +125,12 @@ void HappensBefore::mbarrierArrive(Warp &w, u32 mask, Cta &cta, u64 address,
   if (!b->useClock) {
     b->useAgent = agentOf(w, kThreads);
     b->useClock = of(w).clock;
+    b->useLane = mask & -mask;
   }
-  Clock view = viewOf(w, mask, of(w).knows.all);
-  b->reached.join(view);
-  if (release) {
-    const Knowledge &k = of(w).knows;
-    b->arriving.all.join(view);
-    b->arriving.shared.join(k.shared);
-    b->arriving.global.join(k.global);
-    b->arriving.inits.join(k.inits);
-    b->arriving.joinFlags(k);
-  }
+  Knowledge k = knowledgeOf(w, mask);
+  b->reached.join(k.all);
+  if (release)
+    b->arriving.join(k);
   tick(w);
 }
 void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
@@ -221,28 +142,14 @@ void HappensBefore::mbarrierComplete(Cta &cta, u64 address) {
   b->done.join(b->arriving);
   b->arriving.clear();
 }
-void HappensBefore::mbarrierPass(Warp &w, u32 mask, Cta &cta, u64 address,
-                                 bool acquire) {
+void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
   Barrier *b = barrier(cta, address);
   if (!b)
     return;
-  WarpState &s = of(w);
-  s.reached.join(b->reached);
-  if (!acquire)
-    return;
-  s.knows.join(b->done);
-  // Lanes that passed are ordered after all that arrived, their warp's too.
-  ++s.clock;
-  s.knows.all.raise(agentOf(w, kThreads), s.clock);
-  for (u32 l = 0; l < 32; ++l)
-    if (mask >> l & 1)
-      s.syncAt[l] = std::max(s.syncAt[l], b->done.all.of(agentOf(w, kThreads)));
-}
-void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
-  if (Barrier *b = barrier(cta, address))
-    b->arriving.all.raise(agentOf(w, kCopies),
-                          static_cast<u32>(w.async.copies.open[lane]) +
-                              ++of(w).copyParts[lane]);
+  LaneClocks done{};
+  done[lane] =
+      static_cast<u32>(w.async.copies.open[lane]) + ++of(w).copyParts[lane];
+  b->arriving.all.raise(agentOf(w, kCopies), 1u << lane, done);
 }
 
 // ---- the async proxy ----
@@ -252,7 +159,7 @@ void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane,
   WarpState &s = of(w);
   Touch now;
   now.op = w.pcOf(op);
-  now.lane = static_cast<u8>(lane);
+  now.by(lane);
   now.flags = kAsync;
   if (barrierCta) {
     Barrier *b = barrier(*barrierCta, address);
@@ -262,11 +169,10 @@ void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane,
     now.clock = b->phase + 1;
     // Triton arrives with the bytes, lets the CTA pass a barrier and copies
     // without a fence.
+    const Knowledge &k = knows(w, lane);
     bool arrived = barrierCta == w.cta && b->useClock &&
-                   (b->useAgent == agentOf(w, kThreads)
-                        ? s.syncAt[lane] > b->useClock
-                        : s.knows.all.of(b->useAgent) >= b->useClock);
-    if (!arrived && s.knows.inits.of(b->initAgent) < b->initClock) {
+                   k.all.knows(b->useAgent, b->useLane, b->useClock);
+    if (!arrived && !k.inits.knows(b->initAgent, b->initLane, b->initClock)) {
       Finding f;
       f.kind = "missing-fence";
       f.space = "shared";
@@ -302,33 +208,28 @@ void HappensBefore::bulkWait(Warp &w, u32 mask, u32 pending, bool readOnly) {
     u32 open = static_cast<u32>(w.async.bulk.open[l]);
     u32 done = open > pending ? open - pending : 0;
     s.bulkRead[l] = std::max(s.bulkRead[l], done);
-    s.knows.all.raise(agentOf(w, kBulkReads), done);
     if (!readOnly)
-      s.knows.all.raise(agentOf(w, kBulkWrites), done);
+      s.bulkWritten[l] = std::max(s.bulkWritten[l], done);
   }
+  s.bulks = true;
 }
-void HappensBefore::proxyFence(Warp &w, u32, u32 spaces) {
-  WarpState &s = of(w);
-  if (spaces & 1)
-    s.knows.shared.join(s.knows.all);
-  if (spaces & 2)
-    s.knows.global.join(s.knows.all);
-  s.knows.inits.join(s.knows.all);
-  // What is written from now on is not covered.
+void HappensBefore::mapPublished(Warp &w, u32 lane, u64 address) {
+  Map m;
+  m.agent = agentOf(w, kThreads);
+  m.clock = of(w).clock;
+  m.lane = 1u << lane;
+  of(*w.cta).maps[address] = m;
   tick(w);
 }
-
-void HappensBefore::mapPublished(Warp &w, u64 address) {
-  of(*w.cta).maps[address] = {agentOf(w, kThreads), of(w).clock, 0, 0};
-  tick(w);
-}
-void HappensBefore::mapsAcquired(Warp &w) {
-  u32 own = agentOf(w, kThreads);
+void HappensBefore::mapsAcquired(Warp &w, u32 mask) {
+  u32 own = agentOf(w, kThreads), lane = mask & -mask;
+  const Clock &all = knows(w, static_cast<u32>(std::countr_zero(mask))).all;
   for (auto &[address, m] : of(*w.cta).maps)
     if (!m.acquired &&
-        (m.agent == own || of(w).knows.all.of(m.agent) >= m.clock)) {
+        (m.agent == own || all.knows(m.agent, m.lane, m.clock))) {
       m.acquirer = own;
       m.acquired = of(w).clock;
+      m.acquirerLane = lane;
     }
   tick(w);
 }
@@ -338,8 +239,9 @@ void HappensBefore::mapUsed(Warp &w, const Op &op, u32 lane, u64 address) {
   if (it == maps.end())
     return;
   const Map &m = it->second;
-  if (m.acquired && (m.acquirer == agentOf(w, kThreads) ||
-                     of(w).knows.all.of(m.acquirer) >= m.acquired))
+  if (m.acquired &&
+      (m.acquirer == agentOf(w, kThreads) ||
+       knows(w, lane).all.knows(m.acquirer, m.acquirerLane, m.acquired)))
     return;
   Finding f;
   f.kind = "missing-proxy-fence";
@@ -365,6 +267,7 @@ void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
   now.clock = of(w).groups + 1;
   now.op = w.pcOf(op);
   now.flags = kAsync;
+  now.by(0);
   Resolved r{cta.shared + (address - 1024), Space::Shared, &cta, address,
              nullptr};
   uninitialised(w, op, 0, r, bytes);
@@ -401,13 +304,6 @@ void HappensBefore::wgmmaCommit(Warp &w) {
   ++of(w).groups;
   of(w).openProducts = of(w).freshFence = false;
 }
-void HappensBefore::wgmmaWait(Warp &w, u32 pending) {
-  WarpState &s = of(w);
-  u32 done = s.groups > pending ? s.groups - pending : 0;
-  s.knows.all.raise(agentOf(w, kProducts), done);
-  std::erase_if(s.inFlight, [&](const auto &x) { return x.second <= done; });
-}
-
 /// Undefined registers are followed as bytes of unwritten memory are, from the
 /// first operation that does more than move them.
 void HappensBefore::followUnwritten(Warp &w, const Op &op, u32 pc, u32 mask) {

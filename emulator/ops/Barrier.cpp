@@ -28,7 +28,7 @@ void arrive(Warp &w, const Op &o, u32 id, u32 count, u32 lanes) {
   b.counted = count != 0;
   b.expected = count;
   if (w.check)
-    w.check->barrierArrive(w, id, lanes);
+    w.check->barrierArrive(w, id, lanes, !(o.flags & kArriveOnly));
   // A counted barrier counts whole warps.
   u32 n = static_cast<u32>(std::popcount(lanes));
   if (count && (lanes & w.live) == w.live)
@@ -82,7 +82,7 @@ Step bar(Warp &w, const Op &o, u32 m) {
     }
   w.arrived &= ~m;
   if (w.check)
-    w.check->barrierPass(w, id, m);
+    w.check->barrierPass(w, id, m, w.barrierPhase[l0]);
   if (o.flags & kReduce) {
     if (o.bytes == 2)
       put<u32>(w, o.d, Vec<u32>(b.lastPopc), m);

@@ -162,7 +162,7 @@ void decodeProxyFence(Decode &d) {
   return d.emit([](Warp &w, const Op &o, u32 m) {
     if (w.check) {
       if (o.target)
-        w.check->mapsAcquired(w);
+        w.check->mapsAcquired(w, m);
       w.check->fence(w, m, static_cast<u8>(o.flags),
                      static_cast<Scope>(o.bytes));
       w.check->proxyFence(w, m, 3);

@@ -146,7 +146,15 @@ Step transactions(Warp &w, const Op &o, u32 m) {
 // d: predicate; b: state (64 bits) or parity (32 bits).
 Step testWait(Warp &w, const Op &o, u32 m) {
   Vec<u64> a = addressesOf(w, o);
-  u32 done = 0;
+  u32 done = 0,
+      passing = 0; // through `last`, of which the sanitizer hears once
+  BarrierRef last{};
+  auto pass = [&] {
+    if (passing)
+      w.check->mbarrierPass(w, passing, *last.cta, last.address,
+                            !(o.flags & kRelaxed));
+    passing = 0;
+  };
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
       continue;
@@ -160,10 +168,14 @@ Step testWait(Warp &w, const Op &o, u32 m) {
     if (waits)
       continue;
     done |= 1u << l;
-    if (w.check)
-      w.check->mbarrierPass(w, 1u << l, *b.cta, b.address,
-                            !(o.flags & kRelaxed));
+    if (!w.check)
+      continue;
+    if (passing && (b.cta != last.cta || b.address != last.address))
+      pass();
+    last = b;
+    passing |= 1u << l;
   }
+  pass();
   putPred(w, o.d, done, m);
   if (done == m)
     return Step::Next;

@@ -444,7 +444,7 @@ Step publish(Warp &w, const Op &o, u32 m) {
       w.check->access(w, o, l, s, 128, {}, nullptr);
       w.check->access(w, o, l, d, 128, {Access::Write, kWeak, Scope::None},
                       s.host);
-      w.check->mapPublished(w, d.address);
+      w.check->mapPublished(w, l, d.address);
     }
     std::memcpy(d.host, s.host, 128);
   }

@@ -6,17 +6,29 @@ HAMLET_SIMD_BEGIN
 namespace {
 using Kind = ast::Operand::Kind;
 
-/// Members that the first executing lane names; `m` becomes the lanes that name
-/// the same ones, the others run the instruction by themselves.
+/// Members that some executing lanes name; `m` becomes those lanes, the others
+/// run the instruction by themselves. Lanes whose members are all here go
+/// first; if there are none, nothing is split off and `gate` blocks.
 u32 membersOf(Warp &w, const Op &o, u32 reg, u32 &m) {
   Vec<u32> named = get<u32>(w, reg);
-  u32 members = named[firstLane(m)];
-  u32 others = m & ~maskOf(named == Vec<u32>(members));
-  if (others) {
-    w.split(others, w.pc);
-    w.nextPc = 0; // they come next
-    m &= ~others;
+  u32 all = m, chosen = 0;
+  for (u32 rest = all; rest;) {
+    u32 members = named[firstLane(rest)];
+    u32 group = rest & maskOf(named == Vec<u32>(members));
+    rest &= ~group;
+    bool complete = !(members & w.live & ~w.mask);
+    if (complete || !chosen)
+      chosen = group;
+    if (!complete)
+      continue;
+    if (u32 others = all & ~group) {
+      w.split(others, w.pc);
+      w.nextPc = 0; // they come next
+    }
+    break;
   }
+  m = chosen;
+  u32 members = named[firstLane(m)];
   if (m & ~members)
     misuse(w, o, firstLane(m & ~members), "barrier-misuse",
            "a lane executes the instruction without being named in its member "
@@ -268,12 +280,45 @@ void decodeActiveMask(Decode &d) {
   });
 }
 
+/// Lanes of a warp may meet at different bar.warp.sync of one mask: the last of
+/// them to come, `m`, takes the others along.
+bool meetElsewhere(Warp &w, const Op &o, u32 m, u32 members) {
+  auto waits = [&](const Fragment &f) {
+    const Op &at = w.program->ops[f.pc];
+    u32 lanes = f.mask;
+    if (at.guard != kNoRegister) {
+      u32 g = *reinterpret_cast<const u32 *>(w.regs + at.guard);
+      lanes &= at.guardNegated ? ~g : g;
+    }
+    return at.run == o.run && lanes == f.mask && !(lanes & ~members) &&
+           lane<u32>(w, at.a)[firstLane(lanes)] == members;
+  };
+  u32 missing = members & w.live & ~m;
+  for (const Fragment &f : w.others)
+    if (waits(f))
+      missing &= ~f.mask;
+  if (missing)
+    return false;
+  for (Fragment &f : w.others)
+    if (waits(f)) {
+      ++f.pc;
+      f.blocked = false;
+    }
+  if (u32 others = w.mask & ~m)
+    w.split(others, w.pc);
+  w.recomputeNext();
+  return true;
+}
+
 Step warpSync(Warp &w, const Op &o, u32 m) {
   u32 members = membersOf(w, o, o.a, m);
-  if (!gate(w, o, m, members))
+  u32 elsewhere = members & w.live & ~w.mask;
+  if (elsewhere ? !meetElsewhere(w, o, m, members) : !gate(w, o, m, members)) {
+    w.waitingFor = "waiting for the other lanes of the warp";
     return Step::Block;
+  }
   if (w.check)
-    w.check->warpSync(w, m & members);
+    w.check->warpSync(w, (m | elsewhere) & members);
   return Step::Next;
 }
 } // namespace

@@ -199,6 +199,81 @@ case("lanes exchange through memory", " st.shared.u32 [%r3], %r0;\n {fault}\n xo
 case("a barrier between warps", " st.shared.u32 [%r3], %r0;\n {fault}\n xor.b32 %r4, %r0, 32; mad.lo.u32 %r4, %r4, 4, %r1;"
      " ld.shared.u32 %r5, [%r4]; st.global.u32 [%d1], %r5;\n", "bar.sync 0;", "bar.warp.sync -1;", "race")
 
+# ---- lanes of a warp are threads of their own ----
+# Thread 0 reads a word, then all threads write it, thread 0 too: its own write does not order the others'.
+for space, word in (("shared", "[%r1]"), ("global", "[%d0+2048]")):
+    for what, block, write in (("one value", 32, "st.{s}.u32 {w}, 9;"), ("one value", 64, "st.{s}.u32 {w}, 9;"), ("values", 32, "st.{s}.u32 {w}, %r0;"),
+                               ("values", 64, "st.{s}.u32 {w}, %r0;"), ("atomics", 32, "red.{s}.add.u32 {w}, 1;"), ("atomics", 64, "red.{s}.add.u32 {w}, 1;")):
+        if space == "global" and what == "values":
+            continue  # they race among themselves
+        write = write.format(s=space, w=word)
+        case("a read, then all threads write %s to %s memory, %d threads" % (what, space, block), " @%%p0 st.%s.u32 %s, 7;\n bar.sync 0;\n @!%%p0 bra ON;\n"
+             " ld.%s.u32 %%r4, %s; st.global.u32 [%%d1], %%r4;\nON:\n {fault}\n %s\n" % (space, word, space, word, write), "barrier.sync 0;", "", "race", block)
+case("a loop of one lane between two barriers", """ st.volatile.shared.u32 [%r3], %r0;
+ barrier.sync 0;
+ @!%p0 bra ON;
+ mov.u32 %r4, 16; mov.u32 %r5, 0; mov.u32 %r6, %r1;
+LOOP:
+ ld.volatile.shared.u32 %r7, [%r6]; add.u32 %r5, %r5, %r7; add.u32 %r6, %r6, 4; sub.u32 %r4, %r4, 1; setp.ne.u32 %p2, %r4, 0;
+ @%p2 bra LOOP;
+ON:
+ barrier.sync 0;
+ @%p0 st.shared.u32 [%r1+512], %r5;
+ {fault}
+ ld.shared.u32 %r7, [%r1+512]; st.global.u32 [%d1], %r7;
+""", "barrier.sync 0;", "", "race")
+case("halves of a warp synchronise apart", """ setp.lt.u32 %p2, %r0, 16; selp.u32 %r4, 65535, 0xffff0000, %p2; xor.b32 %r5, %r0, {fault}; mad.lo.u32 %r5, %r5, 4, %r1;
+ st.shared.u32 [%r3], %r0;
+ bar.warp.sync %r4;
+ ld.shared.u32 %r6, [%r5]; st.global.u32 [%d1], %r6;
+""", "1", "16", "race", 32)
+case("halves of a warp synchronise apart, one after the other", """ setp.lt.u32 %p2, %r0, 16; xor.b32 %r5, %r0, {fault}; mad.lo.u32 %r5, %r5, 4, %r1;
+ st.shared.u32 [%r3], %r0;
+ @%p2 bar.warp.sync 65535;
+ @!%p2 bar.warp.sync 0xffff0000;
+ ld.shared.u32 %r6, [%r5]; st.global.u32 [%d1], %r6;
+""", "1", "16", "race", 32)
+case("lanes that meet in two branches", """ setp.lt.u32 %p2, %r0, 16; selp.u32 %r7, 65535, 0xffff0000, %p2; xor.b32 %r5, %r0, 16; mad.lo.u32 %r5, %r5, 4, %r1;
+ st.shared.u32 [%r3], %r0;
+ @%p2 bra FIRST;
+ bar.warp.sync {fault};
+ bra ON;
+FIRST:
+ bar.warp.sync {fault};
+ON:
+ ld.shared.u32 %r6, [%r5]; st.global.u32 [%d1], %r6;
+""", "-1", "%r7", "race", 32)
+case("a named barrier of lanes of two warps", """ and.b32 %r4, %r0, 31; setp.lt.u32 %p2, %r4, 16; xor.b32 %r5, %r0, 32; mad.lo.u32 %r5, %r5, 4, %r1;
+ st.shared.u32 [%r3], %r0;
+ @%p2 barrier.sync 1, 32;
+ setp.lt.u32 %p3, %r4, {fault};
+ @%p3 ld.shared.u32 %r6, [%r5]; @%p3 st.global.u32 [%d1], %r6;
+""", "16", "17", "race")
+case("an acquisition of one lane", """ @%p0 st.shared.u32 [%r1+512], 0;
+ bar.sync 0;
+ @!%p1 bra CONSUMER;
+ st.shared.u32 [%r3], %r0;
+ bar.warp.sync -1; @%p0 st.release.cta.shared.u32 [%r1+512], 1;
+ bra DONE;
+CONSUMER:
+ setp.ne.u32 %p3, %r0, 32; @%p3 bra ON;
+POLL:
+ ld.acquire.cta.shared.u32 %r4, [%r1+512]; setp.eq.u32 %p2, %r4, 0;
+ @%p2 bra POLL;
+ON:
+ {fault}
+ ld.shared.u32 %r4, [%r3+-128];
+ st.global.u32 [%d1], %r4;
+DONE:
+""", "bar.warp.sync -1;", "", "race")
+case("stores of equal bytes of which one followed another value", """ @%p0 st.shared.u32 [%r1], {fault}; @%p0 st.shared.u32 [%r1], 5;
+ @!%p1 st.shared.u32 [%r1], 5;
+ bar.sync 0; ld.shared.u32 %r4, [%r1]; st.global.u32 [%d1], %r4;
+""", "5", "6", "race")
+case("an atomic that reads what a race of writes left", """ st.shared.u32 [%r1], {fault};
+ bar.sync 0; @%p0 atom.shared.add.u32 %r4, [%r1], 1; @%p0 st.global.u32 [%d1], %r4;
+""", "5", "%r0", "race")
+
 # ---- values that have no effect ----
 # Threads 32 ... 63 load what the others overwrite in place, as in a Triton tile smaller than the block.
 case("idle threads of an in-place tile", """ and.b32 %r4, %r0, 31; mul.wide.u32 %d3, %r4, 4; add.u64 %d3, %d0, %d3;
