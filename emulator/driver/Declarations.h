@@ -38,6 +38,7 @@ HAMLET_CUDA cuCtxGetStreamPriorityRange(int *least, int *greatest);
 HAMLET_CUDA cuCtxGetApiVersion(CUcontext, unsigned *version);
 HAMLET_CUDA cuCtxEnablePeerAccess(CUcontext peer, unsigned flags);
 HAMLET_CUDA cuCtxDisablePeerAccess(CUcontext peer);
+HAMLET_CUDA cuGetExportTable(const void **table, const CUuuid *id);
 HAMLET_CUDA cuGetErrorName(CUresult code, const char **name);
 HAMLET_CUDA cuGetErrorString(CUresult code, const char **text);
 HAMLET_CUDA cuMemAlloc_v2(CUdeviceptr *p, size_t bytes);

@@ -1,4 +1,5 @@
-// cuGetProcAddress: base names, the signature picked by version.
+// cuGetProcAddress: base names, the signature picked by version. The private
+// tables of cuGetExportTable are not offered.
 #include "emulator/driver/Declarations.h"
 #include "emulator/driver/State.h"
 
@@ -37,5 +38,13 @@ HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **function, int version,
   }
   if (status)
     *status = known ? 2 : 1; // version not sufficient, symbol not found
+  return kNotFound;
+}
+
+HAMLET_CUDA cuGetExportTable(const void **table, const CUuuid *id) {
+  HAMLET_ENTER(cuGetExportTable, false);
+  if (!table || !id)
+    return kInvalidValue;
+  *table = nullptr;
   return kNotFound;
 }

@@ -1,6 +1,6 @@
-"""An ordinary driver-API program on the stand-in libcuda.so.1, and every one of
-its calls failing in turn."""
-import ctypes, os, re, shutil, subprocess, sys, tempfile
+"""Driver-API programs on the stand-in libcuda.so.1 (driver_*.c), and every call of
+an ordinary one failing in turn."""
+import ctypes, glob, os, re, shutil, subprocess, sys, tempfile
 from harness import *
 
 LIBRARY = os.environ.get("HAMLET_EMULATED_DRIVER") or os.path.join(HERE, "../../build/lib/emulated/libcuda.so.1")
@@ -44,6 +44,43 @@ def bindings(ptx):
     return done.returncode
 
 
+# What a program needs beside the driver: variables, libraries that may be absent.
+ENVIRONMENT = {}
+LINKED = {"driver_nvrtc": ["-L%s/lib64" % CUDA, "-lnvrtc"]}
+
+
+def build(name, folder):
+    """driver_NAME.c as a program, None where a library that it needs is absent."""
+    linked = LINKED.get(name, [])
+    for library in (w[2:] for w in linked if w.startswith("-l")):
+        if not glob.glob(os.path.join(CUDA, "lib64/lib%s.so" % library)):
+            print("%s: skipped, lib%s is not installed" % (name, library))
+            return None
+    program = os.path.join(folder, name)
+    subprocess.run(["clang-22", "-Wall", "-Werror", "-I%s/include" % CUDA, os.path.join(HERE, name + ".c"), "-o", program,
+                    "-L" + os.path.dirname(LIBRARY), "-lcuda", "-lm", "-pthread"] + linked, check=True)
+    return program
+
+
+def programs(folder):
+    """Programs that tell by themselves what is wrong: how many failed."""
+    failed = 0
+    for name in sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(HERE, "driver_*.c"))):
+        program = name != "driver_program" and build(name, folder)
+        if not program:
+            continue
+        env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY) + ":%s/lib64" % CUDA, **ENVIRONMENT.get(name, {}))
+        try:
+            done = subprocess.run([program], capture_output=True, text=True, timeout=60, env=env)
+        except subprocess.TimeoutExpired as late:
+            print("%s: no end after 60 s, %s" % (name, late.stdout))
+            failed += 1
+            continue
+        print("%s: %s" % (name, "ok" if not done.returncode else "status %d\n%s%s" % (done.returncode, done.stdout, done.stderr[-2000:])))
+        failed += done.returncode != 0
+    return failed
+
+
 def images():
     """Machine code is refused as such, texts too short to be anything as PTX."""
     driver, context, module = ctypes.CDLL(LIBRARY), ctypes.c_void_p(), ctypes.c_void_p()
@@ -66,9 +103,7 @@ def main():
         return SKIPPED
     with tempfile.TemporaryDirectory() as folder:
         ptx = compile_cuda("simple.cu", "sm_80", folder)["nvcc"]
-        program = os.path.join(folder, "program")
-        subprocess.run(["clang-22", "-I" + os.path.dirname(header), os.path.join(HERE, "driver_program.c"), "-o", program,
-                        "-L" + os.path.dirname(LIBRARY), "-lcuda", "-lm"], check=True)
+        program = build("driver_program", folder)
         env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY))
 
         def run(**more):
@@ -93,7 +128,7 @@ def main():
         if missing:
             print("not exported:", missing)
             return 1
-        failed = abi(folder, header, names) + bindings(ptx)
+        failed = abi(folder, header, names) + bindings(ptx) + programs(folder)
         if failed:
             return 1
     print("ok: %d entry points" % len(names))
