@@ -12,6 +12,8 @@ using CUdeviceptr = unsigned long long;
 using CUcontext = struct CUctx_st *;
 using CUmodule = struct CUmod_st *;
 using CUfunction = struct CUfunc_st *;
+using CUlibrary = struct CUlib_st *;
+using CUkernel = struct CUkern_st *;
 using CUstream = struct CUstream_st *;
 using CUevent = struct CUevent_st *;
 using CUgraph = struct CUgraph_st *;
@@ -67,6 +69,7 @@ enum Result : int {
   kNotFound = 500,
   kNotReady = 600,
   kIllegalAddress = 700,
+  kOutOfResources = 701,
   kLaunchTimeout = 702,
   kPeerAlreadyEnabled = 704,
   kPeerNotEnabled = 705,
@@ -75,9 +78,11 @@ enum Result : int {
   kMisaligned = 716,
   kLaunchFailed = 719,
   kCooperativeTooLarge = 720,
+  kNotPermitted = 800,
   kNotSupported = 801,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
   kGraphExecUpdateFailure = 910,
+  kInvalidClusterSize = 912,
 };
 } // namespace hamlet::emu::driver

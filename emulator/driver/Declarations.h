@@ -154,3 +154,51 @@ HAMLET_CUDA cuGraphExecDestroy(CUgraphExec e);
 HAMLET_CUDA cuGraphDestroy(CUgraph g);
 HAMLET_CUDA cuGetProcAddress_v2(const char *name, void **pfn, int version,
                                 uint64_t flags, int *status);
+HAMLET_CUDA cuModuleLoadFatBinary(CUmodule *m, const void *image);
+HAMLET_CUDA cuModuleGetLoadingMode(int *mode);
+HAMLET_CUDA cuModuleGetFunctionCount(unsigned *count, CUmodule m);
+HAMLET_CUDA cuModuleEnumerateFunctions(CUfunction *functions, unsigned n,
+                                       CUmodule m);
+HAMLET_CUDA cuFuncGetModule(CUmodule *m, CUfunction handle);
+HAMLET_CUDA cuFuncGetName(const char **name, CUfunction handle);
+HAMLET_CUDA cuFuncGetParamInfo(CUfunction handle, size_t index, size_t *offset,
+                               size_t *bytes);
+HAMLET_CUDA cuFuncIsLoaded(int *loaded, CUfunction handle);
+HAMLET_CUDA cuFuncLoad(CUfunction handle);
+HAMLET_CUDA cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+    int *blocks, CUfunction f, int threads, size_t shared, unsigned);
+HAMLET_CUDA cuOccupancyAvailableDynamicSMemPerBlock(size_t *bytes,
+                                                    CUfunction handle,
+                                                    int blocks, int threads);
+HAMLET_CUDA cuOccupancyMaxPotentialClusterSize(int *size, CUfunction handle,
+                                               const CUlaunchConfig *config);
+HAMLET_CUDA cuOccupancyMaxPotentialBlockSizeWithFlags(int *grid, int *block,
+                                                      CUfunction f,
+                                                      size_t (*sharedOf)(int),
+                                                      size_t shared, int most,
+                                                      unsigned);
+HAMLET_CUDA cuLibraryLoadData(CUlibrary *l, const void *image, int *options,
+                              void **values, unsigned n, int *, void **,
+                              unsigned);
+HAMLET_CUDA cuLibraryLoadFromFile(CUlibrary *l, const char *path, int *options,
+                                  void **values, unsigned n, int *, void **,
+                                  unsigned);
+HAMLET_CUDA cuLibraryUnload(CUlibrary l);
+HAMLET_CUDA cuLibraryGetKernel(CUkernel *k, CUlibrary l, const char *name);
+HAMLET_CUDA cuLibraryGetKernelCount(unsigned *count, CUlibrary l);
+HAMLET_CUDA cuLibraryEnumerateKernels(CUkernel *kernels, unsigned n,
+                                      CUlibrary l);
+HAMLET_CUDA cuLibraryGetModule(CUmodule *m, CUlibrary l);
+HAMLET_CUDA cuLibraryGetGlobal(CUdeviceptr *address, size_t *bytes, CUlibrary l,
+                               const char *name);
+HAMLET_CUDA cuLibraryGetManaged(CUdeviceptr *, size_t *, CUlibrary l,
+                                const char *name);
+HAMLET_CUDA cuLibraryGetUnifiedFunction(void **, CUlibrary l, const char *name);
+HAMLET_CUDA cuKernelGetFunction(CUfunction *f, CUkernel k);
+HAMLET_CUDA cuKernelGetLibrary(CUlibrary *l, CUkernel k);
+HAMLET_CUDA cuKernelGetName(const char **name, CUkernel k);
+HAMLET_CUDA cuKernelGetAttribute(int *value, int id, CUkernel k, CUdevice d);
+HAMLET_CUDA cuKernelSetAttribute(int id, int value, CUkernel k, CUdevice d);
+HAMLET_CUDA cuKernelSetCacheConfig(CUkernel k, int, CUdevice d);
+HAMLET_CUDA cuKernelGetParamInfo(CUkernel k, size_t index, size_t *offset,
+                                 size_t *bytes);

@@ -79,6 +79,9 @@ int attribute(int id) {
   }
 }
 
+} // namespace
+int hamlet::emu::driver::deviceAttribute(int id) { return attribute(id); }
+namespace {
 CUcontext newContext(Device *d, bool primary) {
   auto *c = new CUctx_st;
   c->device = d;

@@ -72,6 +72,8 @@ const Row kRows[] = {
     {910, "CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE",
      "the graph update was not performed because it included changes which "
      "violated constraints specific to instantiated graph update"},
+    {912, "CUDA_ERROR_INVALID_CLUSTER_SIZE",
+     "the launch's cluster size is misconfigured"},
     {999, "CUDA_ERROR_UNKNOWN", "unknown error"}};
 
 CUresult find(CUresult code, const char **out, const char *Row::*field) {

@@ -172,6 +172,8 @@ void destroy(CUmodule m) {
     state().functions.erase(f);
     delete f;
   }
+  if (m->library)
+    m->library->modules.erase(m->context);
   state().modules.erase(m);
   delete m;
 }
@@ -193,7 +195,10 @@ void destroy(CUcontext c) {
         free(o);
       }
   };
-  each(s.modules, [](CUmodule m) { destroy(m); });
+  each(s.modules, [&](CUmodule m) {
+    s.abandoned -= m->library != nullptr; // whose unloading is another matter
+    destroy(m);
+  });
   each(s.streams, [](CUstream x) { destroy(x); });
   each(s.events, [&](CUevent e) {
     s.events.erase(e);
@@ -216,7 +221,8 @@ void destroy(CUcontext c) {
 uint64_t liveObjects() {
   State &s = state();
   uint64_t n = s.streams.size() + s.events.size() + s.modules.size() +
-               s.pinned.size() + s.graphs.size() + s.executables.size();
+               s.libraries.size() + s.pinned.size() + s.graphs.size() +
+               s.executables.size();
   for (auto &d : s.devices)
     n += d->memory->count();
   return n;

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ struct State {
   std::set<CUcontext> contexts;
   std::set<CUmodule> modules;
   std::set<CUfunction> functions;
+  std::set<CUlibrary> libraries;
+  std::set<CUkernel> kernels;
   std::set<CUstream> streams;
   std::set<CUevent> events;
   std::set<CUgraph> graphs;
@@ -94,6 +97,7 @@ CUresult drain();
 bool isPinned(const void *host, size_t bytes);
 /// Frees an object and forgets its handle.
 void destroy(CUmodule m);
+void destroy(CUlibrary l);
 void destroy(CUstream s);
 /// Frees what was made in `c`, then `c`.
 void destroy(CUcontext c);
@@ -106,6 +110,36 @@ bool addFaults(const std::string &text);
 /// Whether all of `text` is a number (0x: hexadecimal) of `least` to `most`,
 /// which it then puts into `value`.
 bool readNumber(const char *text, u64 least, u64 most, u64 &value);
+/// Some of CUdevice_attribute.
+enum DeviceLimit {
+  kBlockThreads = 1,
+  kBlockX = 2,
+  kBlockY = 3,
+  kBlockZ = 4,
+  kGridX = 5,
+  kGridY = 6,
+  kGridZ = 7,
+  kBlockShared = 8, ///< without asking for more
+  kBlockRegisters = 12,
+  kMultiprocessors = 16,
+  kMultiprocessorThreads = 39,
+  kMultiprocessorShared = 81,
+  kMultiprocessorRegisters = 82,
+  kBlockSharedOptIn = 97,
+  kMultiprocessorBlocks = 106,
+  kReservedShared = 111, ///< of a block, by the driver
+  kClusterLaunch = 120,
+};
+int deviceAttribute(int id);
+/// What programs may set of a function.
+struct FunctionSettings {
+  std::optional<int> maxDynamicShared;
+  int carveout = -1;
+  int cluster[3] = {0, 0, 0};
+  bool nonPortableCluster = false;
+  int clusterPolicy = 0;
+};
+constexpr u32 kNoDevice = 64; ///< no device has this ordinal
 /// All entry points, for cuGetProcAddress.
 struct EntryPoint {
   const char *name;
@@ -120,15 +154,32 @@ struct CUctx_st {
   bool primary = false;
 };
 struct CUmod_st {
-  hamlet::emu::driver::Device *device;
   CUcontext context = nullptr;
-  std::unique_ptr<hamlet::emu::LoadedModule> module;
+  CUlibrary library = nullptr; ///< that it belongs to
+  /// Queued launches hold it, too.
+  std::shared_ptr<hamlet::emu::LoadedModule> module;
   std::map<std::string, CUfunction> functions;
 };
 struct CUfunc_st {
   CUmodule module;
   std::string name;
-  int maxDynamicShared = 49152;
+  const hamlet::emu::Program *program = nullptr;
+  std::shared_ptr<hamlet::emu::driver::FunctionSettings> settings;
+};
+struct CUlib_st {
+  std::string text;
+  /// Loaded beside any device: what the kernels and their attributes are.
+  std::unique_ptr<hamlet::emu::DeviceMemory> memory;
+  std::shared_ptr<hamlet::emu::LoadedModule> reference;
+  std::vector<std::unique_ptr<CUkern_st>> kernels;
+  std::map<CUcontext, CUmodule> modules;
+};
+struct CUkern_st {
+  CUlibrary library;
+  std::string name;
+  const hamlet::emu::Program *program = nullptr; ///< of the reference
+  /// By device; shared with the functions made of it.
+  std::vector<std::shared_ptr<hamlet::emu::driver::FunctionSettings>> settings;
 };
 struct CUgraph_st {
   std::vector<hamlet::emu::driver::Work> work;

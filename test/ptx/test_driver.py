@@ -45,7 +45,7 @@ def bindings(ptx):
 
 
 # What a program needs beside the driver: variables, libraries that may be absent.
-ENVIRONMENT = {}
+ENVIRONMENT = {"driver_library": {"EMU_DEVICES": "2"}}
 LINKED = {"driver_nvrtc": ["-L%s/lib64" % CUDA, "-lnvrtc"]}
 
 
@@ -81,24 +81,101 @@ def programs(folder):
     return failed
 
 
+def loads(driver, image):
+    """(result, log) of loading an image in memory as a module, as a library, by the fat binary's call."""
+    results = set()
+    log = ctypes.create_string_buffer(400)
+    options, values = (ctypes.c_int * 2)(5, 6), (ctypes.c_void_p * 2)(ctypes.addressof(log), len(log))
+    for call in (lambda h: driver.cuModuleLoadDataEx(h, image, 2, options, values),
+                 lambda h: driver.cuLibraryLoadData(h, image, options, values, 2, None, None, 0),
+                 lambda h: driver.cuModuleLoadFatBinary(h, image)):
+        handle = ctypes.c_void_p()
+        results.add(call(ctypes.byref(handle)))
+    return results, log.value.decode()
+
+
 def images():
     """Machine code is refused as such, texts too short to be anything as PTX."""
-    driver, context, module = ctypes.CDLL(LIBRARY), ctypes.c_void_p(), ctypes.c_void_p()
+    driver, context = ctypes.CDLL(LIBRARY), ctypes.c_void_p()
     for call in (driver.cuInit(0), driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0), driver.cuCtxSetCurrent(context)):
         assert call == 0, call
-    no_binary, invalid_ptx = 209, 218
-    wanted = {b"\x7fELF": no_binary, b"\x50\xed\x55\xba": no_binary, b"": invalid_ptx, b"\x7f": invalid_ptx, b"\x7fEL": invalid_ptx}
-    found = {image: driver.cuModuleLoadData(ctypes.byref(module), image) for image in wanted}
-    driver.cuDevicePrimaryCtxRelease_v2(0)
-    print("images:", "as wanted" if found == wanted else found)
-    return found != wanted
+    invalid_image, no_binary, invalid_ptx = 200, 209, 218
+    empty_fat = b"\x50\xed\x55\xba\1\0\x10\0" + bytes(8)
+    wanted = {b"\x7fELF": (no_binary, "cubin"), empty_fat: (no_binary, "no code"), b"": (invalid_ptx, ""), b"\x7f": (invalid_ptx, ""),
+              b"\x7fEL": (invalid_ptx, ""), b"\x50\xed\x55\xba" + bytes(12): (invalid_image, "header")}
+    wrong = 0
+    for image, (result, said) in wanted.items():
+        results, log = loads(driver, image)
+        if results != {result} or said not in log:
+            print("image %r: %s, %r; expected %d" % (image, results, log, result))
+            wrong += 1
+    print("images:", "as wanted" if not wrong else wrong)
+    return wrong
+
+
+FATS = """extern "C" __global__ void k(int *o) { *o = __CUDA_ARCH__; }
+// Enough for matches that are long and overlap:
+__constant__ int table[64] = {%s};
+""" % ", ".join(["7"] * 64)
+
+
+def fat_binaries(folder, nvcc):
+    """nvcc's fat binaries: the newest PTX that runs is taken, however it is packed; machine code alone is not."""
+    driver = ctypes.CDLL(LIBRARY)
+    source = os.path.join(folder, "fat.cu")
+    open(source, "w").write(FATS)
+
+    def compiled(*flags):
+        out = os.path.join(folder, "fat.fatbin")
+        subprocess.run([nvcc, "-fatbin", source, "-o", out, *flags], check=True, capture_output=True)
+        return open(out, "rb").read()
+
+    def architecture(image):
+        """What the kernel in it says that it was compiled for."""
+        module, kernel, memory, value = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint64(), ctypes.c_int()
+        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(memory))
+        for result in (driver.cuModuleLoadFatBinary(ctypes.byref(module), image),
+                       driver.cuModuleGetFunction(ctypes.byref(kernel), module, b"k"), driver.cuMemAlloc_v2(ctypes.byref(memory), 4),
+                       driver.cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, None, arguments, None),
+                       driver.cuMemcpyDtoH_v2(ctypes.byref(value), memory, 4), driver.cuMemFree_v2(memory)):
+            if result:
+                return -result
+        return value.value
+    both = ["-gencode", "arch=compute_80,code=[sm_80,compute_80]", "-gencode", "arch=compute_86,code=compute_86"]
+    wrong = 0
+    for mode, packed in (("none", ""), ("speed", "LZ4"), ("balance", "zstd"), ("size", "zstd")):
+        image = compiled(*both, "-Xfatbin", "--compress-mode=" + mode)
+        found = architecture(image)
+        results, log = loads(driver, image)
+        if found != 860 or results != {0}:
+            print("fat binary, compression %s: the kernel is for %d, expected 860; %s %s" % (mode, found, results, log))
+            wrong += 1
+        # The last entry, which is PTX, short of its last bytes: an error, though another would do.
+        if packed:
+            at = image.rindex(b"\1\0\1\1") + 16
+            size = int.from_bytes(image[at:at + 4], "little") - 8
+            results, log = loads(driver, image[:at] + size.to_bytes(4, "little") + image[at + 4:])
+            if results != {200} or packed + " data are damaged" not in log:
+                print("damaged %s entry:" % mode, results, log)
+                wrong += 1
+    results, log = loads(driver, compiled("-gencode", "arch=compute_80,code=sm_80"))
+    if results != {209} or "machine code alone (sm_80)" not in log:
+        print("machine code alone:", results, log)
+        wrong += 1
+    results, log = loads(driver, compiled("-gencode", "arch=compute_100,code=compute_100"))
+    if results != {209} or "sm_100" not in log:
+        print("PTX of a newer device:", results, log)
+        wrong += 1
+    print("fat binaries:", "as wanted" if not wrong else wrong)
+    return wrong
 
 
 def main():
     if images():
         return 1
     header = os.path.join(CUDA, "include/cuda.h")
-    if not os.path.exists(header) or not any(n == "nvcc" for n, _ in compilers()):
+    nvcc = shutil.which("nvcc") or os.path.join(CUDA, "bin/nvcc")
+    if not os.path.exists(header) or not os.path.exists(nvcc):
         print("skipped: needs cuda.h and nvcc")
         return SKIPPED
     with tempfile.TemporaryDirectory() as folder:
@@ -128,7 +205,7 @@ def main():
         if missing:
             print("not exported:", missing)
             return 1
-        failed = abi(folder, header, names) + bindings(ptx) + programs(folder)
+        failed = abi(folder, header, names) + bindings(ptx) + fat_binaries(folder, nvcc) + programs(folder)
         if failed:
             return 1
     print("ok: %d entry points" % len(names))
