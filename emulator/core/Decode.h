@@ -19,12 +19,14 @@ using OpTable = std::unordered_map<std::string, DecodeFunction>;
 const OpTable &opTable();
 
 /// Bases of the generic windows and of what else has addresses. The low 32 bits
-/// of the windows are zero: code truncates generic to shared addresses.
-inline constexpr u64 kSharedWindow = 0x7ffe'0000'0000;
-inline constexpr u64 kLocalWindow = 0x7ffd'0000'0000;
-inline constexpr u64 kParamWindow = 0x7ffc'0000'0000;
-inline constexpr u64 kFunctionBase = 0x7ffb'0000'0000;
-inline constexpr u64 kDeviceBase = 0x7000'0000'0000; ///< + device << 40
+/// of the windows are zero: code truncates generic to shared addresses. All lie
+/// above what a process maps: host memory is global memory at its own address.
+inline constexpr u64 kSharedWindow = 0xfffe'0000'0000;
+inline constexpr u64 kLocalWindow = 0xfffd'0000'0000;
+inline constexpr u64 kParamWindow = 0xfffc'0000'0000;
+inline constexpr u64 kFunctionBase = 0xfffb'0000'0000;
+inline constexpr u64 kDeviceBase = 0x8000'0000'0000; ///< + device << 40
+inline constexpr u64 kFirstAddress = 0x1'0000;       ///< of what a process maps
 inline constexpr u32 kSharedStart = 1024; ///< first address of shared memory
 inline constexpr u32 kClusterShift = 24;  ///< (rank + 1) << 24 | offset
 inline constexpr u32 kLocalStart = 256;   ///< first address of local memory

@@ -446,11 +446,16 @@ void runClusters(Engine &e, Shared &shared, u64 limit) {
         ++i;
       }
     }
-    if (shared.stop)
+    if (shared.stop || (e.config->cancel && *e.config->cancel))
       return;
+    // What polls in a way that looks like progress hands over, too.
+    bool polls = stuck || !moved;
     stuck = !moved;
     idle = moved ? 0 : idle + 1;
     e.idleRounds = idle;
+    if (polls && e.program->strongGlobal && e.config->outside &&
+        e.config->outside(idle))
+      continue;
     bool all = e.resident.size() >= limit || shared.next >= shared.count;
     if (idle > kIdleLimit && all)
       e.deadlock();

@@ -32,6 +32,12 @@ struct LaunchConfig {
   u32 multiprocessors = 132;
   u32 sharedPerMultiprocessor = 233472;
   std::function<void(const std::string &)> trace; ///< one line an instruction
+  /// Ends the launch when it becomes true; null: nothing does.
+  const std::atomic<bool> *cancel = nullptr;
+  /// Asked where nothing moves in a kernel with ordered accesses to global
+  /// memory, after so many rounds of it: whether what it polls may change from
+  /// outside of this launch. It may wait meanwhile.
+  std::function<bool(u64 rounds)> outside;
 };
 
 /// One end of a finding.

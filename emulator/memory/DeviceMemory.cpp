@@ -2,6 +2,7 @@
 
 #include "emulator/core/Decode.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <sys/mman.h>
@@ -10,7 +11,21 @@ namespace hamlet::emu {
 namespace {
 u64 roundUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
 constexpr u64 kMapFrom = 1 << 16; // bytes from which mmap serves
+// 64 bytes beyond the end: vector code may read a whole register.
+u64 mappedBytes(u64 bytes) { return roundUp(bytes + 64, 256); }
+u8 *mapPages(u64 bytes) {
+  void *p = mmap(nullptr, mappedBytes(bytes), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? nullptr : static_cast<u8 *>(p);
+}
 } // namespace
+
+Allocation::~Allocation() {
+  if (backing == Backing::Map)
+    munmap(host, mappedBytes(end - begin));
+  if (backing == Backing::Heap)
+    std::free(host);
+}
 
 void Allocation::markWritten(u64 address, u64 bytes) {
   if (!written)
@@ -28,10 +43,7 @@ DeviceMemory::DeviceMemory(u32 device, u64 limit)
     : base(kDeviceBase + (u64(device) << 40)), next(base + kGap),
       limitBytes(limit) {}
 
-DeviceMemory::~DeviceMemory() {
-  while (!table.empty())
-    free(table.begin()->first);
-}
+DeviceMemory::~DeviceMemory() = default;
 
 u64 DeviceMemory::allocate(u64 bytes, u64 align, bool track) {
   std::lock_guard lock(mutex);
@@ -40,25 +52,23 @@ u64 DeviceMemory::allocate(u64 bytes, u64 align, bool track) {
   u64 at = roundUp(next, std::max<u64>(align, 256));
   if (at + bytes + kGap > base + kRange)
     return 0;
-  auto a = std::make_unique<Allocation>();
-  // 64 bytes beyond the end: vector code may read a whole register.
-  u64 host = roundUp(bytes + 64, 256);
+  auto a = std::make_shared<Allocation>();
+  a->begin = at;
+  a->end = at + bytes;
   if (bytes >= kMapFrom) {
-    void *p = mmap(nullptr, host, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
+    a->host = mapPages(bytes);
+    if (!a->host)
       return 0;
-    a->host = static_cast<u8 *>(p);
+    a->backing = Allocation::Backing::Map;
     if (bytes < (u64(64) << 20))
       std::memset(a->host, 0xff, bytes); // larger ones stay untouched pages
   } else {
-    a->host = static_cast<u8 *>(std::aligned_alloc(256, host));
+    a->host = static_cast<u8 *>(std::aligned_alloc(256, mappedBytes(bytes)));
     if (!a->host)
       return 0;
-    std::memset(a->host, 0xff, host);
+    a->backing = Allocation::Backing::Heap;
+    std::memset(a->host, 0xff, mappedBytes(bytes));
   }
-  a->begin = at;
-  a->end = at + bytes;
   if (track) {
     a->written = std::make_unique<u64[]>((bytes + 63) / 64);
   }
@@ -68,30 +78,88 @@ u64 DeviceMemory::allocate(u64 bytes, u64 align, bool track) {
   return at;
 }
 
-bool DeviceMemory::free(u64 address) {
+bool DeviceMemory::map(void *host, u64 bytes) {
   std::lock_guard lock(mutex);
-  auto it = table.find(address);
-  if (it == table.end())
+  auto begin = reinterpret_cast<u64>(host);
+  auto after = table.lower_bound(begin);
+  if ((after != table.end() && after->first - begin < bytes) ||
+      (after != table.begin() && std::prev(after)->second->end > begin))
     return false;
-  Allocation &a = *it->second;
-  u64 bytes = a.end - a.begin;
-  if (bytes >= kMapFrom)
-    munmap(a.host, roundUp(bytes + 64, 256));
-  else
-    std::free(a.host);
-  usedBytes -= bytes;
-  freed[a.begin] = a.end;
-  table.erase(it);
+  auto a = std::make_shared<Allocation>();
+  a->begin = begin;
+  a->end = begin + bytes;
+  a->host = static_cast<u8 *>(host);
+  table.emplace(begin, std::move(a));
+  freed.erase(begin);
   return true;
 }
 
-Allocation *DeviceMemory::find(u64 address) const {
+void *DeviceMemory::allocateHost(u64 bytes) {
+  u8 *host = mapPages(bytes);
+  if (!host)
+    return nullptr;
+  if (!map(host, bytes)) { // registered, then unmapped by its owner
+    munmap(host, mappedBytes(bytes));
+    return nullptr;
+  }
+  std::lock_guard lock(mutex);
+  table.at(reinterpret_cast<u64>(host))->backing = Allocation::Backing::Map;
+  return host;
+}
+
+std::shared_ptr<Allocation> DeviceMemory::take(u64 address) {
+  std::lock_guard lock(mutex);
+  auto it = table.find(address);
+  if (it == table.end())
+    return nullptr;
+  std::shared_ptr<Allocation> a = std::move(it->second);
+  if (owns(a->begin)) {
+    usedBytes -= a->end - a->begin;
+    freed[a->begin] = a->end;
+  }
+  table.erase(it);
+  return a;
+}
+
+bool DeviceMemory::free(u64 address) { return take(address) != nullptr; }
+
+void DeviceMemory::reach(const DeviceMemory &other) {
+  std::lock_guard lock(mutex);
+  auto more = std::make_shared<Others>(*others);
+  more->push_back(&other);
+  others = std::move(more);
+}
+
+void DeviceMemory::unreach(const DeviceMemory &other) {
+  std::lock_guard lock(mutex);
+  auto fewer = std::make_shared<Others>(*others);
+  if (auto it = std::ranges::find(*fewer, &other); it != fewer->end())
+    fewer->erase(it); // reached as often as it was asked for
+  others = std::move(fewer);
+}
+
+Allocation *DeviceMemory::findOwn(u64 address) const {
   std::lock_guard lock(mutex);
   auto it = table.upper_bound(address);
   if (it == table.begin())
     return nullptr;
   --it;
   return address < it->second->end ? it->second.get() : nullptr;
+}
+
+Allocation *DeviceMemory::find(u64 address) const {
+  if (Allocation *a = findOwn(address))
+    return a;
+  std::shared_ptr<const Others> reached;
+  {
+    std::lock_guard lock(mutex);
+    reached = others;
+  }
+  // One memory's lock at a time: peers reach each other.
+  for (const DeviceMemory *other : *reached)
+    if (Allocation *a = other->findOwn(address))
+      return a;
+  return nullptr;
 }
 
 bool DeviceMemory::wasFreed(u64 address) const {

@@ -226,7 +226,7 @@ Step isspacep(Warp &w, const Op &o, u32 m) {
   u32 r = maskOf((a & Vec<u64>(~u64(0xffffffff))) ==
                  Vec<u64>(static_cast<u64>(o.imm)));
   if (o.flags == 1)
-    r = maskOf(a >= Vec<u64>(kDeviceBase)) &
+    r = maskOf(a >= Vec<u64>(kFirstAddress)) &
         maskOf(a < Vec<u64>(kFunctionBase));
   if (o.flags == 2) // own CTA only
     r &= maskOf((a & Vec<u64>(0xff000000)) == Vec<u64>(0)) |

@@ -61,6 +61,82 @@ TEST(Emulator, a_module_that_does_not_load_leaves_no_memory) {
   EXPECT_EQ(memory.count(), 0u);
 }
 
+TEST(DeviceMemory, host_memory_keeps_its_address) {
+  DeviceMemory host(1, u64(1) << 30), memory(0, u64(1) << 20);
+  u32 words[4] = {1, 2, 3, 4};
+  auto at = reinterpret_cast<u64>(words);
+  ASSERT_TRUE(host.map(words, sizeof words));
+  EXPECT_FALSE(host.map(words + 3, 8)) << "its last word is mapped already";
+  EXPECT_FALSE(host.map(words - 1, 8)) << "its first word is mapped already";
+  EXPECT_EQ(memory.host(at, 4), nullptr);
+  memory.reach(host);
+  EXPECT_EQ(memory.host(at + 4, 12), reinterpret_cast<u8 *>(words + 1));
+  EXPECT_EQ(memory.host(at + 4, 13), nullptr) << "beyond its end";
+  memory.unreach(host);
+  EXPECT_EQ(memory.host(at, 4), nullptr);
+  EXPECT_TRUE(host.free(at));
+  EXPECT_FALSE(host.free(at));
+  EXPECT_EQ(host.used(), 0u);
+}
+
+TEST(DeviceMemory, peers_reach_each_other) {
+  DeviceMemory a(0, u64(1) << 20), b(1, u64(1) << 20);
+  u64 mine = a.allocate(64), theirs = b.allocate(64);
+  EXPECT_EQ(a.find(theirs), nullptr);
+  a.reach(b);
+  b.reach(a);
+  EXPECT_EQ(a.find(theirs), b.find(theirs));
+  EXPECT_EQ(b.find(mine), a.find(mine));
+  EXPECT_EQ(a.find(theirs + 64), nullptr);
+}
+
+TEST(DeviceMemory, bytes_that_were_taken_outlive_the_allocation) {
+  DeviceMemory memory(0, u64(1) << 20);
+  for (u64 bytes : {u64(64), u64(1) << 17}) { // of the heap, of mmap
+    u64 at = memory.allocate(bytes);
+    u8 *host = memory.host(at, bytes);
+    std::shared_ptr<Allocation> taken = memory.take(at);
+    ASSERT_NE(taken, nullptr);
+    EXPECT_EQ(memory.find(at), nullptr);
+    EXPECT_TRUE(memory.wasFreed(at));
+    EXPECT_EQ(memory.used(), 0u);
+    host[bytes - 1] = 1;
+    EXPECT_EQ(memory.take(at), nullptr);
+  }
+}
+
+TEST(Emulator, a_kernel_that_polls_goes_on_while_the_outside_may_act) {
+  std::string text = kHead + R"(.visible .entry k(.param .u64 flag) {
+    .reg .b64 %d; .reg .b32 %r; .reg .pred %p; ld.param.u64 %d, [flag];
+    L: ld.relaxed.sys.global.u32 %r, [%d]; setp.eq.u32 %p, %r, 0; @%p bra L;
+    ret; })";
+  DeviceMemory memory(0, u64(1) << 20);
+  LoadedModule module(text, memory);
+  u64 flag = memory.allocate(4);
+  auto *word = reinterpret_cast<u32 *>(memory.host(flag, 4));
+  LaunchConfig config;
+  config.params.resize(8);
+  std::memcpy(config.params.data(), &flag, 8);
+  u64 asked = 0;
+  for (bool helps : {true, false}) {
+    *word = 0;
+    asked = 0;
+    config.outside = [&](u64) {
+      if (++asked == 5000 && helps)
+        *word = 1;
+      return helps;
+    };
+    LaunchResult r = launch(module.program("k"), memory, config);
+    EXPECT_EQ(r.status, helps ? LaunchStatus::Ok : LaunchStatus::Deadlock);
+    EXPECT_GE(asked, helps ? 5000u : 3000u);
+  }
+  *word = 0;
+  std::atomic<bool> cancel = true;
+  config.cancel = &cancel;
+  config.outside = [](u64) { return true; };
+  launch(module.program("k"), memory, config); // ends
+}
+
 TEST(Emulator, cvt_f32_f16_exhaustive) {
   std::vector<u32>
       in = all16(),
