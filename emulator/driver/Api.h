@@ -17,8 +17,10 @@ using CUkernel = struct CUkern_st *;
 using CUstream = struct CUstream_st *;
 using CUevent = struct CUevent_st *;
 using CUgraph = struct CUgraph_st *;
+using CUgraphNode = struct CUgraphNode_st *;
 using CUgraphExec = struct CUgraphExec_st *;
 using CUmemoryPool = struct CUmemPool_st *;
+using CUstreamCallback = void (*)(CUstream, CUresult, void *);
 using CUhostFn = void (*)(void *);
 
 struct CUuuid {
@@ -47,7 +49,93 @@ struct CUlaunchConfig {
 extern "C" {
 struct CUgraphExecUpdateResultInfo {
   int result;
-  void *errorNode, *errorFromNode;
+  CUgraphNode errorNode, errorFromNode;
+};
+struct CUDA_MEMCPY2D {
+  size_t srcXInBytes, srcY;
+  unsigned srcMemoryType;
+  const void *srcHost;
+  CUdeviceptr srcDevice;
+  void *srcArray;
+  size_t srcPitch;
+  size_t dstXInBytes, dstY;
+  unsigned dstMemoryType;
+  void *dstHost;
+  CUdeviceptr dstDevice;
+  void *dstArray;
+  size_t dstPitch;
+  size_t WidthInBytes, Height;
+};
+struct CUDA_MEMCPY3D {
+  size_t srcXInBytes, srcY, srcZ, srcLOD;
+  unsigned srcMemoryType;
+  const void *srcHost;
+  CUdeviceptr srcDevice;
+  void *srcArray, *reserved0;
+  size_t srcPitch, srcHeight;
+  size_t dstXInBytes, dstY, dstZ, dstLOD;
+  unsigned dstMemoryType;
+  void *dstHost;
+  CUdeviceptr dstDevice;
+  void *dstArray, *reserved1;
+  size_t dstPitch, dstHeight;
+  size_t WidthInBytes, Height, Depth;
+};
+}
+
+extern "C" {
+struct CUDA_KERNEL_NODE_PARAMS {
+  CUfunction func;
+  unsigned gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ;
+  unsigned sharedMemBytes;
+  void **kernelParams, **extra;
+  CUkernel kern;
+  CUcontext ctx;
+};
+struct CUDA_MEMSET_NODE_PARAMS_v1 {
+  CUdeviceptr dst;
+  size_t pitch;
+  unsigned value, elementSize;
+  size_t width, height;
+};
+struct CUDA_MEMSET_NODE_PARAMS : CUDA_MEMSET_NODE_PARAMS_v1 {
+  CUcontext ctx;
+};
+struct CUDA_HOST_NODE_PARAMS {
+  CUhostFn fn;
+  void *userData;
+};
+struct CUgraphNodeParams {
+  int type;
+  int reserved0[3];
+  union {
+    long long reserved1[29];
+    CUDA_KERNEL_NODE_PARAMS kernel;
+    struct {
+      int flags, reserved;
+      CUcontext copyCtx;
+      CUDA_MEMCPY3D copyParams;
+    } memcpy;
+    CUDA_MEMSET_NODE_PARAMS memset;
+    CUDA_HOST_NODE_PARAMS host;
+    struct {
+      CUgraph graph;
+      int ownership;
+    } graph;
+    struct {
+      CUevent event;
+    } event;
+  };
+  long long reserved2;
+};
+struct CUgraphEdgeData {
+  unsigned char fromPort, toPort, type, reserved[5];
+};
+struct CUDA_GRAPH_INSTANTIATE_PARAMS {
+  uint64_t flags;
+  CUstream uploadStream;
+  CUgraphNode errorNode;
+  int result;
 };
 }
 
@@ -63,9 +151,11 @@ enum Result : int {
   kInvalidImage = 200,
   kInvalidContext = 201,
   kNoBinaryForGpu = 209,
+  kUnsupportedLimit = 215,
   kInvalidPtx = 218,
   kFileNotFound = 301,
   kInvalidHandle = 400,
+  kIllegalState = 401,
   kNotFound = 500,
   kNotReady = 600,
   kIllegalAddress = 700,
@@ -73,7 +163,10 @@ enum Result : int {
   kLaunchTimeout = 702,
   kPeerAlreadyEnabled = 704,
   kPeerNotEnabled = 705,
+  kContextDestroyed = 709,
   kAssert = 710,
+  kHostAlreadyRegistered = 712,
+  kHostNotRegistered = 713,
   kIllegalInstruction = 715,
   kMisaligned = 716,
   kLaunchFailed = 719,
@@ -82,6 +175,12 @@ enum Result : int {
   kNotSupported = 801,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
+  kCaptureMerge = 902,
+  kCaptureUnmatched = 903,
+  kCaptureUnjoined = 904,
+  kCaptureIsolation = 905,
+  kCaptureImplicit = 906,
+  kCapturedEvent = 907,
   kGraphExecUpdateFailure = 910,
   kInvalidClusterSize = 912,
 };

@@ -202,3 +202,152 @@ HAMLET_CUDA cuKernelSetAttribute(int id, int value, CUkernel k, CUdevice d);
 HAMLET_CUDA cuKernelSetCacheConfig(CUkernel k, int, CUdevice d);
 HAMLET_CUDA cuKernelGetParamInfo(CUkernel k, size_t index, size_t *offset,
                                  size_t *bytes);
+HAMLET_CUDA cuStreamGetFlags(CUstream s, unsigned *flags);
+HAMLET_CUDA cuStreamGetId(CUstream s, unsigned long long *id);
+HAMLET_CUDA cuStreamGetCtx(CUstream s, CUcontext *c);
+HAMLET_CUDA cuStreamGetDevice(CUstream s, CUdevice *d);
+HAMLET_CUDA cuStreamAddCallback(CUstream s, CUstreamCallback callback,
+                                void *data, unsigned flags);
+HAMLET_CUDA cuEventRecordWithFlags(CUevent e, CUstream s, unsigned flags);
+HAMLET_CUDA cuStreamWaitValue32_v2(CUstream s, CUdeviceptr p, uint32_t value,
+                                   unsigned flags);
+HAMLET_CUDA cuStreamWaitValue64_v2(CUstream s, CUdeviceptr p, uint64_t value,
+                                   unsigned flags);
+HAMLET_CUDA cuStreamWriteValue32_v2(CUstream s, CUdeviceptr p, uint32_t value,
+                                    unsigned flags);
+HAMLET_CUDA cuStreamWriteValue64_v2(CUstream s, CUdeviceptr p, uint64_t value,
+                                    unsigned flags);
+HAMLET_CUDA cuGraphCreate(CUgraph *g, unsigned flags);
+HAMLET_CUDA cuGraphClone(CUgraph *clone, CUgraph g);
+HAMLET_CUDA cuGraphNodeFindInClone(CUgraphNode *found, CUgraphNode original,
+                                   CUgraph clone);
+HAMLET_CUDA cuGraphAddNode(CUgraphNode *out, CUgraph g,
+                           const CUgraphNode *dependencies, size_t n,
+                           CUgraphNodeParams *params);
+HAMLET_CUDA cuGraphAddNode_v2(CUgraphNode *out, CUgraph g,
+                              const CUgraphNode *dependencies, const void *,
+                              size_t n, CUgraphNodeParams *params);
+HAMLET_CUDA cuGraphAddKernelNode_v2(CUgraphNode *out, CUgraph g,
+                                    const CUgraphNode *dependencies, size_t n,
+                                    const CUDA_KERNEL_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphAddMemcpyNode(CUgraphNode *out, CUgraph g,
+                                 const CUgraphNode *dependencies, size_t n,
+                                 const CUDA_MEMCPY3D *params, CUcontext);
+HAMLET_CUDA cuGraphAddMemsetNode(CUgraphNode *out, CUgraph g,
+                                 const CUgraphNode *dependencies, size_t n,
+                                 const CUDA_MEMSET_NODE_PARAMS_v1 *params,
+                                 CUcontext context);
+HAMLET_CUDA cuGraphAddHostNode(CUgraphNode *out, CUgraph g,
+                               const CUgraphNode *dependencies, size_t n,
+                               const CUDA_HOST_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphAddChildGraphNode(CUgraphNode *out, CUgraph g,
+                                     const CUgraphNode *dependencies, size_t n,
+                                     CUgraph child);
+HAMLET_CUDA cuGraphAddEmptyNode(CUgraphNode *out, CUgraph g,
+                                const CUgraphNode *dependencies, size_t n);
+HAMLET_CUDA cuGraphAddEventRecordNode(CUgraphNode *out, CUgraph g,
+                                      const CUgraphNode *dependencies, size_t n,
+                                      CUevent e);
+HAMLET_CUDA cuGraphAddEventWaitNode(CUgraphNode *out, CUgraph g,
+                                    const CUgraphNode *dependencies, size_t n,
+                                    CUevent e);
+HAMLET_CUDA cuGraphDestroyNode(CUgraphNode node);
+HAMLET_CUDA cuGraphNodeGetType(CUgraphNode node, int *type);
+HAMLET_CUDA cuGraphKernelNodeGetParams_v2(CUgraphNode node,
+                                          CUDA_KERNEL_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphMemcpyNodeGetParams(CUgraphNode node, CUDA_MEMCPY3D *params);
+HAMLET_CUDA cuGraphMemsetNodeGetParams(CUgraphNode node,
+                                       CUDA_MEMSET_NODE_PARAMS_v1 *params);
+HAMLET_CUDA cuGraphHostNodeGetParams(CUgraphNode node,
+                                     CUDA_HOST_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphChildGraphNodeGetGraph(CUgraphNode node, CUgraph *g);
+HAMLET_CUDA cuGraphEventRecordNodeGetEvent(CUgraphNode node, CUevent *e);
+HAMLET_CUDA cuGraphEventWaitNodeGetEvent(CUgraphNode node, CUevent *e);
+HAMLET_CUDA
+cuGraphKernelNodeSetParams_v2(CUgraphNode node,
+                              const CUDA_KERNEL_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphMemcpyNodeSetParams(CUgraphNode node,
+                                       const CUDA_MEMCPY3D *params);
+HAMLET_CUDA
+cuGraphMemsetNodeSetParams(CUgraphNode node,
+                           const CUDA_MEMSET_NODE_PARAMS_v1 *params);
+HAMLET_CUDA cuGraphHostNodeSetParams(CUgraphNode node,
+                                     const CUDA_HOST_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphNodeSetParams(CUgraphNode node, CUgraphNodeParams *params);
+HAMLET_CUDA
+cuGraphExecKernelNodeSetParams_v2(CUgraphExec e, CUgraphNode node,
+                                  const CUDA_KERNEL_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphExecMemcpyNodeSetParams(CUgraphExec e, CUgraphNode node,
+                                           const CUDA_MEMCPY3D *params,
+                                           CUcontext);
+HAMLET_CUDA
+cuGraphExecMemsetNodeSetParams(CUgraphExec e, CUgraphNode node,
+                               const CUDA_MEMSET_NODE_PARAMS_v1 *params,
+                               CUcontext context);
+HAMLET_CUDA cuGraphExecHostNodeSetParams(CUgraphExec e, CUgraphNode node,
+                                         const CUDA_HOST_NODE_PARAMS *params);
+HAMLET_CUDA cuGraphExecNodeSetParams(CUgraphExec e, CUgraphNode node,
+                                     CUgraphNodeParams *params);
+HAMLET_CUDA cuGraphGetNodes(CUgraph g, CUgraphNode *nodes, size_t *count);
+HAMLET_CUDA cuGraphGetRootNodes(CUgraph g, CUgraphNode *nodes, size_t *count);
+HAMLET_CUDA cuGraphGetEdges(CUgraph g, CUgraphNode *from, CUgraphNode *to,
+                            size_t *count);
+HAMLET_CUDA cuGraphGetEdges_v2(CUgraph g, CUgraphNode *from, CUgraphNode *to,
+                               CUgraphEdgeData *data, size_t *count);
+HAMLET_CUDA cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode *nodes,
+                                       size_t *count);
+HAMLET_CUDA cuGraphNodeGetDependencies_v2(CUgraphNode node, CUgraphNode *nodes,
+                                          CUgraphEdgeData *data, size_t *count);
+HAMLET_CUDA cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode *nodes,
+                                         size_t *count);
+HAMLET_CUDA cuGraphNodeGetDependentNodes_v2(CUgraphNode node,
+                                            CUgraphNode *nodes,
+                                            CUgraphEdgeData *data,
+                                            size_t *count);
+HAMLET_CUDA cuGraphAddDependencies(CUgraph g, const CUgraphNode *from,
+                                   const CUgraphNode *to, size_t n);
+HAMLET_CUDA cuGraphAddDependencies_v2(CUgraph g, const CUgraphNode *from,
+                                      const CUgraphNode *to,
+                                      const CUgraphEdgeData *, size_t n);
+HAMLET_CUDA cuGraphRemoveDependencies(CUgraph g, const CUgraphNode *from,
+                                      const CUgraphNode *to, size_t n);
+HAMLET_CUDA cuGraphRemoveDependencies_v2(CUgraph g, const CUgraphNode *from,
+                                         const CUgraphNode *to,
+                                         const CUgraphEdgeData *, size_t n);
+HAMLET_CUDA cuGraphInstantiateWithParams(CUgraphExec *e, CUgraph g,
+                                         CUDA_GRAPH_INSTANTIATE_PARAMS *p);
+HAMLET_CUDA cuGraphExecGetFlags(CUgraphExec e, uint64_t *flags);
+HAMLET_CUDA cuGraphUpload(CUgraphExec e, CUstream s);
+HAMLET_CUDA cuMemcpyPeer(CUdeviceptr to, CUcontext tc, CUdeviceptr from,
+                         CUcontext fc, size_t n);
+HAMLET_CUDA cuMemcpy2D_v2(const CUDA_MEMCPY2D *params);
+HAMLET_CUDA cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D *params);
+HAMLET_CUDA cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *params, CUstream s);
+HAMLET_CUDA cuMemcpy3D_v2(const CUDA_MEMCPY3D *params);
+HAMLET_CUDA cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *params, CUstream s);
+HAMLET_CUDA cuMemsetD2D8_v2(CUdeviceptr p, size_t pitch, unsigned char v,
+                            size_t width, size_t height);
+HAMLET_CUDA cuMemsetD2D32_v2(CUdeviceptr p, size_t pitch, unsigned v,
+                             size_t width, size_t height);
+HAMLET_CUDA cuMemsetD2D8Async(CUdeviceptr p, size_t pitch, unsigned char v,
+                              size_t width, size_t height, CUstream s);
+HAMLET_CUDA cuMemsetD2D32Async(CUdeviceptr p, size_t pitch, unsigned v,
+                               size_t width, size_t height, CUstream s);
+HAMLET_CUDA cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *bytes,
+                                    CUdeviceptr p);
+HAMLET_CUDA cuMemHostGetFlags(unsigned *flags, void *p);
+HAMLET_CUDA cuPointerGetAttributes(unsigned n, int *ids, void **out,
+                                   CUdeviceptr p);
+HAMLET_CUDA cuStreamBeginCaptureToGraph(CUstream s, CUgraph g,
+                                        const CUgraphNode *dependencies,
+                                        const void *, size_t n, int);
+HAMLET_CUDA cuStreamGetCaptureInfo_v3(CUstream s, int *status, uint64_t *id,
+                                      CUgraph *graph,
+                                      const CUgraphNode **dependencies,
+                                      const void **edges, size_t *count);
+HAMLET_CUDA cuStreamUpdateCaptureDependencies(CUstream s, CUgraphNode *nodes,
+                                              size_t n, unsigned flags);
+HAMLET_CUDA cuStreamUpdateCaptureDependencies_v2(CUstream s, CUgraphNode *nodes,
+                                                 const void *, size_t n,
+                                                 unsigned flags);
+HAMLET_CUDA cuThreadExchangeStreamCaptureMode(int *mode);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
@@ -86,6 +87,9 @@ CUcontext newContext(Device *d, bool primary) {
   auto *c = new CUctx_st;
   c->device = d;
   c->primary = primary;
+  c->legacy = std::make_shared<Queue>();
+  c->legacy->context = c;
+  c->queues.push_back(c->legacy);
   state().contexts.insert(c);
   return c;
 }
@@ -122,6 +126,7 @@ HAMLET_CUDA cuInit(unsigned flags) {
     auto d = std::make_unique<Device>();
     d->ordinal = static_cast<int>(i);
     d->memory = std::make_unique<DeviceMemory>(static_cast<u32>(i), bytes);
+    d->memory->reach(s.host);
     s.devices.push_back(std::move(d));
   }
   s.initialised = true;
@@ -245,7 +250,7 @@ HAMLET_CUDA cuDevicePrimaryCtxRetain(CUcontext *c, CUdevice d) {
   *c = dev.primary;
   return kSuccess;
 }
-static CUresult releasePrimary(CUdevice d, bool all) {
+static CUresult releasePrimary(Call &call, CUdevice d, bool all) {
   if (!validDevice(d))
     return kInvalidDevice;
   Device &dev = *state().devices[static_cast<size_t>(d)];
@@ -253,19 +258,19 @@ static CUresult releasePrimary(CUdevice d, bool all) {
     return all ? kSuccess : kInvalidContext;
   if (!all && --dev.primaryUses > 0)
     return kSuccess;
-  drain();
   dev.primaryUses = 0;
-  destroy(dev.primary);
-  dev.primary = nullptr;
+  CUcontext c = std::exchange(dev.primary, nullptr);
+  call.end(c);
+  destroy(c);
   return kSuccess;
 }
 HAMLET_CUDA cuDevicePrimaryCtxRelease_v2(CUdevice d) {
   HAMLET_ENTER(cuDevicePrimaryCtxRelease_v2, false);
-  return releasePrimary(d, false);
+  return releasePrimary(call, d, false);
 }
 HAMLET_CUDA cuDevicePrimaryCtxReset_v2(CUdevice d) {
   HAMLET_ENTER(cuDevicePrimaryCtxReset_v2, false);
-  return releasePrimary(d, true);
+  return releasePrimary(call, d, true);
 }
 HAMLET_CUDA cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags,
                                        int *active) {
@@ -309,10 +314,10 @@ HAMLET_CUDA cuCtxDestroy_v2(CUcontext c) {
   HAMLET_ENTER(cuCtxDestroy_v2, false);
   if (!state().contexts.count(c) || c->primary)
     return kInvalidContext;
-  drain();
-  auto &stack = contextStack();
-  std::erase(stack, c);
-  destroy(c);
+  std::erase(contextStack(), c);
+  call.end(c);
+  if (state().contexts.count(c)) // unless another thread was as quick
+    destroy(c);
   return kSuccess;
 }
 HAMLET_CUDA cuCtxPushCurrent_v2(CUcontext c) {
@@ -366,24 +371,66 @@ HAMLET_CUDA cuCtxGetDevice_v2(CUdevice *d, CUcontext c) {
 }
 HAMLET_CUDA cuCtxSynchronize() {
   HAMLET_ENTER(cuCtxSynchronize, true);
-  return drain();
+  return call.finish(currentContext());
 }
 HAMLET_CUDA cuCtxSynchronize_v2(CUcontext c) {
   HAMLET_ENTER(cuCtxSynchronize_v2, false);
-  drain();
   if (!c)
     c = currentContext();
-  return c && state().contexts.count(c) ? c->sticky : kInvalidContext;
+  if (!c || !state().contexts.count(c))
+    return kInvalidContext;
+  call.finish(c);
+  return state().contexts.count(c) ? c->sticky : int(kContextDestroyed);
 }
-HAMLET_CUDA cuCtxSetLimit(int, size_t) {
+// ---- limits: kept, and given back; what they bound is larger here ----
+namespace {
+enum Limit {
+  kStackSize,
+  kPrintfFifo,
+  kMallocHeap,
+  kSyncDepth,
+  kPendingLaunches,
+  kL2Granularity,
+  kPersistingL2,
+};
+struct LimitRange {
+  Limit id;
+  size_t usual, most;
+};
+constexpr LimitRange kLimits[] = {{kStackSize, 1024, 512 << 10},
+                                  {kPrintfFifo, 1 << 20, size_t(1) << 40},
+                                  {kMallocHeap, 8 << 20, size_t(1) << 40},
+                                  {kSyncDepth, 2, 24},
+                                  {kPendingLaunches, 2048, 1 << 20},
+                                  {kL2Granularity, 64, 128},
+                                  {kPersistingL2, 0, size_t(1) << 40}};
+const LimitRange *limitNumbered(int id) {
+  for (const LimitRange &l : kLimits)
+    if (l.id == id)
+      return &l;
+  return nullptr;
+}
+} // namespace
+HAMLET_CUDA cuCtxSetLimit(int id, size_t value) {
   HAMLET_ENTER(cuCtxSetLimit, true);
+  const LimitRange *limit = limitNumbered(id);
+  if (!limit)
+    return id < 0 ? kInvalidValue : kUnsupportedLimit;
+  if (value > limit->most)
+    return kInvalidValue;
+  currentContext()->limits[id] = value;
   return kSuccess;
 }
-HAMLET_CUDA cuCtxGetLimit(size_t *value, int limit) {
+HAMLET_CUDA cuCtxGetLimit(size_t *value, int id) {
   HAMLET_ENTER(cuCtxGetLimit, true);
   if (!value)
     return kInvalidValue;
-  *value = limit == 0 ? 1024 : limit == 1 ? 1 << 20 : 8 << 20;
+  const LimitRange *limit = limitNumbered(id);
+  if (!limit)
+    return id < 0 ? kInvalidValue : kUnsupportedLimit;
+  auto &set = currentContext()->limits;
+  auto it = set.find(id);
+  *value = it == set.end() ? limit->usual : it->second;
   return kSuccess;
 }
 HAMLET_CUDA cuCtxGetStreamPriorityRange(int *least, int *greatest) {
@@ -403,19 +450,27 @@ HAMLET_CUDA cuCtxGetApiVersion(CUcontext, unsigned *version) {
 }
 HAMLET_CUDA cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
   HAMLET_ENTER(cuCtxEnablePeerAccess, true);
-  if (flags || !state().contexts.count(peer))
+  if (flags)
     return kInvalidValue;
-  Device *d = deviceOf(currentContext());
-  if (peer->device == d)
+  if (!state().contexts.count(peer))
+    return kInvalidContext;
+  CUcontext c = currentContext();
+  if (peer->device == c->device)
     return kInvalidDevice;
-  return d->peers.insert(peer->device->ordinal).second ? kSuccess
-                                                       : kPeerAlreadyEnabled;
+  if (!c->peers.insert(peer).second)
+    return kPeerAlreadyEnabled;
+  c->device->memory->reach(*peer->device->memory);
+  return kSuccess;
 }
 HAMLET_CUDA cuCtxDisablePeerAccess(CUcontext peer) {
   HAMLET_ENTER(cuCtxDisablePeerAccess, true);
   if (!state().contexts.count(peer))
     return kInvalidContext;
-  return deviceOf(currentContext())->peers.erase(peer->device->ordinal)
-             ? kSuccess
-             : kPeerNotEnabled;
+  CUcontext c = currentContext();
+  if (!c->peers.count(peer))
+    return kPeerNotEnabled;
+  call.finish(c); // kernels may be using it
+  if (state().contexts.count(c) && c->peers.erase(peer))
+    c->device->memory->unreach(*peer->device->memory);
+  return kSuccess;
 }

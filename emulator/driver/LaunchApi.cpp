@@ -1,5 +1,5 @@
 // Launches of kernels and host functions.
-#include "emulator/driver/Launches.h"
+#include "emulator/driver/Graph.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -139,8 +139,12 @@ CUresult prepare(const LaunchRequest &request, Kernel &k) {
 
 /// EMU_CHECK=1 runs the sanitizer on every launch and prints what it finds;
 /// EMU_LEDGER names a file that gets one JSON line a launch.
-CUresult execute(const Kernel &k) {
+CUresult execute(const Kernel &k, Running &running) {
   LaunchConfig c = k.config;
+  Scheduler &scheduler = state().scheduler;
+  Patience patience{std::chrono::steady_clock::now()};
+  c.cancel = &scheduler.cancelled();
+  c.outside = [&](u64 rounds) { return scheduler.handOver(rounds, patience); };
   const char *check = std::getenv("EMU_CHECK"),
              *ledger = std::getenv("EMU_LEDGER");
   const char *mode = std::getenv("EMU_ASYNC"), *seed = std::getenv("EMU_SEED");
@@ -163,7 +167,7 @@ CUresult execute(const Kernel &k) {
     std::fprintf(stderr, "[emulator] %s: %s\n", p.name.c_str(), e.what());
     return kInvalidValue;
   }
-  state().nanoseconds += 2000 + static_cast<double>(r.instructions) / 50;
+  running.nanoseconds += 2000 + static_cast<double>(r.instructions) / 50;
   u64 errors = 0;
   for (const Finding &x : r.findings) {
     errors += x.severity == Severity::Error;
@@ -191,13 +195,14 @@ CUresult execute(const Kernel &k) {
 
 } // namespace hamlet::emu::driver
 
-static CUresult submit(const LaunchRequest &request, CUstream stream) {
+static CUresult submit(Call &call, const LaunchRequest &request,
+                       CUstream stream) {
   auto k = std::make_shared<Kernel>();
   if (CUresult r = prepare(request, *k))
     return r;
   if (k->device != deviceOf(currentContext()))
     return kInvalidContext;
-  return enqueue(stream, [k] { return execute(*k); });
+  return enqueue(call, stream, contentsOf(std::move(k), request.function));
 }
 
 static LaunchRequest plain(CUfunction f, Dim grid, Dim block, unsigned shared,
@@ -217,7 +222,8 @@ HAMLET_CUDA cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz,
                            unsigned shared, CUstream stream, void **params,
                            void **extra) {
   HAMLET_ENTER(cuLaunchKernel, true);
-  return submit(plain(f, {gx, gy, gz}, {bx, by, bz}, shared, params, extra),
+  return submit(call,
+                plain(f, {gx, gy, gz}, {bx, by, bz}, shared, params, extra),
                 stream);
 }
 HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy,
@@ -228,7 +234,7 @@ HAMLET_CUDA cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy,
   LaunchRequest r =
       plain(f, {gx, gy, gz}, {bx, by, bz}, shared, params, nullptr);
   r.cooperative = true;
-  return submit(r, stream);
+  return submit(call, r, stream);
 }
 HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f,
                              void **params, void **extra) {
@@ -248,14 +254,14 @@ HAMLET_CUDA cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f,
       r.clusterGiven = true;
     }
   }
-  return submit(r, config->hStream);
+  return submit(call, r, config->hStream);
 }
 HAMLET_CUDA cuLaunchHostFunc(CUstream stream, CUhostFn fn, void *data) {
   HAMLET_ENTER(cuLaunchHostFunc, true);
   if (!fn)
     return kInvalidValue;
-  return enqueue(stream, [fn, data] {
-    fn(data);
-    return kSuccess;
-  });
+  Contents c;
+  CUDA_HOST_NODE_PARAMS params{fn, data};
+  CUresult r = describeHost(params, c);
+  return r ? r : enqueue(call, stream, std::move(c));
 }

@@ -22,5 +22,5 @@ struct Kernel {
 };
 
 CUresult prepare(const LaunchRequest &request, Kernel &k);
-CUresult execute(const Kernel &k);
+CUresult execute(const Kernel &k, Running &running);
 } // namespace hamlet::emu::driver

@@ -118,8 +118,12 @@ HAMLET_CUDA cuLibraryUnload(CUlibrary l) {
   HAMLET_ENTER(cuLibraryUnload, false);
   if (!known(l))
     return kInvalidHandle;
-  CUresult r = drain();
-  destroy(l);
+  CUresult r = kSuccess;
+  for (auto &[context, m] : std::map(l->modules))
+    if (state().contexts.count(context))
+      r = call.finish(context);
+  if (known(l))
+    destroy(l);
   return r;
 }
 HAMLET_CUDA cuLibraryGetKernel(CUkernel *k, CUlibrary l, const char *name) {

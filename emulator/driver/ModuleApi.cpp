@@ -23,6 +23,9 @@ CUresult loadPtx(const std::string &text, DeviceMemory &memory,
     for (const std::string &e : m->entries())
       m->program(e);
     module = std::move(m);
+    // Kernels use tables that the first module made.
+    static const bool first = (endWithProcess(), true);
+    (void)first;
     return kSuccess;
   } catch (const PtxError &e) {
     log = e.what();
@@ -128,8 +131,9 @@ HAMLET_CUDA cuModuleUnload(CUmodule m) {
   // A library's goes with the library.
   if (!state().modules.count(m) || m->library)
     return kInvalidHandle;
-  CUresult r = drain();
-  destroy(m);
+  CUresult r = call.finish(m->context);
+  if (state().modules.count(m))
+    destroy(m);
   return r;
 }
 HAMLET_CUDA cuModuleGetLoadingMode(int *mode) {

@@ -1,5 +1,6 @@
 #include "emulator/driver/State.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -8,12 +9,11 @@
 namespace hamlet::emu::driver {
 namespace {
 thread_local std::vector<CUcontext> stack;
-constexpr size_t kQueueLimit = 4096;       // pieces of work
-constexpr size_t kQueueBytes = 256u << 20; // copies of pageable memory
 
 /// EMU_LIVE names a file: what the program had not freed when it ended, and
 /// what went with its context.
 void writeLive() {
+  std::lock_guard lock(state().mutex);
   std::ofstream(std::getenv("EMU_LIVE"))
       << "{\"live\": " << liveObjects()
       << ", \"abandoned\": " << state().abandoned << "}\n";
@@ -29,6 +29,10 @@ State &state() {
     return new State;
   }();
   return *s;
+}
+
+void endWithProcess() {
+  std::atexit([] { state().scheduler.stop(); });
 }
 
 std::vector<CUcontext> &contextStack() { return stack; }
@@ -92,6 +96,10 @@ bool addFaults(const std::string &text) {
 
 Call::Call(const char *name, bool needsContext) : lock(state().mutex) {
   State &s = state();
+  if (inHostFunction()) { // its stream would wait for itself
+    code = kNotPermitted;
+    return;
+  }
   ++s.calls;
   std::string full = name;
   for (State::Fault &f : s.faults) {
@@ -116,55 +124,96 @@ Call::Call(const char *name, bool needsContext) : lock(state().mutex) {
     code = currentContext()->sticky;
 }
 
+CUresult Call::result() const {
+  CUcontext c = currentContext();
+  return c ? c->sticky : kSuccess;
+}
+CUresult Call::wait(const MarkPointer &mark) {
+  Scheduler &s = state().scheduler;
+  if (mark) {
+    s.wait(lock, [&] { return mark->done; });
+    s.now = std::max(s.now, mark->time);
+  }
+  return result();
+}
+CUresult Call::finish(const std::vector<MarkPointer> &marks) {
+  for (const MarkPointer &m : marks)
+    wait(m);
+  return result();
+}
+CUresult Call::finish(CUcontext context) { return finish(newestOf(context)); }
+void Call::end(CUcontext context) {
+  state().scheduler.finish(lock, std::vector(context->queues));
+}
+void Call::throttle(const QueuePointer &queue) {
+  if (Scheduler::full(*queue))
+    state().scheduler.wait(lock, [&] { return !Scheduler::full(*queue); });
+}
+
 bool validStream(CUstream stream) {
   auto raw = reinterpret_cast<uintptr_t>(stream);
   return raw <= 2 || state().streams.count(stream); // null, legacy, per thread
 }
 
-CUresult enqueue(CUstream stream, Work work, size_t bytes) {
-  State &s = state();
-  if (!validStream(stream))
-    return kInvalidHandle;
-  if (reinterpret_cast<uintptr_t>(stream) > 2 && stream->capture) {
-    stream->capture->work.push_back(std::move(work));
-    return kSuccess;
-  }
-  s.queue.push_back({currentContext(), stream, std::move(work), bytes});
-  s.queuedBytes += bytes;
-  if (s.queue.size() > kQueueLimit || s.queuedBytes > kQueueBytes)
-    drain();
-  return kSuccess;
+bool isCapturing(CUstream stream) {
+  return state().streams.count(stream) && stream->capture;
 }
 
-CUresult drain() {
-  State &s = state();
-  if (!s.draining) {
-    s.draining = true;
-    while (!s.queue.empty()) {
-      Pending p = std::move(s.queue.front());
-      s.queue.pop_front();
-      s.queuedBytes -= p.bytes;
-      s.nanoseconds += 1000;
-      // A host function may have destroyed the context.
-      if (s.contexts.count(p.context) && !p.context->sticky)
-        if (CUresult r = p.run(); r && s.contexts.count(p.context))
-          p.context->sticky = r;
-    }
-    s.draining = false;
-  }
+std::vector<MarkPointer> newestOf(CUcontext context) {
+  std::vector<MarkPointer> marks;
+  for (const QueuePointer &q : context->queues)
+    marks.push_back(q->last);
+  return marks;
+}
+
+QueuePointer queueOf(CUstream stream) {
   CUcontext c = currentContext();
-  return c ? c->sticky : kSuccess;
+  auto raw = reinterpret_cast<uintptr_t>(stream);
+  if (raw == 2) {
+    QueuePointer &q = c->perThread[std::this_thread::get_id()];
+    if (!q) {
+      q = std::make_shared<Queue>();
+      q->context = c;
+      c->queues.push_back(q);
+    }
+    return q;
+  }
+  if (raw < 2)
+    return c->legacy;
+  return state().streams.count(stream) ? stream->queue : nullptr;
+}
+
+std::vector<MarkPointer> implicitOrder(const Queue &queue) {
+  std::vector<MarkPointer> after;
+  if (&queue != queue.context->legacy.get()) {
+    if (queue.blocking)
+      after.push_back(queue.context->legacy->last);
+    return after;
+  }
+  for (const QueuePointer &q : queue.context->queues)
+    if (q->blocking && q.get() != &queue)
+      after.push_back(q->last);
+  return after;
+}
+
+Allocation *allocationOf(CUdeviceptr address) {
+  DeviceMemory *m = memoryOf(address);
+  return (m ? m : &state().host)->findOwn(address);
 }
 
 bool isPinned(const void *host, size_t bytes) {
-  auto &map = state().pinned;
-  auto it = map.upper_bound(host);
-  if (it == map.begin())
+  auto at = reinterpret_cast<u64>(host);
+  Allocation *a = state().host.findOwn(at);
+  return a && bytes <= a->end - at;
+}
+
+bool release(CUdeviceptr address) {
+  DeviceMemory *m = memoryOf(address);
+  std::shared_ptr<Allocation> a = (m ? m : &state().host)->take(address);
+  if (!a)
     return false;
-  --it;
-  auto begin = reinterpret_cast<uintptr_t>(it->first),
-       at = reinterpret_cast<uintptr_t>(host);
-  return at + bytes <= begin + it->second.first;
+  state().scheduler.retire(std::move(a)); // another stream may be using it
+  return true;
 }
 
 void destroy(CUmodule m) {
@@ -176,12 +225,6 @@ void destroy(CUmodule m) {
     m->library->modules.erase(m->context);
   state().modules.erase(m);
   delete m;
-}
-
-void destroy(CUstream s) {
-  delete s->capture;
-  state().streams.erase(s);
-  delete s;
 }
 
 void destroy(CUcontext c) {
@@ -210,9 +253,14 @@ void destroy(CUcontext c) {
       continue;
     }
     ++s.abandoned;
-    if (DeviceMemory *m = memoryOf(it->first))
-      m->free(it->first);
+    release(it->first);
     it = s.owners.erase(it);
+  }
+  for (CUcontext other : s.contexts) {
+    if (other->peers.erase(c))
+      other->device->memory->unreach(*c->device->memory);
+    if (c->peers.count(other))
+      c->device->memory->unreach(*other->device->memory);
   }
   s.contexts.erase(c);
   delete c;

@@ -1,51 +1,45 @@
-// What the stand-in driver keeps: devices, contexts, work that is queued and
-// not yet run, faults to inject.
-//
-// Asynchronous calls only enqueue; work runs in the order of submission when
-// something waits for it, asks for it, or the queue grows long. Errors of work
-// surface then and stick to the context.
+// What the stand-in driver keeps: devices, contexts, handles, faults to inject.
+// Errors of asynchronous work stick to the context.
 #pragma once
 
-#include "emulator/driver/Api.h"
+#include "emulator/driver/Scheduler.h"
 #include "emulator/module/Module.h"
 
-#include <deque>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace hamlet::emu::driver {
 
+struct Capture;
 struct Device {
   int ordinal = 0;
   std::unique_ptr<DeviceMemory> memory;
   CUcontext primary = nullptr;
   int primaryUses = 0;
-  std::set<int> peers;
 };
-
-using Work = std::function<CUresult()>;
-struct Pending {
-  CUcontext context;
-  CUstream stream;
-  Work run;
-  size_t bytes;
+/// Host memory that was allocated by the driver or registered with it.
+struct Pinned {
+  size_t bytes = 0;
+  bool registered = false;
+  unsigned flags = 0;
+  CUcontext context = nullptr;
 };
+constexpr u32 kNoDevice = 64; ///< no device has this ordinal
+constexpr u32 kHost = 65;
 
 struct State {
-  std::recursive_mutex mutex;
+  std::mutex mutex;
+  Scheduler scheduler{mutex};
   bool initialised = false;
   int architecture = 90;
   std::vector<std::unique_ptr<Device>> devices;
-  std::deque<Pending> queue;
-  size_t queuedBytes = 0;
-  bool draining = false;
-  double nanoseconds = 0;                                 ///< virtual time
-  std::map<const void *, std::pair<size_t, bool>> pinned; ///< bytes, registered
+  std::map<const void *, Pinned> pinned;
+  DeviceMemory host{kHost, ~u64(0)}; ///< what is pinned, at its own address
   std::set<CUcontext> contexts;
   std::set<CUmodule> modules;
   std::set<CUfunction> functions;
@@ -55,6 +49,7 @@ struct State {
   std::set<CUevent> events;
   std::set<CUgraph> graphs;
   std::set<CUgraphExec> executables;
+  std::set<CUgraphNode> nodes; ///< of all graphs
 
   std::map<CUdeviceptr, CUcontext> owners; ///< of device memory
   /// Objects that were alive when their context went.
@@ -78,28 +73,50 @@ public:
   Call(const char *name, bool needsContext);
   CUresult failed() const { return code; }
 
+  // What waits lets go of the lock meanwhile: handles may be gone after it. The
+  // result is the current context's error, if any.
+  CUresult wait(const MarkPointer &mark);
+  /// For what is in the context's queues now.
+  CUresult finish(CUcontext context);
+  CUresult finish(const std::vector<MarkPointer> &marks);
+  /// As above; what cannot go on is dropped.
+  void end(CUcontext context);
+  /// Until the queue can take more.
+  void throttle(const QueuePointer &queue);
+
 private:
-  std::unique_lock<std::recursive_mutex> lock;
+  CUresult result() const;
+  std::unique_lock<std::mutex> lock;
   CUresult code = kSuccess;
 };
 
+/// Sees to it that tasks end before what was made until now goes with the
+/// process. Takes no lock.
+void endWithProcess();
 CUcontext currentContext();
 void setCurrentContext(CUcontext context);
 std::vector<CUcontext> &contextStack();
 Device *deviceOf(CUcontext context);
 DeviceMemory *memoryOf(CUdeviceptr address);
 
-/// Queues `work` on `stream` of the current context, or records it where the
-/// stream is being captured. `bytes`: host memory that it holds.
-CUresult enqueue(CUstream stream, Work work, size_t bytes = 0);
-/// Runs everything that is queued; the current context's sticky error, if any.
-CUresult drain();
+/// The newest task of each queue of the context.
+std::vector<MarkPointer> newestOf(CUcontext context);
+/// The queue that `stream` names in the current context, null if none.
+QueuePointer queueOf(CUstream stream);
+/// Tasks that the next one of `queue` waits for by the legacy stream's rules.
+std::vector<MarkPointer> implicitOrder(const Queue &queue);
+/// The allocation of device or pinned host memory that holds `address`.
+Allocation *allocationOf(CUdeviceptr address);
+bool isCapturing(CUstream stream);
 bool isPinned(const void *host, size_t bytes);
+/// Frees device or pinned host memory; tasks that run keep its bytes.
+bool release(CUdeviceptr address);
 /// Frees an object and forgets its handle.
 void destroy(CUmodule m);
 void destroy(CUlibrary l);
 void destroy(CUstream s);
-/// Frees what was made in `c`, then `c`.
+void destroy(CUgraph g);
+/// Frees what was made in `c`, then `c`. Its tasks have ended.
 void destroy(CUcontext c);
 /// Everything that is alive, contexts apart.
 uint64_t liveObjects();
@@ -139,7 +156,6 @@ struct FunctionSettings {
   bool nonPortableCluster = false;
   int clusterPolicy = 0;
 };
-constexpr u32 kNoDevice = 64; ///< no device has this ordinal
 /// All entry points, for cuGetProcAddress.
 struct EntryPoint {
   const char *name;
@@ -152,6 +168,12 @@ struct CUctx_st {
   hamlet::emu::driver::Device *device;
   CUresult sticky = 0;
   bool primary = false;
+  hamlet::emu::driver::QueuePointer legacy; ///< of the null stream
+  std::map<std::thread::id, hamlet::emu::driver::QueuePointer> perThread;
+  /// All, those of streams that were destroyed while they have tasks.
+  std::vector<hamlet::emu::driver::QueuePointer> queues;
+  std::set<CUcontext> peers; ///< whose memory kernels reach
+  std::map<int, size_t> limits;
 };
 struct CUmod_st {
   CUcontext context = nullptr;
@@ -181,24 +203,20 @@ struct CUkern_st {
   /// By device; shared with the functions made of it.
   std::vector<std::shared_ptr<hamlet::emu::driver::FunctionSettings>> settings;
 };
-struct CUgraph_st {
-  std::vector<hamlet::emu::driver::Work> work;
-};
-struct CUgraphExec_st {
-  std::vector<hamlet::emu::driver::Work> work;
-};
 struct CUstream_st {
   CUcontext context;
   unsigned flags = 0;
-  int priority = 0;
-  CUgraph capture = nullptr;
+  hamlet::emu::driver::QueuePointer queue;
+  std::shared_ptr<hamlet::emu::driver::Capture> capture; ///< that it is part of
+  std::vector<CUgraphNode> frontier; ///< what its next node depends on
 };
 struct CUevent_st {
   CUcontext context;
-  bool recorded = false, done = true;
-  double time = 0;
   unsigned flags = 0;
-  CUstream capturing = nullptr;
+  hamlet::emu::driver::MarkPointer mark; ///< null: never recorded
+  /// Where it was last recorded in a capture.
+  std::shared_ptr<hamlet::emu::driver::Capture> captured;
+  std::vector<CUgraphNode> frontier;
 };
 
 #define HAMLET_ENTER(name, needsContext)                                       \
