@@ -80,6 +80,21 @@ int attribute(int id) {
   }
 }
 
+/// What the driver can do on any device, by CUdevice_attribute.
+bool isFeature(int id) {
+  switch (id) {
+  case 19:  // host memory can be mapped
+  case 78:  // stream priorities
+  case 91:  // registered memory at the host's address
+  case 99:  // host memory can be registered
+  case 113: // as read-only, too
+  case 122: // 64-bit waits of streams for values
+  case 123: // their "nor"
+    return true;
+  default:
+    return false;
+  }
+}
 } // namespace
 int hamlet::emu::driver::deviceAttribute(int id) { return attribute(id); }
 namespace {
@@ -213,7 +228,9 @@ HAMLET_CUDA cuDeviceGetAttribute(int *value, int id, CUdevice d) {
     return kInvalidValue;
   if (!validDevice(d))
     return kInvalidDevice;
-  *value = id == 33 ? 1 + d : attribute(id); // 33: PCI bus
+  *value = id == 33        ? 1 + d // PCI bus
+           : isFeature(id) ? 1
+                           : attribute(id);
   return kSuccess;
 }
 HAMLET_CUDA cuDeviceGetPCIBusId(char *text, int length, CUdevice d) {

@@ -13,8 +13,8 @@ namespace {
 enum LaunchAttribute { kCooperative = 2, kClusterDimension = 4 };
 constexpr unsigned kPortableCluster = 8, kLargestCluster = 16; // CTAs
 
-CUresult resultOf(LaunchStatus s) {
-  switch (s) {
+CUresult resultOf(const LaunchResult &r) {
+  switch (r.status) {
   case LaunchStatus::Ok:
     return kSuccess;
   case LaunchStatus::IllegalAddress:
@@ -22,13 +22,18 @@ CUresult resultOf(LaunchStatus s) {
   case LaunchStatus::Misaligned:
     return kMisaligned;
   case LaunchStatus::Trap:
+    return r.message.find("assertion of the kernel failed") == r.message.npos
+               ? kLaunchFailed
+               : kAssert;
   case LaunchStatus::InvalidConfiguration:
     return kLaunchFailed;
   case LaunchStatus::IllegalInstruction:
     return kIllegalInstruction;
-  default:
+  case LaunchStatus::Deadlock:
+  case LaunchStatus::Budget:
     return kLaunchTimeout;
   }
+  return kLaunchFailed;
 }
 
 /// The parameters as one piece. False: some are missing.
@@ -190,7 +195,7 @@ CUresult execute(const Kernel &k, Running &running) {
         << "\", \"instructions\": " << lines.size() << ", \"executed\": " << hit
         << ", \"errors\": " << errors << "}\n";
   }
-  return resultOf(r.status);
+  return resultOf(r);
 }
 
 } // namespace hamlet::emu::driver

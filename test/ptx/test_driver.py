@@ -45,7 +45,7 @@ def bindings(ptx):
 
 
 # What a program needs beside the driver: variables, libraries that may be absent.
-ENVIRONMENT = {"driver_library": {"EMU_DEVICES": "2"}}
+ENVIRONMENT = {"driver_deadlock": {"EMU_POLL_SECONDS": "0"}, "driver_library": {"EMU_DEVICES": "2"}, "driver_peer": {"EMU_DEVICES": "2"}}
 LINKED = {"driver_nvrtc": ["-L%s/lib64" % CUDA, "-lnvrtc"]}
 
 
