@@ -73,18 +73,22 @@ public:
 };
 
 /// The header: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [b,
-/// e]}, "__metadata__": {"k": "v"}}.
+/// e]}, "__metadata__": {"k": "v"}}. As the reference reader, it takes null for
+/// the metadata and skips other keys of a tensor, whatever they hold.
 class HeaderHandler : public StrictHandler {
 public:
   struct Entry {
     std::string name;
     DType dtype = DType::F32;
+    std::string unknownDType;
     std::vector<uint64_t> shape;
     std::vector<uint64_t> offsets;
   };
   std::vector<Entry> entries;
 
-  bool null() override { return unexpected("null"); }
+  bool null() override {
+    return (inMetadata && depth == 1) || unexpected("null");
+  }
   bool boolean(bool) override { return unexpected("a boolean"); }
   bool number_integer(int64_t value) override {
     return unexpected(std::to_string(value));
@@ -94,6 +98,8 @@ public:
   }
 
   bool number_unsigned(uint64_t value) override {
+    if (skipping)
+      return true;
     if (!inArray)
       return unexpected(std::to_string(value));
     std::vector<uint64_t> &list =
@@ -108,29 +114,33 @@ public:
   bool string(std::string &value) override {
     if (inMetadata && depth == 2)
       return true;
-    if (depth != 2 || inArray || field != "dtype")
+    if (depth != 2 || inArray || field != "dtype" || skipping)
       return unexpected(inQuotes(value));
     std::optional<DType> dtype = parseDType(value);
+    entries.back().dtype = dtype.value_or(DType::Unknown);
     if (!dtype)
-      return fail(where() +
-                  ": expected a dtype such as F32, BF16 or F16, found " +
-                  inQuotes(value));
-    entries.back().dtype = *dtype;
+      entries.back().unknownDType = value;
     return true;
   }
 
   bool start_object(size_t) override {
+    if (skipping) {
+      ++skippedDepth;
+      return true;
+    }
     if (++depth == 1)
       return true;
     if (depth > 2 || inArray)
       return unexpected("an object");
     if (!inMetadata)
-      entries.push_back({name, DType::F32, {}, {}});
+      entries.push_back({name, DType::F32, {}, {}, {}});
     fields.clear();
     return true;
   }
 
   bool key(std::string &value) override {
+    if (skippedDepth)
+      return true;
     if (depth == 1) {
       name = value;
       field.clear();
@@ -140,17 +150,19 @@ public:
       return true;
     }
     field = value;
-    if (!inMetadata && field != "dtype" && field != "shape" &&
-        field != "data_offsets")
-      return fail("tensor " + inQuotes(name) +
-                  ": expected the keys dtype, shape and data_offsets, found " +
-                  inQuotes(field));
-    if (!fields.insert(field).second)
+    skipping = !inMetadata && field != "dtype" && field != "shape" &&
+               field != "data_offsets";
+    if (!skipping && !fields.insert(field).second)
       return fail(where() + " appears twice");
     return true;
   }
 
   bool end_object() override {
+    if (skippedDepth) {
+      --skippedDepth;
+      return true;
+    }
+    skipping = false;
     if (--depth != 1 || inMetadata)
       return true;
     for (const char *needed : {"dtype", "shape", "data_offsets"})
@@ -164,13 +176,20 @@ public:
   }
 
   bool start_array(size_t) override {
+    if (skipping) {
+      ++skippedDepth;
+      return true;
+    }
     if (depth != 2 || inMetadata || inArray || field == "dtype")
       return unexpected("a list");
     inArray = true;
     return true;
   }
   bool end_array() override {
-    inArray = false;
+    if (skippedDepth)
+      --skippedDepth;
+    else
+      inArray = false;
     return true;
   }
 
@@ -181,6 +200,8 @@ private:
                                            (field.empty() ? "" : ": " + field);
   }
   bool unexpected(const std::string &found) {
+    if (skipping)
+      return true;
     if (depth == 0)
       return fail("expected an object, found " + found);
     if (inMetadata)
@@ -198,6 +219,8 @@ private:
   int depth = 0;
   bool inArray = false;
   bool inMetadata = false;
+  bool skipping = false;   ///< The value of a key that is not ours,
+  size_t skippedDepth = 0; ///< and the brackets open within it.
   std::string name, field;
   std::set<std::string, std::less<>> names, fields;
 };
@@ -285,6 +308,12 @@ private:
 };
 
 bool runParser(std::string_view text, StrictHandler &handler) {
+  // The parser takes a NUL for the end of its input.
+  if (size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    handler.error = "has a NUL byte at byte " + std::to_string(nul) +
+                    "; expected JSON, padded with spaces if at all";
+    return false;
+  }
   bool ok = json::sax_parse(text.begin(), text.end(), &handler,
                             json::input_format_t::json, /*strict=*/true);
   if (!ok && handler.error.empty())
@@ -373,7 +402,12 @@ unsigned dtypeBits(DType dtype) {
   for (const TypeInfo &info : kTypes)
     if (info.dtype == dtype)
       return info.bits;
-  return 8;
+  return 0;
+}
+
+std::string_view dtypeName(const Tensor &tensor) {
+  return tensor.dtype == DType::Unknown ? std::string_view(tensor.unknownDType)
+                                        : dtypeName(tensor.dtype);
 }
 
 bool isWeightType(DType dtype) {
@@ -442,6 +476,8 @@ bool parseHeader(std::string_view head, uint64_t fileSize,
       return fail(tensor + "data_offsets: expected an end within the " +
                   std::to_string(dataBytes) + " bytes of data, found " +
                   std::to_string(end) + "; the file is cut off or damaged");
+    if (entry.dtype == DType::Unknown)
+      continue; // Nobody reads it; the hole checks below still hold.
     std::optional<uint64_t> size = byteSize(entry);
     if (!size)
       return fail(tensor + "shape: " + std::string(dtypeName(entry.dtype)) +
@@ -474,6 +510,7 @@ bool parseHeader(std::string_view head, uint64_t fileSize,
   for (HeaderHandler::Entry &entry : entries) {
     Tensor tensor;
     tensor.dtype = entry.dtype;
+    tensor.unknownDType = std::move(entry.unknownDType);
     tensor.shape.assign(entry.shape.begin(), entry.shape.end());
     tensor.file = file;
     tensor.offset = 8 + length + entry.offsets[0];
@@ -548,42 +585,72 @@ bool openIndex(const std::string &path, Checkpoint &checkpoint,
   return true;
 }
 
-bool openCheckpoint(const std::string &directory, Checkpoint &checkpoint,
-                    std::string &error) {
-  namespace fs = std::filesystem;
-  checkpoint = {};
-  fs::path single = fs::path(directory) / "model.safetensors";
-  fs::path index = fs::path(directory) / "model.safetensors.index.json";
-  if (fileExists(single)) {
-    checkpoint.files = {single.string()};
-    return readHeader(single.string(), 0, checkpoint.tensors, error);
-  }
-  if (!fileExists(index)) {
-    error = directory + ": expected model.safetensors or "
-                        "model.safetensors.index.json, found neither";
-    return false;
-  }
-  std::string text;
+/// True if the index is another form of what lies in `model.safetensors`.
+static bool indexesOnly(const std::filesystem::path &index,
+                        const std::string &file) {
+  std::string text, error;
   std::map<std::string, std::string, std::less<>> weightMap;
-  if (!readWhole(index.string(), kMaxIndexBytes, text, error) ||
-      !parseIndex(text, index.string(), weightMap, error))
-    return false;
-  std::set<std::string> shards;
-  for (const auto &[name, file] : weightMap)
-    shards.insert(file);
-  std::vector<std::string> missing;
-  for (const std::string &shard : shards)
-    if (!fileExists(fs::path(directory) / shard))
-      missing.push_back(shard);
-  if (!missing.empty()) {
+  return readWhole(index.string(), kMaxIndexBytes, text, error) &&
+         parseIndex(text, index.string(), weightMap, error) &&
+         std::ranges::all_of(weightMap, [&](const auto &entry) {
+           return entry.second == file;
+         });
+}
+
+namespace {
+
+/// Opens the shards of an index, one step after the other.
+class ShardReader {
+public:
+  ShardReader(const std::string &directory, std::filesystem::path index,
+              Checkpoint &checkpoint, std::string &error, const Needed &needed)
+      : directory(directory), index(std::move(index)), checkpoint(checkpoint),
+        error(error), needed(needed) {}
+
+  bool run() {
+    std::string text;
+    if (!readWhole(index.string(), kMaxIndexBytes, text, error) ||
+        !parseIndex(text, index.string(), weightMap, error) || !findShards())
+      return false;
+    for (const std::string &shard : present)
+      if (!readShard(shard))
+        return false;
+    return compareWithIndex();
+  }
+
+private:
+  bool isNeeded(std::string_view tensor) const {
+    return !needed || needed(tensor);
+  }
+  void note(const std::string &text) {
+    checkpoint.notes.push_back(index.string() + ": weight_map: " + text);
+  }
+
+  bool findShards() {
+    std::map<std::string, bool> shards; // Whether anything in it is needed.
+    for (const auto &[name, file] : weightMap)
+      shards[file] |= isNeeded(name);
+    std::vector<std::string> missing;
+    for (const auto &[shard, wanted] : shards) {
+      if (fileExists(std::filesystem::path(directory) / shard))
+        present.push_back(shard);
+      else if (wanted)
+        missing.push_back(shard);
+      else
+        note(shard + " is not there; the model needs none of its tensors");
+    }
+    if (missing.empty())
+      return true;
     error = index.string() + ": weight_map: expected " +
             std::to_string(shards.size()) + " shards in " + directory + ", " +
             std::to_string(missing.size()) + " missing: " + listed(missing);
     return false;
   }
-  for (const std::string &shard : shards) {
+
+  bool readShard(const std::string &shard) {
     auto number = static_cast<uint32_t>(checkpoint.files.size());
-    checkpoint.files.push_back((fs::path(directory) / shard).string());
+    checkpoint.files.push_back(
+        (std::filesystem::path(directory) / shard).string());
     TensorMap tensors;
     if (!readHeader(checkpoint.files.back(), number, tensors, error))
       return false;
@@ -596,28 +663,76 @@ bool openCheckpoint(const std::string &directory, Checkpoint &checkpoint,
       std::string other = checkpoint.files.back();
       if (meant != weightMap.end() && meant->second == shard)
         std::swap(place->second, tensor), other = checkpoint.files[tensor.file];
-      checkpoint.duplicates.push_back(
-          {name, checkpoint.files[place->second.file], other});
+      const std::string &kept = checkpoint.files[place->second.file];
+      if (isNeeded(name))
+        checkpoint.duplicates.push_back({name, kept, other});
+      else
+        checkpoint.notes.push_back("tensor " + inQuotes(name) + " is in " +
+                                   kept + " and in " + other +
+                                   "; the model does not need it");
     }
+    return true;
   }
-  for (const auto &[name, file] : weightMap) {
-    auto place = checkpoint.tensors.find(name);
-    std::string message = index.string() + ": weight_map: tensor " +
-                          inQuotes(name) + ": expected in " + file + ", ";
-    if (place == checkpoint.tensors.end()) {
-      error = message;
-      error += "found in no shard";
-      return false;
+
+  bool compareWithIndex() {
+    std::vector<std::string> nowhere;
+    for (const auto &[name, file] : weightMap) {
+      auto place = checkpoint.tensors.find(name);
+      bool found = place != checkpoint.tensors.end();
+      std::string where =
+          found ? std::filesystem::path(checkpoint.files[place->second.file])
+                      .filename()
+                      .string()
+                : "no shard";
+      if (where == file)
+        continue;
+      if (isNeeded(name)) {
+        error = index.string() + ": weight_map: tensor " + inQuotes(name) +
+                ": expected in " + file + ", found in " + where;
+        return false;
+      }
+      if (!found)
+        nowhere.push_back(name);
     }
-    std::string found =
-        fs::path(checkpoint.files[place->second.file]).filename().string();
-    if (found != file) {
-      error = message;
-      error.append("found in ").append(found);
-      return false;
-    }
+    if (!nowhere.empty())
+      note("lists tensors that are in no shard and that the model does not "
+           "need, " +
+           std::to_string(nowhere.size()) + ": " + listed(nowhere));
+    return true;
   }
-  return true;
+
+  const std::string &directory;
+  std::filesystem::path index;
+  Checkpoint &checkpoint;
+  std::string &error;
+  const Needed &needed;
+  std::map<std::string, std::string, std::less<>> weightMap;
+  std::vector<std::string> present;
+};
+
+} // namespace
+
+bool openCheckpoint(const std::string &directory, Checkpoint &checkpoint,
+                    std::string &error, const Needed &needed) {
+  namespace fs = std::filesystem;
+  checkpoint = {};
+  fs::path single = fs::path(directory) / "model.safetensors";
+  fs::path index = fs::path(directory) / "model.safetensors.index.json";
+  if (fileExists(single)) {
+    checkpoint.files = {single.string()};
+    if (fileExists(index) && !indexesOnly(index, single.filename().string()))
+      checkpoint.notes.push_back(
+          directory + ": has model.safetensors and an index of shards beside "
+                      "it; model.safetensors is read, the shards are not");
+    return readHeader(single.string(), 0, checkpoint.tensors, error);
+  }
+  if (!fileExists(index)) {
+    error = directory + ": expected model.safetensors or "
+                        "model.safetensors.index.json, found neither";
+    return false;
+  }
+  return ShardReader(directory, std::move(index), checkpoint, error, needed)
+      .run();
 }
 
 } // namespace hamlet::safetensors

@@ -1,6 +1,8 @@
 #include "container/Safetensors.h"
 #include "TestFiles.h"
 
+#include <cstring>
+
 using namespace hamlet;
 using namespace hamlet::safetensors;
 using namespace hamlet::test;
@@ -48,10 +50,11 @@ TEST(Safetensors, NamesWhatIsWrong) {
       {"{} {}", 0, "is not valid JSON"},
       {R"({"a":3})", 0, "tensor 'a': expected an object, found 3"},
       {R"({"a":{"dtype":"F32","shape":[1]}})", 4, "data_offsets is missing"},
-      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4,
-       "found 'x'"},
-      {R"({"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", 4,
-       "dtype: expected a dtype such as F32"},
+      {R"({"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F33","shape":[1],"data_offsets":[2,6]}})",
+       6, "two tensors overlap"},
+      {R"({"a":{"x":{},"shape":[1],"data_offsets":[0,4]}})", 4,
+       "dtype is missing"},
+      {R"({"a":{"x":[1,{"dtype":2}]}})", 0, "dtype is missing"},
       {R"({"a":{"dtype":1,"shape":[1],"data_offsets":[0,4]}})", 4,
        "dtype: expected a string, found 1"},
       {R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4,
@@ -93,6 +96,59 @@ TEST(Safetensors, NamesWhatIsWrong) {
         << c.header << "\n -> " << error;
     EXPECT_EQ(error.rfind("m.safetensors: ", 0), 0u) << error;
   }
+}
+
+// As the reference reader: what the format does not name is skipped, whatever
+// it holds, and null metadata are none.
+TEST(Safetensors, ExtraKeysAndNullMetadata) {
+  const char *const entry = R"("dtype":"F32","shape":[1],"data_offsets":[0,4])";
+  for (const char *extra :
+       {R"("x":1,)", R"("x":null,)", R"("x":-1.5,"y":true,)",
+        R"("x":[[1,"a"],{"dtype":3,"x":[]}],)",
+        R"("x":{"shape":{"shape":[]}},"x":"F32",)"}) {
+    EXPECT_EQ(errorOf(std::string("{\"a\":{") + extra + entry + "}}", 4), "");
+    EXPECT_EQ(errorOf(std::string("{\"__metadata__\":null,\"a\":{") + entry +
+                          "," + std::string(extra, strlen(extra) - 1) + "}}",
+                      4),
+              "");
+  }
+  EXPECT_EQ(errorOf(R"({"__metadata__":{"a":null}})", 0),
+            "m.safetensors: header: __metadata__: expected an object of "
+            "strings, found null");
+}
+
+TEST(Safetensors, UnknownDTypesLieInTheFile) {
+  std::string bytes = safetensorsBytes(
+      R"({"a":{"dtype":"F8_E4M3FNUZ","shape":[2,3],"data_offsets":[0,6]},)"
+      R"("b":{"dtype":"U8","shape":[2],"data_offsets":[6,8]}})",
+      8);
+  TensorMap tensors;
+  std::string error;
+  ASSERT_TRUE(parseHeader(bytes, bytes.size(), "m", 0, tensors, error))
+      << error;
+  const Tensor &a = tensors.find("a")->second;
+  EXPECT_EQ(a.dtype, DType::Unknown);
+  EXPECT_EQ(dtypeName(a), "F8_E4M3FNUZ");
+  EXPECT_EQ(a.size, 6u);
+  EXPECT_FALSE(isWeightType(a.dtype));
+  EXPECT_EQ(dtypeName(tensors.find("b")->second), "U8");
+}
+
+TEST(Safetensors, NulBytesAreNoPadding) {
+  std::string header =
+      R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})";
+  EXPECT_EQ(errorOf(header + "   ", 2), "");
+  std::string size = std::to_string(header.size());
+  for (const std::string &more :
+       {std::string(1, '\0'), std::string(7, '\0'), std::string("\0 ", 2),
+        std::string("\0{}", 3)})
+    EXPECT_EQ(errorOf(header + more, 2),
+              "m.safetensors: header: has a NUL byte at byte " + size +
+                  "; expected JSON, padded with spaces if at all");
+  std::map<std::string, std::string, std::less<>> map;
+  std::string error;
+  EXPECT_FALSE(
+      parseIndex(std::string("{\"weight_map\":{}}\0", 18), "i", map, error));
 }
 
 TEST(Safetensors, LengthIsChecked) {
@@ -163,6 +219,70 @@ TEST(Safetensors, Shards) {
   dir.write("2.safetensors", safetensorsBytes(tensorHeader("b", 2), 7));
   EXPECT_NE(openError(dir.path).find("2.safetensors: tensor 'b'"),
             std::string::npos);
+}
+
+// What the model does not need may be missing, misplaced or doubled.
+TEST(Safetensors, OnlyWhatIsNeededMustBeThere) {
+  ScratchDir dir;
+  dir.write("model.safetensors.index.json",
+            R"({"weight_map":{"a":"1.safetensors","b":"2.safetensors",)"
+            R"("c":"1.safetensors","d":"1.safetensors"}})");
+  dir.write("1.safetensors",
+            safetensorsBytes(
+                R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+                R"("d":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+                4));
+  auto open = [&](std::string_view needed, Checkpoint &checkpoint) {
+    std::string error;
+    auto isNeeded = [&](std::string_view name) {
+      return needed.find(name) != std::string_view::npos;
+    };
+    return openCheckpoint(dir.path, checkpoint, error, isNeeded) ? "" : error;
+  };
+  Checkpoint checkpoint;
+  EXPECT_EQ(open("a", checkpoint), "");
+  ASSERT_EQ(checkpoint.notes.size(), 2u);
+  EXPECT_NE(checkpoint.notes[0].find("2.safetensors is not there"),
+            std::string::npos);
+  EXPECT_NE(checkpoint.notes[1].find("does not need, 2: b, c"),
+            std::string::npos)
+      << checkpoint.notes[1];
+  EXPECT_EQ(checkpoint.tensors.size(), 2u);
+  EXPECT_NE(open("ab", checkpoint).find("1 missing: 2.safetensors"),
+            std::string::npos);
+  EXPECT_NE(open("ac", checkpoint)
+                .find("'c': expected in 1.safetensors, found "
+                      "in no shard"),
+            std::string::npos);
+  // Twice: an error if the model needs it.
+  dir.write("2.safetensors", safetensorsBytes(tensorHeader("d", 2), 8));
+  EXPECT_EQ(open("a", checkpoint), "");
+  EXPECT_TRUE(checkpoint.duplicates.empty());
+  EXPECT_EQ(open("ad", checkpoint), "");
+  ASSERT_EQ(checkpoint.duplicates.size(), 1u);
+  EXPECT_EQ(checkpoint.duplicates[0].kept, dir.path + "/1.safetensors");
+}
+
+TEST(Safetensors, WhichOfTwoFormsIsSaid) {
+  ScratchDir dir;
+  dir.write("model.safetensors", safetensorsBytes(tensorHeader("a", 1), 4));
+  Checkpoint checkpoint;
+  std::string error;
+  // An index of that very file is no other form.
+  for (auto [index, notes] :
+       {std::pair<const char *, size_t>{
+            R"({"weight_map":{"a":"model.safetensors"}})", 0},
+        {R"({"weight_map":{"a":"1.safetensors"}})", 1},
+        {"nonsense", 1}}) {
+    dir.write("model.safetensors.index.json", index);
+    ASSERT_TRUE(openCheckpoint(dir.path, checkpoint, error)) << error;
+    EXPECT_EQ(checkpoint.tensors.size(), 1u);
+    ASSERT_EQ(checkpoint.notes.size(), notes) << index;
+    if (notes) {
+      EXPECT_NE(checkpoint.notes[0].find("model.safetensors is read"),
+                std::string::npos);
+    }
+  }
 }
 
 TEST(Safetensors, IndexIsChecked) {
