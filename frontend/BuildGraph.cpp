@@ -1,7 +1,8 @@
 // From a ModelSpec to the graph dialects. Rounding: activations are f32, or
 // bf16 under bf16; norms of the residual stream round to it; the final norm and
 // the LM head stay f32. Equal layers give equal ops: what differs between them
-// (weights, decays) are operands.
+// (weights, decays) are operands. Every op's location names its part of the
+// model: a weight, or what the op is for, "layers.3.lightning".
 #include "frontend/BuildGraph.h"
 
 #include "dialects/Attention/AttentionOps.h"
@@ -40,7 +41,7 @@ class GraphBuilder {
 public:
   GraphBuilder(MLIRContext &context, const ModelSpec &spec,
                const GraphOptions &options)
-      : spec(spec), options(options), b(&context), loc(b.getUnknownLoc()) {
+      : spec(spec), options(options), b(&context) {
     f32 = b.getF32Type();
     i32 = b.getI32Type();
     activation = options.dtype == FloatType::BF16 ? Type(b.getBF16Type()) : f32;
@@ -67,7 +68,7 @@ public:
       results.push_back(updated);
     }
     results[0] = logits(x);
-    func::ReturnOp::create(b, loc, results);
+    func::ReturnOp::create(b, at("step"), results);
     // The results' types are those of the arguments; only now are they all
     // known.
     func.setFunctionType(b.getFunctionType(func.getArgumentTypes(),
@@ -203,6 +204,10 @@ private:
   Location at(const llvm::Twine &name) {
     return NameLoc::get(b.getStringAttr(name));
   }
+  /// A part of the layer.
+  Location part(const llvm::Twine &name) {
+    return at("layers." + llvm::Twine(layer) + "." + name);
+  }
   RankedTensorType typed(std::initializer_list<int64_t> features,
                          Type element) {
     SmallVector<int64_t> shape{ShapedType::kDynamic};
@@ -214,47 +219,52 @@ private:
     return b.getF32FloatAttr(static_cast<float>(value));
   }
 
-  Value linear(Value x, Value w) {
-    int64_t columns = cast<RankedTensorType>(w.getType()).getDimSize(0);
-    return nn::LinearOp::create(b, loc, typed({columns}, activation), x, w,
+  Value linear(Value x, const WeightRecipe &recipe) {
+    Value w = weight(recipe);
+    return nn::LinearOp::create(b, at(recipe.name),
+                                typed({recipe.shape[0]}, activation), x, w,
                                 Value(), sums);
   }
+  Value linear(Value x, StringRef role) { return linear(x, recipe(role)); }
 
   Value norm(Value x, const WeightRecipe &w, double eps, Type element,
              int64_t groups = 1, int64_t blocks = 1) {
     Value scale = weight(w);
     auto type = cast<RankedTensorType>(x.getType()).clone(element);
-    return nn::RmsNormOp::create(b, loc, type, /*inverse=*/Type(), x, scale,
-                                 real(eps), i64(groups), i64(blocks),
+    return nn::RmsNormOp::create(b, at(w.name), type, /*inverse=*/Type(), x,
+                                 scale, real(eps), i64(groups), i64(blocks),
                                  b.getBoolAttr(w.addOne))
         .getResult();
   }
 
-  Value activate(Activation kind, Value x) {
+  Value activate(Activation kind, Value x, const llvm::Twine &name) {
     if (kind == Activation::None)
       return x;
     auto attr = nn::ActivationAttr::get(
         b.getContext(), kind == Activation::Silu ? nn::Activation::silu
                                                  : nn::Activation::sigmoid);
-    return nn::ActivationOp::create(b, loc, x.getType(), x, attr);
+    return nn::ActivationOp::create(b, part(name), x.getType(), x, attr);
   }
 
-  Value residual(Value r, Value y, const ResidualSpec &scalars) {
-    return nn::ResidualOp::create(b, loc, r.getType(), r, y,
+  Value residual(Value r, Value y, const ResidualSpec &scalars,
+                 const llvm::Twine &name) {
+    return nn::ResidualOp::create(b, part(name), r.getType(), r, y,
                                   real(scalars.alpha), real(scalars.beta));
   }
 
-  Value heads(Value x, int64_t offset, int64_t count, int64_t dim) {
-    return nn::HeadsOp::create(b, loc, typed({count, dim}, activation), x,
-                               i64(offset), i64(count), i64(dim));
+  Value heads(Value x, int64_t offset, int64_t count, int64_t dim,
+              const llvm::Twine &name) {
+    return nn::HeadsOp::create(b, part(name), typed({count, dim}, activation),
+                               x, i64(offset), i64(count), i64(dim));
   }
 
   Value mergeHeads(Value x, int64_t width) {
-    return nn::MergeHeadsOp::create(b, loc, typed({width}, activation), x);
+    return nn::MergeHeadsOp::create(b, part("merge_heads"),
+                                    typed({width}, activation), x);
   }
 
   /// Cosines and sines are made once for all layers that rotate alike.
-  Value rotate(Value x, const RopeSpec &rope) {
+  Value rotate(Value x, const RopeSpec &rope, const llvm::Twine &name) {
     if (rope.dims == 0)
       return x;
     auto [place, isNew] = tables.try_emplace({rope.dims, rope.theta});
@@ -267,8 +277,8 @@ private:
           b.getF64FloatAttr(rope.theta), i64(rope.dims));
       place->second = {table.getCos(), table.getSin()};
     }
-    return nn::RotaryOp::create(b, loc, x.getType(), x, place->second.first,
-                                place->second.second);
+    return nn::RotaryOp::create(b, part(name), x.getType(), x,
+                                place->second.first, place->second.second);
   }
 
   // ---- a layer
@@ -283,54 +293,54 @@ private:
 
   Value block(Value x) {
     const LayerSpec &layerSpec = spec.layers[layer];
-    std::string name = "layers." + std::to_string(layer);
-    loc = at(name + (layerSpec.lightning() ? ".lightning" : ".softmax"));
     Value y = norm(x, recipe("mixer_norm"), spec.normEps, activation);
     Value mixed = layerSpec.lightning()
                       ? lightningMixer(y, *layerSpec.lightning())
                       : softmaxMixer(y, *layerSpec.softmax());
-    Value z = residual(spec.postnorm ? y : x, mixed, layerSpec.mixerResidual);
-    loc = at(name + ".moe");
+    Value z = residual(spec.postnorm ? y : x, mixed, layerSpec.mixerResidual,
+                       "mixer_residual");
     Value w = norm(z, recipe("moe_norm"), spec.normEps, activation);
     return residual(spec.postnorm ? w : z, experts(w, layerSpec.moe),
-                    layerSpec.moeResidual);
+                    layerSpec.moeResidual, "moe_residual");
   }
 
-  /// q, k or v: columns of the projection, normed and rotated.
+  /// q or k: columns of the projection, normed and rotated.
   Value headsOf(Value x, int64_t offset, int64_t count, int64_t dim,
-                QkNorm qkNorm, StringRef normRole, const RopeSpec &rope) {
-    Value split = heads(x, offset, count, dim);
+                QkNorm qkNorm, StringRef name, const RopeSpec &rope) {
+    Value split = heads(x, offset, count, dim, name);
     if (qkNorm == QkNorm::PerHead)
-      split = norm(split, recipe(normRole), spec.normEps, activation);
-    return rotate(split, rope);
+      split =
+          norm(split, recipe((name + "_norm").str()), spec.normEps, activation);
+    return rotate(split, rope, name + "_rotary");
   }
 
-  /// The weight of q, k and v together, whether the checkpoint has them so or
-  /// not.
-  Value qkvWeight() {
+  /// The product with the weight of q, k and v together, whether the checkpoint
+  /// has them so or not.
+  Value qkvOf(Value y) {
     std::string name = "layers." + std::to_string(layer) + ".qkv";
     if (const WeightRecipe *together = spec.weight(name))
-      return weight(*together);
-    return weight(concatRows(name, {&recipe("q"), &recipe("k"), &recipe("v")}));
+      return linear(y, *together);
+    return linear(y,
+                  concatRows(name, {&recipe("q"), &recipe("k"), &recipe("v")}));
   }
 
   Value lightningMixer(Value y, const LightningSpec &l) {
     int64_t keys = l.heads * l.keyDim, values = l.heads * l.valueDim;
-    Value qkv = activate(l.activation, linear(y, qkvWeight()));
-    Value q = headsOf(qkv, 0, l.heads, l.keyDim, l.qkNorm, "q_norm", l.rope);
-    Value k = headsOf(qkv, keys, l.heads, l.keyDim, l.qkNorm, "k_norm", l.rope);
-    Value v = heads(qkv, 2 * keys, l.heads, l.valueDim);
+    Value qkv = activate(l.activation, qkvOf(y), "qkv_activation");
+    Value q = headsOf(qkv, 0, l.heads, l.keyDim, l.qkNorm, "q", l.rope);
+    Value k = headsOf(qkv, keys, l.heads, l.keyDim, l.qkNorm, "k", l.rope);
+    Value v = heads(qkv, 2 * keys, l.heads, l.valueDim, "v");
     SmallVector<float> logs;
     for (double rate : l.decayRates)
       logs.push_back(static_cast<float>(-rate));
     auto decay = arith::ConstantOp::create(
-        b, loc,
+        b, part("decay"),
         DenseElementsAttr::get(RankedTensorType::get({l.heads}, f32),
                                ArrayRef<float>(logs)));
     auto update =
         lightning::UpdateAttr::get(b.getContext(), lightning::Update::gated);
     auto mixed = lightning::AttentionOp::create(
-        b, loc, typed({l.heads, l.valueDim}, activation),
+        b, part("lightning"), typed({l.heads, l.valueDim}, activation),
         /*final_state=*/Type(), caches[layer].getType(), q, k, v, decay,
         /*beta=*/Value(), /*initial=*/Value(), caches[layer], slots, first,
         starts, update, real(l.scale),
@@ -344,26 +354,26 @@ private:
         norm(mergeHeads(mixed.getResult(), values), recipe("out_norm"),
              l.outputNormEps, activation, l.outputNormGroups, blocks);
     if (l.gate != Activation::None)
-      normed = nn::MulOp::create(b, loc, normed.getType(),
-                                 activate(l.gate, linear(y, weight("gate"))),
-                                 normed);
-    return linear(normed, weight("out"));
+      normed = nn::MulOp::create(
+          b, part("gate_product"), normed.getType(),
+          activate(l.gate, linear(y, "gate"), "gate_activation"), normed);
+    return linear(normed, "out");
   }
 
   Value softmaxMixer(Value y, const SoftmaxSpec &s) {
     int64_t queries = s.heads * s.headDim, keys = s.kvHeads * s.headDim;
-    Value qkv = linear(y, qkvWeight());
-    Value q = headsOf(qkv, 0, s.heads, s.headDim, s.qkNorm, "q_norm", s.rope);
+    Value qkv = qkvOf(y);
+    Value q = headsOf(qkv, 0, s.heads, s.headDim, s.qkNorm, "q", s.rope);
     Value k =
-        headsOf(qkv, queries, s.kvHeads, s.headDim, s.qkNorm, "k_norm", s.rope);
-    Value v = heads(qkv, queries + keys, s.kvHeads, s.headDim);
+        headsOf(qkv, queries, s.kvHeads, s.headDim, s.qkNorm, "k", s.rope);
+    Value v = heads(qkv, queries + keys, s.kvHeads, s.headDim, "v");
     auto mixed = attention::SoftmaxOp::create(
-        b, loc, typed({s.heads, s.headDim}, activation),
+        b, part("softmax"), typed({s.heads, s.headDim}, activation),
         /*log_sum_exp=*/Type(), caches[layer].getType(), q, k, v, caches[layer],
         pages, first, starts, real(s.scale), i64(s.slidingWindow.value_or(0)),
         sums);
     updated = mixed.getUpdated();
-    return linear(mergeHeads(mixed.getResult(), queries), weight("out"));
+    return linear(mergeHeads(mixed.getResult(), queries), "out");
   }
 
   Value experts(Value x, const MoeSpec &m) {
@@ -376,12 +386,13 @@ private:
                                          ? moe::Score::softmax
                                          : moe::Score::sigmoid);
     auto route = moe::RouteOp::create(
-        b, loc, TypeRange{slotsOf(i32), slotsOf(f32)}, x, router, bias,
+        b, part("router"), TypeRange{slotsOf(i32), slotsOf(f32)}, x, router,
+        bias,
         /*given=*/Value(), score, i64(m.topK),
         b.getBoolAttr(m.router.renormalize), real(m.router.renormalizeEps),
         real(m.router.scale), i64(m.router.groups), i64(m.router.topGroups));
     auto dispatch = moe::DispatchOp::create(
-        b, loc,
+        b, part("dispatch"),
         TypeRange{RankedTensorType::get({m.experts + 1}, i32), pairs,
                   slotsOf(i32)},
         route.getIds(), i64(m.experts));
@@ -389,45 +400,47 @@ private:
           down = weight("experts.down");
     auto silu = nn::ActivationAttr::get(b.getContext(), nn::Activation::silu);
     Value hidden = moe::ExpertUpOp::create(
-        b, loc, typed({m.intermediate}, activation), x, dispatch.getOffsets(),
-        dispatch.getOrder(), gate, up, silu, i64(m.topK), sums);
-    Value each =
-        moe::ExpertDownOp::create(b, loc, typed({spec.hidden}, activation),
-                                  hidden, dispatch.getOffsets(), down, sums);
-    Value routed =
-        moe::CombineOp::create(b, loc, typed({spec.hidden}, activation), each,
-                               dispatch.getPlace(), route.getGates());
+        b, part("experts.up"), typed({m.intermediate}, activation), x,
+        dispatch.getOffsets(), dispatch.getOrder(), gate, up, silu, i64(m.topK),
+        sums);
+    Value each = moe::ExpertDownOp::create(
+        b, part("experts.down"), typed({spec.hidden}, activation), hidden,
+        dispatch.getOffsets(), down, sums);
+    Value routed = moe::CombineOp::create(
+        b, part("combine"), typed({spec.hidden}, activation), each,
+        dispatch.getPlace(), route.getGates());
     return m.shared ? withShared(x, routed, *m.shared) : routed;
   }
 
   Value withShared(Value x, Value routed, const SharedExpertSpec &s) {
-    Value gate = activate(Activation::Silu, linear(x, weight("shared.gate")));
-    Value hidden = nn::MulOp::create(b, loc, gate.getType(), gate,
-                                     linear(x, weight("shared.up")));
-    Value shared = linear(hidden, weight("shared.down"));
+    Value gate = activate(Activation::Silu, linear(x, "shared.gate"),
+                          "shared.activation");
+    Value hidden = nn::MulOp::create(b, part("shared.product"), gate.getType(),
+                                     gate, linear(x, "shared.up"));
+    Value shared = linear(hidden, "shared.down");
     if (s.mix == SharedMix::Add)
-      return residual(routed, shared, {});
+      return residual(routed, shared, {}, "shared.sum");
     // The coefficient's product and sigmoid are f32.
     Value logit =
-        nn::LinearOp::create(b, loc, typed({1}, f32), x,
+        nn::LinearOp::create(b, part("shared.coefficient"), typed({1}, f32), x,
                              weight("shared.coefficient"), Value(), f32Sums);
-    return nn::MixOp::create(b, loc, routed.getType(), routed, shared,
-                             activate(Activation::Sigmoid, logit));
+    return nn::MixOp::create(
+        b, part("shared.mix"), routed.getType(), routed, shared,
+        activate(Activation::Sigmoid, logit, "shared.coefficient_activation"));
   }
 
   Value logits(Value x) {
-    loc = at("lm_head");
-    Value wanted = nn::SelectRowsOp::create(b, loc, x.getType(), x, rows);
+    Value wanted =
+        nn::SelectRowsOp::create(b, at("select_rows"), x.getType(), x, rows);
     Value normed = norm(wanted, *spec.weight("final_norm"), spec.normEps, f32);
     Value w = headWeight ? headWeight : weight(*spec.weight("lm_head"));
-    return nn::LmHeadOp::create(b, loc, typed({spec.vocab}, f32), normed, w,
-                                f32Sums);
+    return nn::LmHeadOp::create(b, at("lm_head"), typed({spec.vocab}, f32),
+                                normed, w, f32Sums);
   }
 
   const ModelSpec &spec;
   GraphOptions options;
   OpBuilder b;
-  Location loc;
   Type f32, i32, activation, matrix, head;
   tile::NumericsAttr sums, f32Sums;
   func::FuncOp func;

@@ -10,6 +10,7 @@
 #include "mlir/Parser/Parser.h"
 
 #include <chrono>
+#include <set>
 
 using namespace hamlet;
 using namespace hamlet::frontend;
@@ -149,6 +150,42 @@ TEST_F(BuildGraph, TheTextIsTheSameInput) {
   ASSERT_TRUE(parsed);
   llvm::raw_string_ostream(again) << *parsed;
   EXPECT_EQ(text, again);
+}
+
+// Kernels name the op of the graph that they came from.
+TEST_F(BuildGraph, EveryOpIsNamed) {
+  build(resolved(std::string(kSmall) + "}"));
+  std::set<std::string> names;
+  module->walk([&](mlir::Operation *op) {
+    auto name = mlir::dyn_cast<mlir::NameLoc>(op->getLoc());
+    ASSERT_TRUE(name) << op->getName().getStringRef().str();
+    names.insert(name.getName().str());
+    // A weight names itself.
+    if (auto weight = mlir::dyn_cast<nn::WeightOp>(op)) {
+      EXPECT_EQ(weight.getSymName(), name.getName());
+    }
+  });
+  for (const char *name : {"embed",
+                           "rotary",
+                           "lm_head",
+                           "final_norm",
+                           "layers.0.lightning",
+                           "layers.0.decay",
+                           "layers.0.qkv",
+                           "layers.0.gate",
+                           "layers.0.out",
+                           "layers.1.softmax",
+                           "layers.1.q_rotary",
+                           "layers.1.out",
+                           "layers.2.router",
+                           "layers.2.dispatch",
+                           "layers.2.experts.up",
+                           "layers.2.experts.down",
+                           "layers.2.combine",
+                           "layers.2.shared.up",
+                           "layers.2.mixer_norm",
+                           "layers.2.moe_residual"})
+    EXPECT_TRUE(names.count(name)) << name;
 }
 
 TEST_F(BuildGraph, SaysWhatIsNotLowered) {
