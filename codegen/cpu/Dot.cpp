@@ -6,7 +6,8 @@
 // The result lies in scratch and begins as `acc`. K is cut into blocks; in each
 // block the result's [mr x nv strips] pieces are taken into registers, run over
 // the block's k ascending, and put back: each element sees its products in the
-// order of k, whatever the blocks.
+// order of k, whatever the blocks. Of a split sum, a block of k is a part or a
+// subtree of the tree over parts, and the result is made at the end.
 //
 // The inner loop reads rows of A through one pointer each and panels of B
 // through one pointer each. Where the operand lies in memory as it is needed,
@@ -21,6 +22,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace hamlet;
@@ -54,6 +56,21 @@ private:
                  Value k0, int64_t length);
   void micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels, Value step,
              Value k0, int64_t length);
+  /// Where a register block reads.
+  struct Operands {
+    SmallVector<Value> rows, panels;
+    Value step;
+    SmallVector<Value> next; // panels to prefetch
+  };
+  Operands shifted(const Operands &operands, Value rows);
+  void ascend(const Operands &operands, int64_t length,
+              SmallVector<Value> &sums);
+  SmallVector<Value> sumOfParts(const Operands &operands, int64_t length);
+  using SumAddress = function_ref<Value(Value level, int64_t sum)>;
+  void climb(Value number, SmallVector<Value> &sums, SumAddress address);
+  void descend(int64_t count, SmallVector<Value> &sums, SumAddress address);
+  bool isAddedToZero();
+  void addBlocks();
   void prefetchAt(Value base, int64_t byte);
   void prefetchRows(Value i, int64_t mr, Value j);
   SmallVector<Value> nextPanels(Value j, int64_t count, Value k0);
@@ -62,6 +79,12 @@ private:
   void lastProduct(int64_t unit, ArrayRef<Value> rows, ArrayRef<Value> panels,
                    Value step, SmallVector<Value> &acc);
   Value panelStrip(Value panel, Value unit, Value step, Type type);
+  /// Of a register block of one panel, near the end of B.
+  int64_t loneRows() const { return std::min<int64_t>(m, 6); }
+  /// As large as an element of a panel's strip.
+  Type stripElement() {
+    return panels == Panels::pairs || panels == Panels::f32 ? e.i32 : e.i16;
+  }
   Value fma(Value x, Value y, Value z) {
     return math::FmaOp::create(b, x, y, z);
   }
@@ -87,6 +110,13 @@ private:
   Buffer result;
   /// One block of k: the first sums are evaluated where they are needed.
   bool startsInRegisters = false;
+
+  /// Rows of k in a part of a split sum; 0: sums begin as `acc`.
+  int64_t part = 0;
+  /// The trees over parts of one block of k and over blocks of k, if there are
+  /// several: sums of subtrees, [level][element].
+  std::optional<Buffer> partSums, blockSums;
+  Value blockNumber; ///< if there are several
 
   Type typeA; // f32, or i16 of bf16 bits for the instruction
   std::optional<Buffer> bufferA, packedA, zeroRow;
@@ -190,16 +220,15 @@ void DotEmitter::chooseSources() {
 
 void DotEmitter::chooseBlocks() {
   StringRef target = targetName(e.level);
+  schedule::Product product = schedule::productOf(op);
   std::optional<schedule::RegisterBlock> given = schedule::blockOf(op, target);
   schedule::RegisterBlock block =
       given ? *given
-            : schedule::chooseBlock(schedule::builtinTarget(target),
-                                    schedule::productOf(op));
+            : schedule::chooseBlock(schedule::builtinTarget(target), product);
   mr = std::clamp<int64_t>(block.rows, 1, m);
   nv = std::clamp<int64_t>(block.panels, 1, panelCount);
-  kc = std::clamp<int64_t>(block.depth, 1, k);
-  if (bf16 && kc < k && kc % 2)
-    ++kc; // pairs stay together
+  kc = schedule::allowedDepth(product, std::clamp<int64_t>(block.depth, 1, k));
+  part = product.part;
 }
 
 void DotEmitter::fillZeros() {
@@ -244,15 +273,12 @@ void DotEmitter::fillZeros() {
   }
 }
 
+/// Levels of the tree over `leaves`.
+static int64_t levelsOf(int64_t leaves) { return llvm::Log2_64(leaves) + 1; }
+
 void DotEmitter::run() {
   if (e.failed)
     return;
-  auto numerics = op.getNumerics();
-  if (numerics.getSplit() != 0 && numerics.getSplit() < k) {
-    e.error(op, "splits its sum at multiples of " + Twine(numerics.getSplit()) +
-                    "; write one dot for each part and add them");
-    return;
-  }
   chooseSources();
   chooseBlocks();
 
@@ -270,8 +296,14 @@ void DotEmitter::run() {
   startsInRegisters =
       !arg && kc >= k &&
       (n % kLanes == 0 || op.getAcc().getDefiningOp<arith::ConstantOp>());
-  if (!startsInRegisters)
+  int64_t blocks = llvm::divideCeil(k, kc);
+  if (part && blocks > 1)
+    blockSums = e.allocate(e.f32, {levelsOf(blocks), m, n});
+  else if (!startsInRegisters)
     e.evaluateInto(op.getAcc(), result);
+  if (part && part < kc)
+    partSums = e.allocate(
+        e.f32, {levelsOf(kc / part), std::max(mr * nv, loneRows()) * kLanes});
 
   if (!bufferA && !loadA && !gatherA)
     packedA = e.allocate(typeA, {m, kc});
@@ -284,6 +316,8 @@ void DotEmitter::run() {
   e.loop(e.c(0), e.c(whole), kc, [&](Value k0) { block(k0, kc); });
   if (k > whole)
     block(e.c(whole), k - whole);
+  if (blockSums)
+    addBlocks();
   e.buffers[op.getResult()] = result;
 }
 
@@ -395,6 +429,8 @@ std::pair<Value, Value> DotEmitter::panelOf(Value j, Value k0) {
 //===----------------------------------------------------------------------===//
 
 void DotEmitter::block(Value k0, int64_t length) {
+  if (blockSums)
+    blockNumber = e.divBy(k0, kc);
   if (packedA)
     packA(k0, length);
   if (packedB)
@@ -427,7 +463,7 @@ void DotEmitter::columns(Value j, int64_t count, Value k0, int64_t length) {
     auto [panel, ok] = panelOf(one, k0);
     Value from = arith::SelectOp::create(b, ok, panel, zeroPanel->ptr);
     Value step = arith::SelectOp::create(b, ok, e.c(1), e.c(0));
-    rowsTimes(one, {from}, step, std::min<int64_t>(m, 6), k0, length);
+    rowsTimes(one, {from}, step, loneRows(), k0, length);
   });
 }
 
@@ -492,55 +528,176 @@ SmallVector<Value> DotEmitter::nextPanels(Value j, int64_t count, Value k0) {
 
 void DotEmitter::micro(Value i, int64_t mr, Value j, ArrayRef<Value> panels,
                        Value step, Value k0, int64_t length) {
-  SmallVector<Value> rows, acc;
-  int64_t nv = panels.size();
+  Operands operands{{}, SmallVector<Value>(panels), step, {}};
+  int64_t nv = panels.size(), count = mr * nv;
+  auto rowAt = [&](int64_t index) { return e.add(i, e.c(index / nv)); };
+  auto columnAt = [&](int64_t index) {
+    return e.mul(e.add(j, e.c(index % nv)), e.c(kLanes));
+  };
   auto place = [&](int64_t index) {
-    Value row = e.add(i, e.c(index / nv));
-    Value col = e.mul(e.add(j, e.c(index % nv)), e.c(kLanes));
-    return e.addressIn(result, {row}, col);
+    return e.addressIn(result, {rowAt(index)}, columnAt(index));
   };
   for (int64_t r = 0; r < mr; ++r)
-    rows.push_back(rowOf(e.add(i, e.c(r)), k0));
-  for (int64_t x = 0; x < mr * nv; ++x) {
-    if (!startsInRegisters) {
-      acc.push_back(e.loadAt(e.vec(e.f32), place(x)));
-      continue;
-    }
+    operands.rows.push_back(rowOf(e.add(i, e.c(r)), k0));
+  auto first = [&](int64_t index) -> Value {
+    if (!startsInRegisters)
+      return e.loadAt(e.vec(e.f32), place(index));
     Strip at;
-    at.lead = {e.add(i, e.c(x / nv))};
-    at.col = e.mul(e.add(j, e.c(x % nv)), e.c(kLanes));
-    acc.push_back(e.strip(op.getAcc(), at));
-  }
+    at.lead = {rowAt(index)};
+    at.col = columnAt(index);
+    return e.strip(op.getAcc(), at);
+  };
+  SmallVector<Value> sums;
+  if (!part)
+    for (int64_t x = 0; x < count; ++x)
+      sums.push_back(first(x));
 
   prefetchRows(i, mr, j);
-  SmallVector<Value> next = nextPanels(j, nv, k0);
+  operands.next = nextPanels(j, nv, k0);
+  if (!part) {
+    ascend(operands, length, sums);
+  } else {
+    sums = sumOfParts(operands, length);
+    if (blockSums)
+      return climb(blockNumber, sums, [&](Value level, int64_t x) {
+        return e.addressIn(*blockSums, {level, rowAt(x)}, columnAt(x));
+      });
+    for (int64_t x = 0; x < count && !isAddedToZero(); ++x)
+      sums[x] = arith::AddFOp::create(b, first(x), sums[x]);
+  }
+  for (int64_t x = 0; x < count; ++x)
+    e.storeAt(sums[x], place(x));
+}
+
+/// The operands from `rows` (a multiple of 16) of k on.
+DotEmitter::Operands DotEmitter::shifted(const Operands &operands, Value rows) {
   bool byPairs = this->panels == Panels::pairs;
-  int64_t units = byPairs ? length / 2 : length;
-  int64_t unroll = mr * nv <= 4 ? 4 : mr * nv <= 8 ? 2 : 1;
+  Value strips = e.mul(byPairs ? e.divBy(rows, 2) : rows, e.c(kLanes));
+  Operands to{{}, {}, operands.step, {}};
+  for (Value row : operands.rows)
+    to.rows.push_back(e.at(row, typeA, rows));
+  for (Value panel : operands.panels)
+    to.panels.push_back(
+        e.at(panel, stripElement(),
+             operands.step ? e.mul(strips, operands.step) : strips));
+  for (Value panel : operands.next)
+    to.next.push_back(e.at(panel, stripElement(), strips));
+  return to;
+}
+
+/// Adds `length` products to each sum, in the order of k.
+void DotEmitter::ascend(const Operands &operands, int64_t length,
+                        SmallVector<Value> &sums) {
+  bool byPairs = this->panels == Panels::pairs;
+  int64_t count = sums.size(), units = byPairs ? length / 2 : length;
+  int64_t unroll = count <= 4 ? 4 : count <= 8 ? 2 : 1;
   int64_t whole = units / unroll * unroll;
-  Type stripElement = byPairs || this->panels == Panels::f32 ? e.i32 : e.i16;
   auto one = [&](Value unit) {
-    products(unit, rows, panels, step, acc);
-    for (Value panel : next) // each step brings its own strips of the next B
-      prefetchAt(e.at(panel, stripElement, e.mul(unit, e.c(kLanes))), 0);
+    products(unit, operands.rows, operands.panels, operands.step, sums);
+    // Each step brings its own strips of the next B.
+    for (Value panel : operands.next)
+      prefetchAt(e.at(panel, stripElement(), e.mul(unit, e.c(kLanes))), 0);
   };
   if (whole) {
-    auto loop = scf::ForOp::create(b, e.c(0), e.c(whole), e.c(unroll), acc);
+    auto loop = scf::ForOp::create(b, e.c(0), e.c(whole), e.c(unroll), sums);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(loop.getBody());
-    acc.assign(loop.getRegionIterArgs().begin(),
-               loop.getRegionIterArgs().end());
+    sums.assign(loop.getRegionIterArgs().begin(),
+                loop.getRegionIterArgs().end());
     for (int64_t u = 0; u < unroll; ++u)
       one(e.add(loop.getInductionVar(), e.c(u)));
-    scf::YieldOp::create(b, acc);
-    acc.assign(loop.result_begin(), loop.result_end());
+    scf::YieldOp::create(b, sums);
+    sums.assign(loop.result_begin(), loop.result_end());
   }
   for (int64_t u = whole; u < units; ++u)
     one(e.c(u));
   if (byPairs && length % 2)
-    lastProduct(units, rows, panels, step, acc);
-  for (int64_t x = 0; x < mr * nv; ++x)
-    e.storeAt(acc[x], place(x));
+    lastProduct(units, operands.rows, operands.panels, operands.step, sums);
+}
+
+//===----------------------------------------------------------------------===//
+// Split sums
+//===----------------------------------------------------------------------===//
+//
+// The tree grows as a binary counter does: level l holds the sum of a finished
+// subtree of 2^l leaves, or nothing. A new leaf climbs while its number has
+// ones at the low end: 3 = 0b11 adds level 0, then level 1, and stays on level
+// 2. At the end the subtrees are those of the ones in the number of leaves.
+
+/// Adds the subtrees that leaf `number` completes and leaves the sums on its
+/// level.
+void DotEmitter::climb(Value number, SmallVector<Value> &sums,
+                       SumAddress address) {
+  Value inverted = arith::XOrIOp::create(b, number, e.c(-1));
+  Value level = math::CountTrailingZerosOp::create(b, inverted);
+  auto loop = scf::ForOp::create(b, e.c(0), level, e.c(1), sums);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    SmallVector<Value> next;
+    for (auto [x, sum] : llvm::enumerate(loop.getRegionIterArgs()))
+      next.push_back(arith::AddFOp::create(
+          b, e.loadAt(e.vec(e.f32), address(loop.getInductionVar(), x)), sum));
+    scf::YieldOp::create(b, next);
+  }
+  for (auto [x, sum] : llvm::enumerate(loop.getResults()))
+    e.storeAt(sum, address(level, x));
+}
+
+/// Adds the subtrees of `count` leaves, the smallest first, to `sums`; null
+/// sums are the smallest subtree itself.
+void DotEmitter::descend(int64_t count, SmallVector<Value> &sums,
+                         SumAddress address) {
+  for (int64_t level = 0; count >> level; ++level)
+    for (auto [x, sum] : llvm::enumerate(sums)) {
+      if (!(count >> level & 1))
+        continue;
+      Value left = e.loadAt(e.vec(e.f32), address(e.c(level), x));
+      sum = sum ? arith::AddFOp::create(b, left, sum).getResult() : left;
+    }
+}
+
+/// Of `length` of k: parts, each from 0, and the tree over them.
+SmallVector<Value> DotEmitter::sumOfParts(const Operands &operands,
+                                          int64_t length) {
+  int64_t count = operands.rows.size() * operands.panels.size();
+  int64_t whole = length / part;
+  auto ofPart = [&](Value from, int64_t rows) {
+    SmallVector<Value> sums(count, e.zeros(e.vec(e.f32)));
+    ascend(shifted(operands, from), rows, sums);
+    return sums;
+  };
+  if (length <= part)
+    return ofPart(e.c(0), length);
+  auto address = [&](Value level, int64_t x) {
+    return e.addressIn(*partSums, {level}, e.c(x * kLanes));
+  };
+  e.loop(e.c(0), e.c(whole), 1, [&](Value number) {
+    SmallVector<Value> sums = ofPart(e.mul(number, e.c(part)), part);
+    climb(number, sums, address);
+  });
+  SmallVector<Value> sums(count);
+  if (whole * part < length)
+    sums = ofPart(e.c(whole * part), length - whole * part);
+  descend(whole, sums, address);
+  return sums;
+}
+
+bool DotEmitter::isAddedToZero() {
+  return matchPattern(op.getAcc(), m_AnyZeroFloat());
+}
+
+/// The result of several blocks of k.
+void DotEmitter::addBlocks() {
+  e.forEachStrip(result.shape, [&](Strip &s) {
+    SmallVector<Value> sum(1);
+    descend(llvm::divideCeil(k, kc), sum, [&](Value level, int64_t) {
+      return e.addressIn(*blockSums, {level, s.lead[0]}, s.col);
+    });
+    if (!isAddedToZero())
+      sum[0] = arith::AddFOp::create(b, e.strip(op.getAcc(), s), sum[0]);
+    e.storeStrip(sum[0], result, s);
+  });
 }
 
 Value DotEmitter::panelStrip(Value panel, Value unit, Value step, Type type) {

@@ -385,30 +385,38 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
     return;
   }
 
+  bool isOrdered = op.getKind() == tile::Reduction::sum && element.isF32();
+  if (isOrdered && op.getStrands() != kLanes) {
+    error(op, "has " + Twine(op.getStrands()) +
+                  " strands; the CPU target lowers 16, a strip");
+    return;
+  }
   // 16 partials a row, then a tree over them. Four rows, or two, take the
   // tree's steps together: the same pairs of lanes in a third of the
   // instructions.
-  int64_t whole = n / kLanes * kLanes;
   Value none = arith::ConstantOp::create(
       b,
       DenseElementsAttr::get(vec(element), neutral(b, element, op.getKind())));
   SmallVector<Value> lead;
-  auto rows = [&](int64_t count) {
-    auto read = [&](int64_t row, Value col, int64_t lanes) {
-      Strip s;
-      s.lead = lead;
-      if (row)
-        s.lead.back() = add(s.lead.back(), c(row));
-      s.col = col;
-      s.lanes = lanes;
-      return strip(op.getSource(), s);
-    };
+  auto read = [&](int64_t row, Value col, int64_t lanes) {
+    Strip s;
+    s.lead = lead;
+    if (row)
+      s.lead.back() = add(s.lead.back(), c(row));
+    s.col = col;
+    s.lanes = lanes;
+    return strip(op.getSource(), s);
+  };
+  // Of columns [from, from + length): a vector with one lane for each row.
+  auto reduceColumns = [&](int64_t count, Value from, int64_t length) {
+    int64_t whole = length / kLanes * kLanes;
     SmallVector<Value> acc(count, none);
     if (whole)
       for (int64_t r = 0; r < count; ++r)
-        acc[r] = read(r, c(0), kLanes);
+        acc[r] = read(r, from, kLanes);
     if (whole > kLanes) {
-      auto loop = scf::ForOp::create(b, c(kLanes), c(whole), c(kLanes), acc);
+      auto loop = scf::ForOp::create(b, add(from, c(kLanes)),
+                                     add(from, c(whole)), c(kLanes), acc);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToEnd(loop.getBody());
       for (int64_t r = 0; r < count; ++r)
@@ -417,11 +425,11 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
       scf::YieldOp::create(b, acc);
       acc.assign(loop.result_begin(), loop.result_end());
     }
-    if (n > whole)
+    if (int64_t rest = length - whole)
       for (int64_t r = 0; r < count; ++r) {
-        Value last = read(r, c(whole), n - whole);
+        Value last = read(r, add(from, c(whole)), rest);
         Value next = whole ? combine(op, acc[r], last) : last;
-        acc[r] = arith::SelectOp::create(b, laneMask(n - whole), next, acc[r]);
+        acc[r] = arith::SelectOp::create(b, laneMask(rest), next, acc[r]);
       }
     // Each vector holds pieces of `width` lanes, one of each of its rows.
     for (int64_t width = kLanes; width > 1; width /= 2) {
@@ -441,7 +449,36 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
       }
       acc = std::move(next);
     }
-    Value result = acc[0];
+    return acc[0];
+  };
+  int64_t part = tile::partOf(n, op.getSplit()), wholeParts = n / part;
+  // Of the rows that are worked on together: a row of it for each part.
+  Buffer partSums;
+  if (part < n)
+    partSums = allocate(element, {int64_t(llvm::divideCeil(n, part)), kLanes});
+  auto rows = [&](int64_t count) {
+    Value result;
+    if (part == n) {
+      result = reduceColumns(count, c(0), n);
+    } else {
+      auto at = [&](Value number) {
+        return addressIn(partSums, {number}, c(0));
+      };
+      loop(c(0), c(wholeParts), 1, [&](Value number) {
+        storeAt(reduceColumns(count, mul(number, c(part)), part), at(number));
+      });
+      if (n % part)
+        storeAt(reduceColumns(count, c(wholeParts * part), n % part),
+                at(c(wholeParts)));
+      // Neighbours are added in place, level by level.
+      for (int64_t step = 1; step < partSums.shape[0]; step *= 2)
+        loop(c(0), c(partSums.shape[0] - step), 2 * step, [&](Value number) {
+          Type type = vec(element, count);
+          Value right = loadAt(type, at(add(number, c(step))));
+          storeAt(combine(op, loadAt(type, at(number)), right), at(number));
+        });
+      result = loadAt(vec(element, count), at(c(0)));
+    }
     if (count == 1)
       result = vector::ExtractOp::create(b, result, ArrayRef<int64_t>{0});
     storeAt(result, addressIn(buffer,

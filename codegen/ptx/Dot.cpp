@@ -15,16 +15,13 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::ptx;
 
 LogicalResult KernelEmitter::emitDot(tile::DotOp op) {
-  if (op.getNumerics().getSplit() != 0)
-    return op.emitOpError("expected numerics with 'split' 0, got ")
-           << op.getNumerics().getSplit()
-           << "; split sums are not lowered to PTX yet";
   DotSchedule s = DotSchedule::of(op);
   for (int64_t m0 = 0; m0 < s.m; m0 += s.mBlock)
     for (int64_t n0 = 0; n0 < s.n; n0 += s.nBlock) {
@@ -42,9 +39,39 @@ LogicalResult KernelEmitter::emitDot(tile::DotOp op) {
   return success();
 }
 
-/// How many slices K has.
-static int64_t sliceCount(const DotSchedule &s) {
-  return (s.k + s.kSlice - 1) / s.kSlice;
+/// Runs `slice` over all of k, part by part, and adds the parts.
+SmallVector<Value> KernelEmitter::sumSlices(const DotSchedule &s,
+                                            SmallVector<Value> sums,
+                                            Body slice) {
+  int64_t end = llvm::alignTo(s.k, s.kSlice);
+  if (s.parts > 1)
+    return sumParts(s.parts, sums, [&](Value number) {
+      Value from = mul(number, s.part);
+      Value to = add(from, s.part);
+      if (end % s.part)
+        to = arith::MinUIOp::create(b, to, i32(end));
+      return forRange(from, to, s.kSlice, sums, slice);
+    });
+  if (end == s.kSlice)
+    return slice(i32(0), sums);
+  return forRange(i32(0), i32(end), s.kSlice, sums, slice);
+}
+
+/// After the last barrier nothing but the result is touched, and `acc`.
+void KernelEmitter::startResults(tile::DotOp op, const DotSchedule &s) {
+  pending.clear();
+  known.clear();
+  pending.push_back(access(plan.bufferOf(op.getResult()), true));
+  if (s.addsLast)
+    reads(op.getAcc(), pending);
+}
+
+/// The sum of a dot whose place is `at`, with `acc` if that is added last.
+Value KernelEmitter::finished(tile::DotOp op, const DotSchedule &s,
+                              ArrayRef<Value> at, Value sum) {
+  if (!s.addsLast || matchPattern(op.getAcc(), m_AnyZeroFloat()))
+    return sum;
+  return arith::AddFOp::create(b, element(op.getAcc(), at), sum);
 }
 
 void KernelEmitter::emitMmaBlock(tile::DotOp op, const DotSchedule &s,
@@ -106,7 +133,8 @@ void KernelEmitter::emitMmaBlock(tile::DotOp op, const DotSchedule &s,
       };
   SmallVector<Value> sums;
   forResults([&](unsigned, Value exists, ArrayRef<Value> at) {
-    sums.push_back(elementWhere(exists, op.getAcc(), at));
+    sums.push_back(s.addsLast ? zeroOf(b.getF32Type())
+                              : elementWhere(exists, op.getAcc(), at));
   });
 
   auto slice = [&](Value k0, ValueRange carried) {
@@ -171,20 +199,14 @@ void KernelEmitter::emitMmaBlock(tile::DotOp op, const DotSchedule &s,
     NVVM::Barrier0Op::create(b);
     return next;
   };
-  if (sliceCount(s) == 1)
-    sums = slice(i32(0), sums);
-  else
-    sums =
-        forRange(i32(0), i32(sliceCount(s) * s.kSlice), s.kSlice, sums, slice);
-  // After the last barrier nothing but the result is touched.
-  pending.clear();
-  known.clear();
-  pending.push_back(access(result, true));
+  sums = sumSlices(s, sums, slice);
+  startResults(op, s);
   forResults([&](unsigned number, Value exists, ArrayRef<Value> at) {
+    auto put = [&] { write(result, at, finished(op, s, at, sums[number])); };
     if (exists)
-      ifTrue(exists, [&] { write(result, at, sums[number]); });
+      ifTrue(exists, put);
     else
-      write(result, at, sums[number]);
+      put();
   });
 }
 
@@ -224,7 +246,9 @@ void KernelEmitter::emitFmaBlock(tile::DotOp op, const DotSchedule &s,
   SmallVector<Value> sums;
   for (Value r : rowRead)
     for (Value c : columnRead)
-      sums.push_back(element(op.getAcc(), {add(r, m0), add(c, n0)}));
+      sums.push_back(s.addsLast
+                         ? zeroOf(f32)
+                         : element(op.getAcc(), {add(r, m0), add(c, n0)}));
 
   auto slice = [&](Value k0, ValueRange carried) {
     forThreads(rows * s.kSlice, [&](Value e) {
@@ -270,14 +294,8 @@ void KernelEmitter::emitFmaBlock(tile::DotOp op, const DotSchedule &s,
     NVVM::Barrier0Op::create(b);
     return next;
   };
-  if (sliceCount(s) == 1)
-    sums = slice(i32(0), sums);
-  else
-    sums =
-        forRange(i32(0), i32(sliceCount(s) * s.kSlice), s.kSlice, sums, slice);
-  pending.clear();
-  known.clear();
-  pending.push_back(access(result, true));
+  sums = sumSlices(s, sums, slice);
+  startResults(op, s);
   for (size_t r = 0; r < row.size(); ++r)
     for (size_t c = 0; c < column.size(); ++c) {
       Value exists;
@@ -288,8 +306,8 @@ void KernelEmitter::emitFmaBlock(tile::DotOp op, const DotSchedule &s,
         exists = exists ? arith::AndIOp::create(b, exists, in).getResult() : in;
       }
       auto store = [&] {
-        write(result, {add(row[r], m0), add(column[c], n0)},
-              sums[r * column.size() + c]);
+        Value at[] = {add(row[r], m0), add(column[c], n0)};
+        write(result, at, finished(op, s, at, sums[r * column.size() + c]));
       };
       if (exists)
         ifTrue(exists, store);

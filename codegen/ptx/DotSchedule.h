@@ -13,7 +13,8 @@
 namespace hamlet::ptx {
 
 inline constexpr int64_t kThreads = 128; // of a block, for every kernel
-inline constexpr int64_t kWarps = kThreads / 32;
+inline constexpr int64_t kWarp = 32;     // threads of a warp
+inline constexpr int64_t kWarps = kThreads / kWarp;
 
 /// Rows and columns of the result are cut into blocks; of each, K is taken in
 /// slices staged through shared memory while the sums stay in registers.
@@ -23,6 +24,8 @@ struct DotSchedule {
 
   int64_t mBlock, nBlock; ///< rows and columns of a block, padding included
   int64_t kSlice;
+  int64_t part, parts; ///< rows of k in a part of the sum, and how many parts
+  bool addsLast;       ///< a split sum begins at 0 and `acc` is added to it
 
   // mma: warps stand warpsM x warpsN, each with tilesM x tilesN results of
   // 16 x 8. Staging: a [mBlock][aStride] bf16, b [kSlice / 2][bStride] pairs.

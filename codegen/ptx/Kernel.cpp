@@ -101,6 +101,60 @@ void KernelEmitter::forThreads(int64_t count, function_ref<void(Value)> body) {
   });
 }
 
+SmallVector<Value>
+KernelEmitter::sumParts(int64_t parts, ValueRange like,
+                        function_ref<SmallVector<Value>(Value)> part) {
+  // The tree grows as a binary counter does: level l holds the sums of a
+  // finished subtree of 2^l parts, or nothing. Part p climbs through the levels
+  // of the ones at the low end of p. All levels stay in registers, so that the
+  // climb is selects.
+  size_t count = like.size();
+  int64_t levels = llvm::Log2_64(parts) + 1;
+  SmallVector<Value> none;
+  for (int64_t l = 0; l < levels; ++l)
+    for (Value sum : like)
+      none.push_back(zeroOf(sum.getType()));
+  SmallVector<Value> tree = forRange(
+      i32(0), i32(parts), 1, none, [&](Value number, ValueRange before) {
+        SmallVector<Value> sums = part(number), after(before);
+        Value climbs;
+        for (int64_t l = 0; l < levels; ++l) {
+          Value bit = arith::TruncIOp::create(
+              b, b.getI1Type(), arith::ShRUIOp::create(b, number, i32(l)));
+          Value joins =
+              climbs ? arith::AndIOp::create(b, climbs, bit).getResult() : bit;
+          Value stays = arith::XOrIOp::create(
+              b,
+              climbs ? climbs
+                     : arith::ConstantOp::create(b, b.getBoolAttr(true))
+                           .getResult(),
+              joins);
+          for (size_t i = 0; i < count; ++i) {
+            Value &level = after[l * count + i];
+            Value both = arith::AddFOp::create(b, level, sums[i]);
+            level = arith::SelectOp::create(b, stays, sums[i], level);
+            sums[i] = arith::SelectOp::create(b, joins, both, sums[i]);
+          }
+          climbs = joins;
+        }
+        return after;
+      });
+  // What is left: a subtree for each one in the number of parts.
+  SmallVector<Value> sums;
+  for (int64_t l = 0; l < levels; ++l) {
+    if (!(parts >> l & 1))
+      continue;
+    for (size_t i = 0; i < count; ++i) {
+      Value left = tree[l * count + i];
+      if (sums.size() < count)
+        sums.push_back(left);
+      else
+        sums[i] = arith::AddFOp::create(b, left, sums[i]);
+    }
+  }
+  return sums;
+}
+
 KernelEmitter::Indices KernelEmitter::split(Value linear,
                                             ArrayRef<int64_t> shape) {
   Indices at(shape.size());
@@ -278,10 +332,7 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
       .Case<scf::IfOp>([&](auto o) { return emitIf(o); })
       .Case<tile::DotOp>([&](auto o) { return emitDot(o); })
       .Case<tile::ViewOp>([](auto) { return success(); })
-      .Case<tile::ReduceOp>([&](auto o) {
-        emitReduce(o);
-        return success();
-      })
+      .Case<tile::ReduceOp>([&](auto o) { return emitReduce(o); })
       .Case<tile::ScanOp>([&](auto o) {
         emitScan(o);
         return success();

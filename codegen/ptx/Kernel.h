@@ -122,8 +122,21 @@ private:
                     int64_t n0);
   void emitFmaBlock(tile::DotOp op, const DotSchedule &s, int64_t m0,
                     int64_t n0);
-  void emitReduce(tile::ReduceOp op);
+  llvm::SmallVector<Value> sumSlices(const DotSchedule &s,
+                                     llvm::SmallVector<Value> sums, Body slice);
+  void startResults(tile::DotOp op, const DotSchedule &s);
+  Value finished(tile::DotOp op, const DotSchedule &s, llvm::ArrayRef<Value> at,
+                 Value sum);
+  mlir::LogicalResult emitReduce(tile::ReduceOp op);
+  Value reduceLanes(tile::ReduceOp op, llvm::ArrayRef<Value> row, Value first,
+                    int64_t lanes, Value low, int64_t least, int64_t most,
+                    Value high);
   void emitScan(tile::ScanOp op);
+  /// The sums of `parts` parts, each from `part(number)`, in a balanced tree;
+  /// `like` says how many sums there are and of which types.
+  llvm::SmallVector<Value>
+  sumParts(int64_t parts, mlir::ValueRange like,
+           llvm::function_ref<llvm::SmallVector<Value>(Value)> part);
 
   mlir::func::FuncOp kernel;
   const Plan &plan;

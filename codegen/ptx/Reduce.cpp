@@ -3,9 +3,10 @@
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The last axis is a warp's: lane l sums x[l], x[32 + l], ... in order, then
-// lanes 16, 8, 4, 2 and 1 apart are added. Other axes and running sums belong
-// to one thread, which goes through them in order.
+// The last axis is a warp's, or half a warp's for 16 strands: lane l sums x[l],
+// x[strands + l], ... in order, then lanes strands / 2, ..., 2 and 1 apart are
+// added. Other axes and running sums belong to one thread, which goes through
+// them in order.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +14,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <limits>
 
@@ -54,7 +56,7 @@ static Value neutral(ImplicitLocOpBuilder &b, tile::Reduction kind, Type type) {
                                  : std::numeric_limits<int32_t>::max()));
 }
 
-void KernelEmitter::emitReduce(tile::ReduceOp op) {
+LogicalResult KernelEmitter::emitReduce(tile::ReduceOp op) {
   auto source = cast<RankedTensorType>(op.getSource().getType());
   const Buffer *result = plan.bufferOf(op.getResult());
   tile::Reduction kind = op.getKind();
@@ -65,12 +67,12 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
   touched.push_back(access(result, true));
   touch(touched);
 
-  auto sourceAt = [&](ArrayRef<Value> row, Value place) {
-    Indices at(row);
-    at.insert(at.begin() + axis, place);
-    return element(op.getSource(), at);
-  };
   if (axis != source.getRank() - 1) {
+    auto sourceAt = [&](ArrayRef<Value> row, Value place) {
+      Indices at(row);
+      at.insert(at.begin() + axis, place);
+      return element(op.getSource(), at);
+    };
     forThreads(result->type.getNumElements(), [&](Value e) {
       Indices row = split(e, rows);
       Value first = sourceAt(row, i32(0));
@@ -81,53 +83,103 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
           })[0];
       write(result, row, total);
     });
-    return;
+    return success();
   }
-  Type type = source.getElementType();
-  auto reduceRow = [&](Value number) {
-    Indices row = split(number, rows);
+  // Only an f32 sum has an order.
+  bool isOrdered =
+      kind == tile::Reduction::sum && source.getElementType().isF32();
+  int64_t lanes = isOrdered ? op.getStrands() : kWarp;
+  if (lanes != kWarp && lanes != kWarp / 2)
+    return op.emitOpError("has ")
+           << lanes << " strands; PTX lowers 16 and 32, half a warp and a warp";
+  int64_t rowsOfWarp = kWarp / lanes, count = result->type.getNumElements();
+  int64_t part = tile::partOf(n, op.getSplit());
+  Value first = arith::RemUIOp::create(b, lane, i32(lanes));
+  Value below = arith::DivUIOp::create(b, lane, i32(lanes));
+  auto reduceRows = [&](Value number) {
+    // Lanes without a row repeat the last one: all take part in shuffles.
+    Value mine = add(number, below), exists;
+    Value clamped = mine;
+    if (count % rowsOfWarp) {
+      exists = less(mine, i32(count));
+      clamped = arith::MinUIOp::create(b, mine, i32(count - 1));
+    }
+    Indices row = split(clamped, rows);
     Value total;
-    if (n < 32) {
-      auto branch =
-          scf::IfOp::create(b, TypeRange{type}, less(lane, i32(n)), true);
-      OpBuilder::InsertionGuard guard(b);
-      auto saved = known;
-      b.setInsertionPointToStart(branch.thenBlock());
-      Value value = sourceAt(row, lane);
-      scf::YieldOp::create(b, value);
-      known = saved;
-      b.setInsertionPointToStart(branch.elseBlock());
-      Value none = neutral(b, kind, type);
-      scf::YieldOp::create(b, none);
-      total = branch.getResult(0);
+    if (part == n) {
+      total = reduceLanes(op, row, first, lanes, i32(0), n, n, i32(n));
     } else {
-      total = sourceAt(row, lane);
+      Value zero = zeroOf(source.getElementType());
+      total = sumParts(llvm::divideCeil(n, part), zero, [&](Value number) {
+        Value low = mul(number, part);
+        Value high = arith::MinUIOp::create(b, add(low, part), i32(n));
+        int64_t least = n % part ? n % part : part;
+        return SmallVector<Value>{
+            reduceLanes(op, row, first, lanes, low, least, part, high)};
+      })[0];
     }
-    if (n > 32)
-      total = forRange(add(lane, 32), i32(n), 32, total,
-                       [&](Value i, ValueRange carried) {
-                         return SmallVector<Value>{
-                             combine(b, kind, carried[0], sourceAt(row, i))};
-                       })[0];
-    for (int64_t distance : {16, 8, 4, 2, 1}) {
-      Value other =
-          NVVM::ShflOp::create(b, type, i32(-1), total, i32(distance), i32(31),
-                               NVVM::ShflKind::bfly, UnitAttr());
-      total = combine(b, kind, total, other);
-    }
-    ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, i32(0)),
-           [&] { write(result, row, total); });
+    Value writes =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, first, i32(0));
+    if (exists)
+      writes = arith::AndIOp::create(b, writes, exists);
+    ifTrue(writes, [&] { write(result, split(mine, rows), total); });
   };
-  int64_t count = result->type.getNumElements();
-  if (count == 1) {
+  if (count <= rowsOfWarp) {
     ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, warp, i32(0)),
-           [&] { reduceRow(i32(0)); });
-    return;
+           [&] { reduceRows(i32(0)); });
+    return success();
   }
-  forRange(warp, i32(count), kWarps, {}, [&](Value number, ValueRange) {
-    reduceRow(number);
-    return SmallVector<Value>{};
-  });
+  forRange(mul(warp, rowsOfWarp), i32(count), kWarps * rowsOfWarp, {},
+           [&](Value number, ValueRange) {
+             reduceRows(number);
+             return SmallVector<Value>{};
+           });
+  return success();
+}
+
+/// Elements [low, high) of a row, `least` to `most` of them, as `lanes` lanes
+/// reduce them, of which this thread is number `first`; all of them have the
+/// result.
+Value KernelEmitter::reduceLanes(tile::ReduceOp op, ArrayRef<Value> row,
+                                 Value first, int64_t lanes, Value low,
+                                 int64_t least, int64_t most, Value high) {
+  tile::Reduction kind = op.getKind();
+  Type type = cast<RankedTensorType>(op.getSource().getType()).getElementType();
+  auto sourceAt = [&](Value place) {
+    Indices at(row);
+    at.push_back(place);
+    return element(op.getSource(), at);
+  };
+  Value start = add(low, first), total;
+  if (least < lanes) {
+    auto branch =
+        scf::IfOp::create(b, TypeRange{type}, less(start, high), true);
+    OpBuilder::InsertionGuard guard(b);
+    auto saved = known;
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value value = sourceAt(start);
+    scf::YieldOp::create(b, value);
+    known = saved;
+    b.setInsertionPointToStart(branch.elseBlock());
+    Value none = neutral(b, kind, type);
+    scf::YieldOp::create(b, none);
+    total = branch.getResult(0);
+  } else {
+    total = sourceAt(start);
+  }
+  if (most > lanes)
+    total = forRange(add(start, lanes), high, lanes, total,
+                     [&](Value i, ValueRange carried) {
+                       return SmallVector<Value>{
+                           combine(b, kind, carried[0], sourceAt(i))};
+                     })[0];
+  for (int64_t distance = lanes / 2; distance > 0; distance /= 2) {
+    Value other =
+        NVVM::ShflOp::create(b, type, i32(-1), total, i32(distance), i32(31),
+                             NVVM::ShflKind::bfly, UnitAttr());
+    total = combine(b, kind, total, other);
+  }
+  return total;
 }
 
 void KernelEmitter::emitScan(tile::ScanOp op) {

@@ -24,8 +24,23 @@ Product hamlet::schedule::productOf(tile::DotOp dot) {
   auto a = cast<RankedTensorType>(dot.getA().getType());
   auto b = cast<RankedTensorType>(dot.getB().getType());
   bool pairs = dot.getNumerics().getOperands().isBF16();
-  return {a.getDimSize(0), b.getDimSize(1), a.getDimSize(1), pairs,
-          !pairs && !b.getElementType().isF32()};
+  int64_t k = a.getDimSize(1);
+  return {a.getDimSize(0),
+          b.getDimSize(1),
+          k,
+          pairs,
+          !pairs && !b.getElementType().isF32(),
+          dot.getNumerics().getSplit() > 1 ? dot.getNumerics().getPart(k) : 0};
+}
+
+int64_t hamlet::schedule::allowedDepth(const Product &product, int64_t depth) {
+  if (product.part)
+    depth = product.part *
+            static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(
+                std::max<int64_t>(1, depth / product.part))));
+  else if (product.pairs)
+    depth += depth % 2;
+  return std::min(depth, product.k);
 }
 
 std::optional<RegisterBlock> hamlet::schedule::blockOf(tile::DotOp dot,
@@ -56,6 +71,8 @@ double hamlet::schedule::predictCycles(const Target &t, const Product &product,
   // Entering and leaving a block: addresses, a branch that is predicted wrong,
   // products that wait for each other, rows that a cache has not foreseen.
   constexpr double kBlockCycles = 300;
+  // The same for a part of a split sum, within a block.
+  constexpr double kPartCycles = 60;
   // Of so few rows a step has one block: B comes from memory.
   constexpr int64_t kFewRows = 16;
   bool native = product.pairs && t.dotsPerCycle > 0;
@@ -97,7 +114,11 @@ double hamlet::schedule::predictCycles(const Target &t, const Product &product,
       step = std::max(step, stepBytes / perCycle);
     double visits = static_cast<double>(ceilDivide(product.k, block.depth));
     double sumsInAndOut = 2 * sums / static_cast<double>(t.loadsPerCycle);
-    return units * step + visits * (kBlockCycles + sumsInAndOut);
+    double parts =
+        product.part ? static_cast<double>(ceilDivide(product.k, product.part))
+                     : 0;
+    return units * step + visits * (kBlockCycles + sumsInAndOut) +
+           parts * (kPartCycles + sumsInAndOut);
   };
   int64_t panelCount = ceilDivide(product.n, tile::kPanel);
   auto ofColumns = [&](int64_t panels) {
@@ -126,8 +147,8 @@ RegisterBlock hamlet::schedule::chooseBlock(const Target &target,
   int64_t panelCount = ceilDivide(product.n, tile::kPanel);
   std::vector<int64_t> depths{product.k};
   for (int64_t depth : {4096, 2048, 1024, 512, 256, 128})
-    if (depth < product.k)
-      depths.push_back(depth);
+    if (int64_t allowed = allowedDepth(product, depth); allowed < depths.back())
+      depths.push_back(allowed);
   for (int64_t panels = std::min(panelCount, kMostPanels); panels >= 1;
        --panels)
     for (int64_t rows = std::min(product.m, kMostAddresses - panels); rows >= 1;
@@ -215,7 +236,7 @@ hamlet::schedule::scheduleDots(ModuleOp kernels, const Target &target,
                                ArrayRef<Override> overrides) {
   std::vector<Record> records;
   for (auto kernel : kernels.getOps<func::FuncOp>()) {
-    std::set<std::array<int64_t, 5>> seen;
+    std::set<std::array<int64_t, 6>> seen;
     WalkResult walked = kernel.walk([&](tile::DotOp dot) {
       Product product = productOf(dot);
       const Override *given = nullptr;
@@ -226,7 +247,7 @@ hamlet::schedule::scheduleDots(ModuleOp kernels, const Target &target,
       block.rows = std::min(block.rows, product.m);
       block.panels =
           std::min(block.panels, ceilDivide(product.n, tile::kPanel));
-      block.depth = std::min(block.depth, product.k);
+      block.depth = allowedDepth(product, block.depth);
       int64_t registers = registersOf(target, product, block);
       if (registers > target.vectorRegisters) {
         dot.emitOpError("is given a block of ")
@@ -241,7 +262,7 @@ hamlet::schedule::scheduleDots(ModuleOp kernels, const Target &target,
                                   {block.rows, block.panels, block.depth}));
       dot->setAttr(kBlockAttr, blocks.getDictionary(kernels.getContext()));
       if (seen.insert({product.m, product.n, product.k, product.pairs,
-                       product.widens})
+                       product.widens, product.part})
               .second)
         records.push_back({kernel.getName().str(), product, block,
                            predictCycles(target, product, block),

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A schedule says how fast, never what: no choice here changes a bit of a
-// result, since every element is summed alone, in the order of k.
+// result, since every element is summed alone, in the order that the product's
+// numerics give.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,12 +36,17 @@ struct RegisterBlock {
 /// What of a product [m, k] x [k, n] matters for its block.
 struct Product {
   int64_t m, n, k;
-  bool pairs;  ///< bf16 numerics: k in pairs
-  bool widens; ///< f32 numerics with a narrower B in memory
+  bool pairs;   ///< bf16 numerics: k in pairs
+  bool widens;  ///< f32 numerics with a narrower B in memory
+  int64_t part; ///< rows of k in a part of a split sum; 0: it is in one piece
   /// Of an element of B where the loop reads it.
   int64_t bytes() const { return pairs || widens ? 2 : 4; }
 };
 Product productOf(tile::DotOp dot);
+/// The depth nearest to `depth` (1 to k) that a block may have: all of k; of
+/// pairs an even one; of a split sum a part, or 2, 4, ... parts, which are
+/// whole subtrees of its tree.
+int64_t allowedDepth(const Product &product, int64_t depth);
 /// The block that the dot was given for `target`, if any.
 std::optional<RegisterBlock> blockOf(tile::DotOp dot, llvm::StringRef target);
 

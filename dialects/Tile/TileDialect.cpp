@@ -16,6 +16,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hamlet::tile;
@@ -120,20 +121,34 @@ int64_t DescType::getPanelElements() const {
   return (n + kPanel - 1) / kPanel * kPanel * k;
 }
 
+int64_t hamlet::tile::partOf(int64_t k, int64_t split) {
+  // Whole steps of 16: what tensor cores sum at once, and a line of f32.
+  constexpr uint64_t kStep = 16;
+  if (split <= 1)
+    return k;
+  uint64_t steps = llvm::divideCeil(static_cast<uint64_t>(k), kStep);
+  return std::min<int64_t>(k, kStep * llvm::divideCeil(steps, split));
+}
+
 LogicalResult NumericsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Type operands, Type accumulate,
                                    int64_t group, int64_t split) {
+  // (C1)
   if (!accumulate.isF32())
     return emitError() << "expected 'accumulate' to be f32, got " << accumulate;
-  if (operands.isBF16() ? group != 2 : group != 1)
-    return emitError() << "expected 'group' to be 2 for bf16 operands and 1 "
-                          "for others, got "
-                       << group << " for " << operands;
+  // (C2)
   if (!operands.isBF16() && !operands.isF32())
     return emitError() << "expected 'operands' to be f32 or bf16, got "
                        << operands
                        << "; f16 weights are widened under f32 operands";
-  if (split < 0)
-    return emitError() << "expected 'split' to be at least 0, got " << split;
+  // (C3)
+  if (group != (operands.isBF16() ? 2 : 1))
+    return emitError() << "expected 'group' to be 2 for bf16 operands and 1 "
+                          "for others, got "
+                       << group << " for " << operands;
+  // (C4)
+  if (split < 0 || (split != 0 && !llvm::isPowerOf2_64(split)))
+    return emitError() << "expected 'split' to be 0 or a power of two, got "
+                       << split;
   return success();
 }

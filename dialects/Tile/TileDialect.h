@@ -12,6 +12,12 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 
+namespace hamlet::tile {
+/// A sum of `k` terms that is split `split` ways is cut at multiples of this;
+/// `k` itself for a sum in one piece (`#tile.numerics` has the rule).
+int64_t partOf(int64_t k, int64_t split);
+} // namespace hamlet::tile
+
 #include "dialects/Tile/TileDialect.h.inc"
 #include "dialects/Tile/TileEnums.h.inc"
 

@@ -123,17 +123,36 @@ def Tile_DescType : Tile_Type<"Desc", "desc"> {
 def Tile_NumericsAttr : Tile_Attr<"Numerics", "numerics"> {
   let summary = "the canonical order of a sum of products";
   let description = [{
-    - `operands`: f32, f16 or bf16: the type both operands are rounded to before
-      they are multiplied (f16 and bf16 weights under f32 operands are widened).
+    - `operands`: f32 or bf16: the type both operands are rounded to before they
+      are multiplied (f16 and bf16 weights under f32 operands are widened).
     - `accumulate`: f32.
     - `group`: products per step, in the order of k. 1: one fma per product, k
       ascending. 2 (bf16 on x86): pairs, odd element first, one fma each, as
       `vdpbf16ps` does. On PTX a bf16 product is `mma.sync`, 16 a step.
-    - `split`: the sum over k (or keys) restarts at each multiple of this, and
-      the parts are added in ascending order; 0: never.
+    - `split`: S, a power of two; 0 or 1: none, one sum that begins as `acc`. Else
+      K is cut at multiples of P = 16 ceil(K / (16 S)) into at most S parts, of
+      which the last may be shorter and those past K are absent. Each is summed
+      from +0 as above; the parts' sums are added in a balanced binary tree over
+      neighbours, ((p0 + p1) + (p2 + p3)) + ..., an odd one is carried up; last
+      comes `acc` + tree. An `acc` that is a constant of zeros is left out.
+
+    K = 200 and S = 4 give P = 64 and parts of 64, 64, 64 and 8:
+    `acc + ((p0 + p1) + (p2 + p3))`. A short sum has a small error: of K products
+    in one sum it grows with K, of parts with K / S + log2(S). And whoever owns
+    whole parts can hand over one number for each.
+
+    Constraints:
+    - (C1) `accumulate` is f32.
+    - (C2) `operands` is f32 or bf16.
+    - (C3) `group` is 2 for bf16 operands, 1 for f32.
+    - (C4) `split` is 0 or a power of two.
   }];
   let parameters = (ins "::mlir::Type":$operands, "::mlir::Type":$accumulate,
                         "int64_t":$group, DefaultValuedParameter<"int64_t", "0">:$split);
+  let extraClassDeclaration = [{
+    /// P of a sum over `k`; `k` if it is not split.
+    int64_t getPart(int64_t k) const { return ::hamlet::tile::partOf(k, getSplit()); }
+  }];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hamlet::tile;
@@ -203,12 +204,28 @@ LogicalResult ReduceOp::verify() {
   if (result != expected)
     return emitOpError("expected a result of ")
            << expected << ", got " << result;
-  if (!source.getElementType().isF32() &&
-      !source.getElementType().isInteger(32))
+  // (C4)
+  bool isFloat = source.getElementType().isF32();
+  if (!isFloat && !source.getElementType().isInteger(32))
     return emitOpError("expected elements of f32 or i32, got ") << source;
   // (C3)
-  if (getKind() == Reduction::maxnum && !source.getElementType().isF32())
+  if (getKind() == Reduction::maxnum && !isFloat)
     return emitOpError("expected elements of f32 for 'maxnum', got ") << source;
+  // (C5)
+  int64_t strands = getStrands(), split = getSplit();
+  if (strands < 1 || !llvm::isPowerOf2_64(strands))
+    return emitOpError("expected 'strands' to be a power of two, got ")
+           << strands;
+  if (split < 0 || (split != 0 && !llvm::isPowerOf2_64(split)))
+    return emitOpError("expected 'split' to be 0 or a power of two, got ")
+           << split;
+  bool isOrdered = isFloat && getKind() == Reduction::sum &&
+                   static_cast<int64_t>(getAxis()) == source.getRank() - 1;
+  if (!isOrdered && (strands != kPanel || split != 0))
+    return emitOpError("expected 'strands' and 'split' on an f32 sum over the "
+                       "last axis only, got ")
+           << stringifyReduction(getKind()) << " over axis " << getAxis()
+           << " of " << source;
   return success();
 }
 

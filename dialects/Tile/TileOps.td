@@ -159,6 +159,9 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments, AllTypesMatch<[
       acc = fma(a[2j], b[2j], fma(a[2j+1], b[2j+1], acc)); an odd K ends with a
       product by zero.
 
+    With a `split`, these are the sums of the parts of K, which begin at +0; the
+    parts are added in a tree, and `acc` to it.
+
     K may be the whole of a long sum: loads are views, and the backend blocks
     them. Transposed operands are views with other strides.
 
@@ -190,12 +193,15 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let description = [{
     `axis` is removed from the shape. Element types f32 and i32.
 
-    Order of an f32 sum over n elements x: over the last axis, 16 partial sums,
-    p[l] = ((x[l] + x[16+l]) + x[32+l]) + ... (each starts at its first element),
-    then p[l] += p[l+8] for l < 8, p[l] += p[l+4], p[l] += p[l+2], p[0] + p[1];
-    n below 16 counts missing partials as +0. Over another axis: ascending.
-    On PTX the last axis has 32 partials, one for each lane of a warp, and starts
-    the tree at 16. `max` is arith.maximumf / maxsi, `min` minimumf / minsi.
+    An f32 sum over n elements x of the last axis has S = `strands` partial sums,
+    p[l] = ((x[l] + x[S+l]) + x[2S+l]) + ... (each starts at its first element; of
+    n below S the missing ones are +0), then p[l] += p[l+S/2] for l < S/2, and so
+    on, S halving, down to p[0] + p[1]. With `split` the axis is cut into parts
+    first, and the parts' sums, each of S partial sums, are added in a balanced
+    tree, both as `#tile.numerics` has them. Over another axis: ascending.
+    The CPU target lowers 16 strands, PTX 16 and 32.
+
+    `max` is arith.maximumf / maxsi, `min` minimumf / minsi.
     `maxnum` is the larger of two numbers; of a number and a NaN it may be either.
     Where a NaN reaches the result another way, this is a third of max's work.
 
@@ -203,10 +209,17 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     - (C1) `axis` is a dimension of `source`.
     - (C2) the result is `source` without that dimension.
     - (C3) `maxnum` is of f32.
+    - (C4) elements are f32 or i32.
+    - (C5) `strands` is a power of two and `split` is 0 or one; others than 16
+      and 0 only for an f32 sum over the last axis.
   }];
-  let arguments = (ins Tile_Tile:$source, Tile_ReductionAttr:$kind, I64Attr:$axis);
+  let arguments = (ins Tile_Tile:$source, Tile_ReductionAttr:$kind, I64Attr:$axis,
+                       DefaultValuedAttr<I64Attr, "16">:$strands, DefaultValuedAttr<I64Attr, "0">:$split);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$kind $source `axis` $axis attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = [{
+    $kind $source `axis` $axis (`strands` $strands^)? (`split` $split^)? attr-dict
+    `:` type($source) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 

@@ -22,9 +22,9 @@
 // LINEAR: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 // LINEAR-NOT: fma.rn.f32
 
-// A row's sum is a warp's: lanes 16, 8, 4, 2 and 1 apart.
+// A row's sum is half a warp's: lanes 8, 4, 2 and 1 apart.
 // NORM-LABEL: .entry rms_norm_r8
-// NORM: shfl.sync.bfly.b32 {{.*}}, 16, 31, -1
+// NORM-NOT: shfl.sync.bfly.b32 {{.*}}, 16, 31, -1
 // NORM: shfl.sync.bfly.b32 {{.*}}, 8, 31, -1
 // NORM: shfl.sync.bfly.b32 {{.*}}, 1, 31, -1
 // NORM: sqrt.rn.f32

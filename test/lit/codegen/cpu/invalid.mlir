@@ -1,14 +1,13 @@
 // RUN: hamlet-opt %s --tile-to-cpu=level=v4 -split-input-file -verify-diagnostics
 
-func.func @split(%x: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+func.func @strands(%x: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
   %c0 = arith.constant 0 : index
   %xv = tile.view %x[%c0] sizes [16, 16] strides [16, 1] : !tile.ptr<f32> -> !tile.desc<16x16xf32>
-  %yv = tile.view %y[%c0] sizes [16, 16] strides [16, 1] : !tile.ptr<f32> -> !tile.desc<16x16xf32>
+  %yv = tile.view %y[%c0] sizes [16] strides [1] : !tile.ptr<f32> -> !tile.desc<16xf32>
   %a = tile.load %xv[%c0, %c0] : !tile.desc<16x16xf32> -> tensor<16x16xf32>
-  %z = arith.constant dense<0.0> : tensor<16x16xf32>
-  // expected-error @below {{'tile.dot' op splits its sum at multiples of 8; write one dot for each part and add them}}
-  %d = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 8> %a, %a, %z : tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
-  tile.store %d, %yv[%c0, %c0] : tensor<16x16xf32>, !tile.desc<16x16xf32>
+  // expected-error @below {{'tile.reduce' op has 32 strands; the CPU target lowers 16, a strip}}
+  %s = tile.reduce sum %a axis 1 strands 32 : tensor<16x16xf32> -> tensor<16xf32>
+  tile.store %s, %yv[%c0] : tensor<16xf32>, !tile.desc<16xf32>
   return
 }
 

@@ -204,6 +204,11 @@ func.func @nonpositive_elsewhere(%a: tensor<4xf32>) {
 
 // expected-error @below {{expected 'tile.name' on arguments of a kernel only}}
 func.func @name_of_no_kernel(%p: !tile.ptr<f32> {tile.name = "x"}) {
+
+// -----
+
+// expected-error @+1 {{expected 'accumulate' to be f32, got 'bf16'}}
+func.func @numerics_c1_accumulate() attributes {x = #tile.numerics<operands = bf16, accumulate = bf16, group = 2>} {
   return
 }
 
@@ -211,6 +216,11 @@ func.func @name_of_no_kernel(%p: !tile.ptr<f32> {tile.name = "x"}) {
 
 // expected-error @below {{expected 'tile.name' of argument 0 to be a name, got 3 : i64}}
 func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.kernel} {
+
+// -----
+
+// expected-error @+1 {{expected 'operands' to be f32 or bf16, got 'f16'; f16 weights are widened under f32 operands}}
+func.func @numerics_c2_operands() attributes {x = #tile.numerics<operands = f16, accumulate = f32, group = 1>} {
   return
 }
 
@@ -218,5 +228,56 @@ func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.k
 
 // expected-error @below {{expected arguments of different names, got "x" for 0 and 2}}
 func.func @name_twice(%p: !tile.ptr<f32> {tile.name = "x"}, %q: !tile.ptr<f32> {tile.name = "y"}, %n: index {tile.name = "x"}) attributes {tile.kernel} {
+
+// -----
+
+// expected-error @+1 {{expected 'group' to be 2 for bf16 operands and 1 for others, got 2 for 'f32'}}
+func.func @numerics_c3_group() attributes {x = #tile.numerics<operands = f32, accumulate = f32, group = 2>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected 'split' to be 0 or a power of two, got 12}}
+func.func @numerics_c4_split() attributes {x = #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 12>} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected 'split' to be 0 or a power of two, got -8}}
+func.func @numerics_c4_negative() attributes {x = #tile.numerics<operands = f32, accumulate = f32, group = 1, split = -8>} {
+  return
+}
+
+// -----
+
+func.func @reduce_c5_strands(%a: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'strands' to be a power of two, got 12}}
+  %0 = tile.reduce sum %a axis 1 strands 12 : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c5_split(%a: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'split' to be 0 or a power of two, got 3}}
+  %0 = tile.reduce sum %a axis 1 split 3 : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c5_max(%a: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'strands' and 'split' on an f32 sum over the last axis only, got max over axis 1 of 'tensor<4x8xf32>'}}
+  %0 = tile.reduce max %a axis 1 strands 32 : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c5_axis(%a: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'strands' and 'split' on an f32 sum over the last axis only, got sum over axis 0 of 'tensor<4x8xf32>'}}
+  %0 = tile.reduce sum %a axis 0 split 4 : tensor<4x8xf32> -> tensor<8xf32>
   return
 }
