@@ -10,25 +10,14 @@
 #include "dialects/NN/NNOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/PointerIntPair.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::fuse;
-
-bool hamlet::fuse::isView(Operation *op) {
-  return isa<nn::HeadsOp, nn::MergeHeadsOp>(op);
-}
-
-Value hamlet::fuse::underViews(Value value) {
-  while (Operation *def = value.getDefiningOp()) {
-    if (!isView(def))
-      break;
-    value = def->getOperand(0);
-  }
-  return value;
-}
+using namespace hamlet::graph;
 
 SmallVector<Operation *> Regions::users(Value value) const {
   SmallVector<Operation *> users;
@@ -44,8 +33,11 @@ SmallVector<Operation *> Regions::users(Value value) const {
 }
 
 bool Regions::isReturnedMerged(Value value) {
-  auto onlyReturned = [](Operation *user) {
-    return isa<nn::MergeHeadsOp>(user) && !user->use_empty() &&
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  bool heads = type && type.getRank() == 3;
+  auto onlyReturned = [&](Operation *user) {
+    return isView(user) && heads && !user->use_empty() &&
+           rowWidthOf(user->getResult(0)) == rowWidthOf(value) &&
            llvm::all_of(user->getResult(0).getUsers(), [](Operation *next) {
              return next->hasTrait<OpTrait::ReturnLike>();
            });
@@ -53,9 +45,21 @@ bool Regions::isReturnedMerged(Value value) {
   return !value.use_empty() && llvm::all_of(value.getUsers(), onlyReturned);
 }
 
-Group &Regions::make(Operation *op, StringRef kind) {
+bool Regions::isPacked(OpOperand &operand) {
+  auto op = dyn_cast<GraphOpInterface>(operand.getOwner());
+  return op && op.isPacked(operand.getOperandNumber());
+}
+
+Value Regions::inputOf(OpOperand &operand) {
+  return isPacked(operand) ? operand.get() : underViews(operand.get());
+}
+
+Group &Regions::make(GraphOpInterface op) {
   Group &group = storage.emplace_back();
-  group.kind = kind.str();
+  group.first = op.getFusion();
+  group.kind = group.first.kind;
+  group.epilogue = group.first.epilogue;
+  group.takesNorm = group.first.takesNorm;
   add(group, op);
   return group;
 }
@@ -76,8 +80,8 @@ bool Regions::canJoin(Group &group, Operation *op) const {
   SmallVector<Operation *> work;
   llvm::DenseSet<Operation *> seen;
   auto push = [&](Operation *from, bool direct) {
-    for (Value operand : from->getOperands()) {
-      Operation *def = underViews(operand).getDefiningOp();
+    for (OpOperand &operand : from->getOpOperands()) {
+      Operation *def = inputOf(operand).getDefiningOp();
       if (!def || (direct && of(def) == &group) || !seen.insert(def).second)
         continue;
       work.push_back(def);
@@ -102,6 +106,34 @@ bool Regions::canJoin(Group &group, Operation *op) const {
   return true;
 }
 
+SmallVector<Value> Regions::yieldsOf(ArrayRef<Operation *> ops) const {
+  SmallVector<Value> yields;
+  for (Operation *op : ops) {
+    Fusion fusion = cast<GraphOpInterface>(op).getFusion();
+    bool all = fusion.ownKernels || fusion.writesResults;
+    for (Value result : op->getResults()) {
+      if (isReturnedMerged(result)) {
+        // Equal views of it are one result.
+        yields.push_back((*result.getUsers().begin())->getResult(0));
+        continue;
+      }
+      auto outside = [&](Operation *user) {
+        return !llvm::is_contained(ops, user);
+      };
+      if (all || llvm::any_of(users(result), outside))
+        yields.push_back(result);
+    }
+  }
+  return yields;
+}
+
+std::optional<Refusal> Regions::refusalOf(ArrayRef<Operation *> ops) const {
+  SmallVector<Operation *> order(ops);
+  llvm::sort(order,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return findRefusal(order, yieldsOf(order));
+}
+
 namespace {
 
 /// Writes one nn.fused op.
@@ -112,61 +144,59 @@ public:
       : builder(builder), regions(regions), group(group), outer(outer) {}
 
   void write() {
-    collectYields();
+    yields = regions.yieldsOf(group.ops);
     collectInputs();
     SmallVector<Type> types;
     for (Value value : yields)
       types.push_back(value.getType());
     SmallVector<Value> operands;
-    for (Value value : inputs)
-      operands.push_back(outer.lookupOrDefault(value));
+    for (auto input : inputs)
+      operands.push_back(outer.lookupOrDefault(input.getPointer()));
     auto fused = nn::FusedOp::create(
         builder, group.tip->getLoc(), types, group.kind, operands,
         builder.getStringAttr(llvm::join(group.reasons, "; ")));
     writeBody(fused);
-    for (auto [value, result] : llvm::zip(yields, fused.getResults()))
+    for (auto [value, result] : llvm::zip(yields, fused.getResults())) {
       outer.map(value, result);
+      if (Operation *view = value.getDefiningOp(); view && isView(view))
+        for (Operation *equal : view->getOperand(0).getUsers())
+          outer.map(equal->getResult(0), result);
+    }
   }
 
 private:
   bool inside(Operation *op) const { return regions.of(op) == &group; }
 
-  /// What is asked for from outside, and every result of an op that has
-  /// several: kernels write them all.
-  void collectYields() {
-    for (Operation *op : group.ops)
-      for (Value result : op->getResults()) {
-        if (Regions::isReturnedMerged(result)) {
-          for (Operation *merge : result.getUsers())
-            yields.insert(merge->getResult(0));
-          continue;
-        }
-        auto outside = [&](Operation *user) { return !inside(user); };
-        if (op->getNumResults() > 1 ||
-            llvm::any_of(regions.users(result), outside))
-          yields.insert(result);
-      }
-  }
-
   void collectInputs() {
     for (Operation *op : group.ops)
-      for (Value operand : op->getOperands()) {
-        Value source = underViews(operand);
+      for (OpOperand &operand : op->getOpOperands()) {
+        Value source = Regions::inputOf(operand);
         Operation *def = source.getDefiningOp();
         if (!def || !inside(def))
-          inputs.insert(source);
+          inputs.insert({source, Regions::isPacked(operand)});
       }
   }
 
   void writeBody(nn::FusedOp fused) {
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&fused.getBody());
-    for (Value value : inputs)
-      inner.map(value, block->addArgument(value.getType(), value.getLoc()));
+    // A weight that is read as rows as well is an input twice: its bytes lie
+    // differently.
+    IRMapping packed;
+    for (auto input : inputs) {
+      Value value = input.getPointer();
+      (input.getInt() ? packed : inner)
+          .map(value, block->addArgument(value.getType(), value.getLoc()));
+    }
     for (Operation *op : group.ops) {
-      for (Value operand : op->getOperands())
-        cloneViews(operand);
-      builder.clone(*op, inner);
+      for (OpOperand &operand : op->getOpOperands())
+        if (!Regions::isPacked(operand))
+          cloneViews(operand.get());
+      Operation *copy = builder.clone(*op, inner);
+      for (OpOperand &operand : op->getOpOperands())
+        if (Regions::isPacked(operand))
+          copy->setOperand(operand.getOperandNumber(),
+                           packed.lookup(operand.get()));
     }
     SmallVector<Value> values;
     for (Value value : yields) {
@@ -189,7 +219,9 @@ private:
   Regions &regions;
   Group &group;
   IRMapping &outer, inner;
-  llvm::SetVector<Value> inputs, yields;
+  /// Each with whether it is packed.
+  llvm::SetVector<llvm::PointerIntPair<Value, 1, bool>> inputs;
+  SmallVector<Value> yields;
 };
 
 } // namespace
@@ -239,8 +271,8 @@ void Regions::build() {
       else
         members = {op};
       for (Operation *member : llvm::reverse(members))
-        for (Value operand : llvm::reverse(member->getOperands())) {
-          Operation *def = underViews(operand).getDefiningOp();
+        for (OpOperand &operand : llvm::reverse(member->getOpOperands())) {
+          Operation *def = inputOf(operand).getDefiningOp();
           if (def && node(def) != node(op) && !done.contains(node(def)))
             stack.push_back({def, false});
         }

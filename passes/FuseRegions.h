@@ -8,6 +8,7 @@
 #ifndef HAMLET_PASSES_FUSEREGIONS_H
 #define HAMLET_PASSES_FUSEREGIONS_H
 
+#include "dialects/Graph/RegionRules.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -21,24 +22,30 @@ struct Group {
   std::string kind;                         ///< "linear", "norm_route", ...
   llvm::SmallVector<mlir::Operation *> ops; ///< without views
   mlir::Operation *tip = nullptr;           ///< the op whose result goes on
+  graph::Fusion first;                      ///< of the op that it began with
+  bool epilogue = false;  ///< elementwise ops on the tip's result join
+  bool takesNorm = false; ///< a norm of the tip's result joins
   llvm::SmallVector<std::string> reasons;
 };
 
-/// Whether `op` moves no bytes: it is copied to where it is used.
-bool isView(mlir::Operation *op);
-/// The value under the views of `value`.
-mlir::Value underViews(mlir::Value value);
 /// Which op is in which group. Groups stay where they are once made.
 class Regions {
 public:
   explicit Regions(mlir::func::FuncOp func) : func(func) {}
 
-  Group &make(mlir::Operation *op, llvm::StringRef kind);
+  /// A group that begins with `op`, whose kind of region it has.
+  Group &make(graph::GraphOpInterface op);
   void add(Group &group, mlir::Operation *op);
   /// The group of `op`; null if it has none.
   Group *of(mlir::Operation *op) const { return groups.lookup(op); }
   Group *producer(mlir::Value value) const;
   std::deque<Group> &all() { return storage; }
+
+  /// Whether `operand` is a weight that is laid out for a product.
+  static bool isPacked(mlir::OpOperand &operand);
+  /// What a region with the owner of `operand` takes for it: the value under
+  /// its views, or a weight as it is.
+  static mlir::Value inputOf(mlir::OpOperand &operand);
 
   /// Users of `value`, those of views of it in the views' place, each once.
   llvm::SmallVector<mlir::Operation *> users(mlir::Value value) const;
@@ -50,8 +57,17 @@ public:
   /// way outside of it.
   bool canJoin(Group &group, mlir::Operation *op) const;
 
+  /// Why there is no kernel for a region of `ops`, if they were one.
+  std::optional<graph::Refusal>
+  refusalOf(llvm::ArrayRef<mlir::Operation *> ops) const;
+
   /// Replaces the function's ops by nn.fused regions, each after what it needs.
   void build();
+
+  /// What a region of `ops` gives: what others ask for, and every result of an
+  /// op whose kernels write them all.
+  llvm::SmallVector<mlir::Value>
+  yieldsOf(llvm::ArrayRef<mlir::Operation *> ops) const;
 
 private:
   mlir::func::FuncOp func;

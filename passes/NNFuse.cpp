@@ -9,20 +9,18 @@
 // the ops: each joins the region of something it reads, or starts one. Leaves
 // a function of nn.fused, nn.weight and constants.
 
-#include "dialects/Attention/AttentionOps.h"
-#include "dialects/Lightning/LightningOps.h"
-#include "dialects/MoE/MoEOps.h"
 #include "dialects/NN/NNOps.h"
 #include "passes/FuseRegions.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::fuse;
+using namespace hamlet::graph;
 
 namespace hamlet {
 #define GEN_PASS_DEF_NNFUSEPASS
@@ -31,19 +29,18 @@ namespace hamlet {
 
 namespace {
 
-bool isElementwise(Operation *op) {
-  return isa<nn::ActivationOp, nn::MulOp, nn::ResidualOp, nn::MixOp>(op);
+/// The op that makes `value`; null for an argument and what is no graph op.
+GraphOpInterface definer(Value value) {
+  return value.getDefiningOp<GraphOpInterface>();
 }
 
-int64_t rankOf(Value value) {
-  return cast<RankedTensorType>(value.getType()).getRank();
+Role roleOf(Operation *op) {
+  auto graphOp = dyn_cast<GraphOpInterface>(op);
+  return graphOp ? graphOp.getFusion().role : Role::alone;
 }
 
-/// "nn.rms_norm" as people say it.
 std::string nameOf(Operation *op) {
-  if (auto act = dyn_cast<nn::ActivationOp>(op))
-    return stringifyActivation(act.getKind()).str();
-  return op->getName().stripDialect().str();
+  return cast<GraphOpInterface>(op).getShortName();
 }
 
 /// Makes the groups of one function.
@@ -53,6 +50,7 @@ public:
       : func(func), prologue(prologue), regions(func) {}
 
   LogicalResult run() {
+    eraseUnused();
     for (Operation &op : func.getBody().front().without_terminator())
       if (failed(plan(&op)))
         return failure();
@@ -65,63 +63,114 @@ public:
   }
 
 private:
-  LogicalResult plan(Operation *op) {
-    if (isView(op) || isa<nn::WeightOp, nn::FusedOp>(op) ||
-        op->hasTrait<OpTrait::ConstantLike>())
+  /// A region that gives nothing has no kernel.
+  void eraseUnused() {
+    Block &block = func.getBody().front();
+    for (Operation &op :
+         llvm::make_early_inc_range(llvm::reverse(block.without_terminator())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  LogicalResult plan(Operation *any) {
+    if (isa<nn::WeightOp, nn::FusedOp>(any) ||
+        any->hasTrait<OpTrait::ConstantLike>())
       return success();
-    StringRef dialect = op->getName().getDialectNamespace();
-    if (dialect != "nn" && dialect != "lightning" && dialect != "attention" &&
-        dialect != "moe")
-      return op->emitOpError("is not of a graph dialect; nn-fuse takes ops of "
-                             "nn, lightning, attention and moe, and constants");
-    TypeSwitch<Operation *>(op)
-        .Case<nn::LinearOp, nn::LmHeadOp>([&](auto) { planProduct(op); })
-        .Case([&](nn::RmsNormOp norm) { planNorm(norm); })
-        .Case([&](nn::RotaryOp) { planHeads(op); })
-        .Case([&](nn::SelectRowsOp select) { planSelect(select); })
-        .Case([&](moe::RouteOp route) { planRoute(route); })
-        .Default([&](Operation *) {
-          if (isElementwise(op))
-            planElementwise(op);
-          else
-            regions.make(op, aloneKind(op));
-        });
+    auto op = dyn_cast<GraphOpInterface>(any);
+    if (!op)
+      return any->emitOpError("is not of a graph dialect; nn-fuse takes ops of "
+                              "nn, lightning, attention and moe, and "
+                              "constants");
+    planPackedViews(op);
+    switch (op.getFusion().role) {
+    case Role::view:
+      break;
+    case Role::product:
+      planProduct(op);
+      break;
+    case Role::gather:
+      planGather(op);
+      break;
+    case Role::norm:
+      planNorm(op);
+      break;
+    case Role::heads:
+      planHeads(op);
+      break;
+    case Role::router:
+      planRouter(op);
+      break;
+    case Role::elementwise:
+      planElementwise(op);
+      break;
+    case Role::sum:
+    case Role::alone:
+      planAlone(op);
+      break;
+    }
     return success();
   }
 
-  static std::string aloneKind(Operation *op) {
-    if (isa<lightning::AttentionOp>(op))
-      return "lightning";
-    return op->getName().stripDialect().str();
+  void planAlone(GraphOpInterface op) {
+    Group &group = regions.make(op);
+    if (!group.first.reason.empty())
+      keptApart(group, op, group.first.reason);
+  }
+
+  /// Whether `op` can be in the region of `group`. If there is no kernel for
+  /// that, `why` gets the reason.
+  bool fits(Group &group, GraphOpInterface op,
+            SmallVector<std::string> *why = nullptr) {
+    if (!regions.canJoin(group, op))
+      return false;
+    SmallVector<Operation *> ops(group.ops);
+    ops.push_back(op);
+    return hasKernel(ops, why);
+  }
+
+  bool hasKernel(ArrayRef<Operation *> ops, SmallVector<std::string> *why) {
+    std::optional<Refusal> refusal = regions.refusalOf(ops);
+    if (refusal && why)
+      why->push_back("in one region with it " + nameOf(refusal->op) + " " +
+                     refusal->reason);
+    return !refusal;
   }
 
   //===--------------------------------------------------------------------===//
   // Products
   //===--------------------------------------------------------------------===//
 
-  static bool isProduct(Operation *op) {
-    return isa<nn::LinearOp, nn::LmHeadOp>(op);
-  }
-
   /// Whether `op` waits for the product that alone reads it.
   bool waits(Operation *op) const { return waiting.contains(op); }
 
-  void planProduct(Operation *op) {
-    bool head = isa<nn::LmHeadOp>(op);
-    Group &group = regions.make(op, head ? "lm_head" : "linear");
+  void planProduct(GraphOpInterface op) {
+    Fusion fusion = op.getFusion();
     Operation *before = op->getOperand(0).getDefiningOp();
-    if (!before || !waits(before))
+    SmallVector<Operation *> chain;
+    SmallVector<std::string> why;
+    if (before && waits(before)) {
+      chain = takeWaiting(before);
+      SmallVector<Operation *> ops(chain);
+      ops.push_back(op);
+      if (!hasKernel(ops, &why)) {
+        for (Operation *part : llvm::reverse(chain)) {
+          Group &apart = regions.make(cast<GraphOpInterface>(part));
+          keptApart(apart, part, why.front());
+        }
+        chain.clear();
+      }
+    }
+    Group &group = regions.make(op);
+    if (chain.empty())
       return;
-    SmallVector<Operation *> chain = takeWaiting(before);
     std::string names;
     for (Operation *part : llvm::reverse(chain)) {
       names += (names.empty() ? "" : ", ") + nameOf(part);
       regions.add(group, part);
     }
     group.tip = op;
-    if (head)
-      group.kind = "logits";
-    fused(group, head ? "fuse-logits" : "fuse-prologue", op,
+    group.kind = fusion.prologueKind;
+    fused(group, fusion.takesGather ? "fuse-logits" : "fuse-prologue", op,
           names + " before the only product that reads it");
   }
 
@@ -142,150 +191,165 @@ private:
 
   /// The product that alone reads `value`, as its left operand; null if there
   /// is none.
-  static Operation *onlyProduct(Value value) {
+  static GraphOpInterface onlyProduct(Value value) {
     if (!value.hasOneUse())
       return nullptr;
     OpOperand &use = *value.use_begin();
-    bool left = isProduct(use.getOwner()) && use.getOperandNumber() == 0;
-    return left ? use.getOwner() : nullptr;
+    bool left =
+        roleOf(use.getOwner()) == Role::product && use.getOperandNumber() == 0;
+    return left ? cast<GraphOpInterface>(use.getOwner()) : nullptr;
+  }
+
+  /// A weight that is a view of something is packed from a copy.
+  void planPackedViews(GraphOpInterface op) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      GraphOpInterface view = definer(operand.get());
+      if (Regions::isPacked(operand) && view && view.isView() &&
+          !regions.of(view))
+        keptApart(regions.make(view), view, "a view as a weight is a copy");
+    }
   }
 
   //===--------------------------------------------------------------------===//
   // Norms, rows, routing
   //===--------------------------------------------------------------------===//
 
-  void planNorm(nn::RmsNormOp norm) {
-    if (rankOf(norm.getX()) == 3)
-      return planHeads(norm);
-    if (norm.getGroups() > 1) {
-      keptApart(regions.make(norm, "norm"), norm,
-                "each group of columns is a program instance");
-      return;
-    }
-    if (joinSum(norm))
+  void planNorm(GraphOpInterface norm) {
+    SmallVector<std::string> why;
+    if (joinSum(norm, why))
       return;
     if (prologue && headsToProduct(norm)) {
       waiting.insert(norm);
       return;
     }
-    regions.make(norm, "norm");
+    Group &group = regions.make(norm);
+    for (const std::string &reason : why)
+      keptApart(group, norm, reason);
   }
 
-  /// norm -> product, or norm -> mul -> product.
-  static bool headsToProduct(nn::RmsNormOp norm) {
-    if (onlyProduct(norm.getResult()))
+  /// norm -> product, or norm -> gate -> product.
+  static bool headsToProduct(GraphOpInterface norm) {
+    Value result = norm->getResult(0);
+    if (onlyProduct(result))
       return true;
-    if (!norm.getResult().hasOneUse())
+    if (!result.hasOneUse())
       return false;
-    auto mul = dyn_cast<nn::MulOp>(*norm.getResult().getUsers().begin());
-    return mul && isa_and_nonnull<nn::LinearOp>(onlyProduct(mul.getResult()));
+    auto gate = dyn_cast<GraphOpInterface>(*result.getUsers().begin());
+    if (!gate || !gate.getFusion().gate)
+      return false;
+    GraphOpInterface product = onlyProduct(gate->getResult(0));
+    return product && product.getFusion().takesGate;
   }
 
   /// A norm after the embedding or the experts' sum.
-  bool joinSum(nn::RmsNormOp norm) {
-    Operation *def = norm.getX().getDefiningOp();
+  bool joinSum(GraphOpInterface norm, SmallVector<std::string> &why) {
+    Value x = norm->getOperand(0);
+    Operation *def = x.getDefiningOp();
     if (!def)
       return false;
-    if (waits(def)) // select_rows, on its way to the logits
+    if (waits(def)) // rows on their way to the logits
       return false;
     Group *group = regions.of(def);
-    bool sum = group && group->tip == def &&
-               (group->kind == "combine" || group->kind == "embedding");
-    if (!sum || !regions.canJoin(*group, norm))
+    if (!group || group->tip != def || !group->takesNorm ||
+        !fits(*group, norm, &why))
       return false;
-    bool shared = !norm.getX().hasOneUse();
+    bool shared = !x.hasOneUse();
     regions.add(*group, norm);
     group->kind += "_norm";
+    group->epilogue = group->takesNorm = false;
     fused(*group, "fuse-norm", norm,
           std::string("the norm of its result") +
               (shared ? "; the result itself is given as well" : ""));
     return true;
   }
 
-  /// Rows chosen for the LM head wait for it, with their norm.
-  void planSelect(nn::SelectRowsOp select) {
-    if (select.getResult().hasOneUse())
-      if (auto norm =
-              dyn_cast<nn::RmsNormOp>(*select.getResult().getUsers().begin());
-          norm && norm.getX() == select.getResult() && norm.getGroups() == 1 &&
-          prologue &&
-          isa_and_nonnull<nn::LmHeadOp>(onlyProduct(norm.getResult()))) {
-        waiting.insert(select);
-        return;
+  /// Rows chosen for the logits wait for them, with their norm.
+  void planGather(GraphOpInterface gather) {
+    Value result = gather->getResult(0);
+    if (prologue && result.hasOneUse()) {
+      OpOperand &use = *result.use_begin();
+      if (roleOf(use.getOwner()) == Role::norm && use.getOperandNumber() == 0) {
+        GraphOpInterface product = onlyProduct(use.getOwner()->getResult(0));
+        if (product && product.getFusion().takesGather) {
+          waiting.insert(gather);
+          return;
+        }
       }
-    regions.make(select, "select_rows");
+    }
+    planAlone(gather);
   }
 
-  void planRoute(moe::RouteOp route) {
-    Group *group = regions.producer(route.getX());
-    if (group && group->kind == "norm" &&
-        group->tip == route.getX().getDefiningOp() &&
-        regions.canJoin(*group, route)) {
-      regions.add(*group, route);
-      group->kind = "norm_route";
-      fused(*group, "fuse-route", route,
+  void planRouter(GraphOpInterface router) {
+    Value x = router->getOperand(0);
+    Group *group = regions.producer(x);
+    SmallVector<std::string> why;
+    if (group && group->first.role == Role::norm &&
+        group->tip == x.getDefiningOp() && fits(*group, router, &why)) {
+      regions.add(*group, router);
+      group->kind += "_route";
+      fused(*group, "fuse-route", router,
             "the router on the norm's result, which is given as well");
       return;
     }
-    keptApart(regions.make(route, "route"), route,
-              "what the router reads is not the result of a norm");
+    if (why.empty())
+      why.push_back("what the router reads is not the result of a norm");
+    keptApart(regions.make(router), router, why.front());
   }
 
   //===--------------------------------------------------------------------===//
   // Elementwise
   //===--------------------------------------------------------------------===//
 
-  void planElementwise(Operation *op) {
-    if (auto mul = dyn_cast<nn::MulOp>(op))
-      if (isGateOfWaitingNorm(mul)) {
-        waiting.insert(op);
-        return;
-      }
+  void planElementwise(GraphOpInterface op) {
+    if (op.getFusion().gate && isGateOfWaitingNorm(op)) {
+      waiting.insert(op);
+      return;
+    }
     SmallVector<std::string> why;
-    // The experts' sum first, then the product that comes last.
+    // A sum first, then the product that comes last.
     Group *best = nullptr;
     for (Value operand : op->getOperands()) {
       Group *group = candidate(op, operand, why);
       if (!group)
         continue;
-      bool combine = isCombine(*group), other = best && isCombine(*best);
-      if (!best || (combine && !other) ||
-          (combine == other && best->tip->isBeforeInBlock(group->tip)))
+      bool sum = isSum(*group), other = best && isSum(*best);
+      if (!best || (sum && !other) ||
+          (sum == other && best->tip->isBeforeInBlock(group->tip)))
         best = group;
     }
     if (!best) {
-      Group &group = regions.make(op, "elementwise");
+      Group &group = regions.make(op);
       for (const std::string &reason : why)
         keptApart(group, op, reason);
       return;
     }
-    bool combine = isCombine(*best);
+    bool sum = isSum(*best);
     regions.add(*best, op);
-    fused(*best, combine ? "fuse-combine" : "fuse-epilogue", op,
-          nameOf(op) + (combine ? " after the sum" : " in the epilogue"));
+    fused(*best, sum ? "fuse-combine" : "fuse-epilogue", op,
+          nameOf(op) + (sum ? " after the sum" : " in the epilogue"));
   }
 
-  static bool isCombine(const Group &group) { return group.kind == "combine"; }
+  static bool isSum(const Group &group) {
+    return group.first.role == Role::sum;
+  }
 
   /// A gate on a norm that goes to the same product.
-  bool isGateOfWaitingNorm(nn::MulOp mul) const {
-    return onlyProduct(mul.getResult()) &&
-           llvm::any_of(mul->getOperands(), [&](Value operand) {
+  bool isGateOfWaitingNorm(GraphOpInterface gate) const {
+    return onlyProduct(gate->getResult(0)) &&
+           llvm::any_of(gate->getOperands(), [&](Value operand) {
              Operation *def = operand.getDefiningOp();
              return def && waits(def);
            });
   }
 
   /// The region that `op` can join through `operand`.
-  Group *candidate(Operation *op, Value operand,
+  Group *candidate(GraphOpInterface op, Value operand,
                    SmallVector<std::string> &why) {
     Operation *def = operand.getDefiningOp();
     Group *group = def ? regions.of(def) : nullptr;
     if (!group || operand.getType() != op->getResult(0).getType())
       return nullptr;
-    bool open = group->kind == "linear" || group->kind == "combine" ||
-                group->kind == "elementwise";
-    if (!open || group->tip != def)
+    if (!group->epilogue || group->tip != def)
       return nullptr;
     if (!operand.hasOneUse()) {
       why.push_back("the result of " + nameOf(def) + " has other users");
@@ -296,34 +360,40 @@ private:
                     " first");
       return nullptr;
     }
-    return group;
+    return fits(*group, op, &why) ? group : nullptr;
   }
 
   //===--------------------------------------------------------------------===//
   // Heads before attention
   //===--------------------------------------------------------------------===//
 
-  void planHeads(Operation *op) {
+  void planHeads(GraphOpInterface op) {
     Operation *goal = attentionOf(op);
     Group *group = goal ? prepares.lookup(goal) : nullptr;
-    if (group && regions.canJoin(*group, op)) {
+    SmallVector<std::string> why;
+    if (group && fits(*group, op, &why)) {
       regions.add(*group, op);
       fused(*group, "fuse-prepare", op,
             nameOf(op) + " of heads before the same attention");
       return;
     }
-    Group &made = regions.make(op, goal ? "attention_prepare" : nameOf(op));
-    if (goal)
-      prepares[goal] = &made;
+    Group &made = regions.make(op);
+    for (const std::string &reason : why)
+      keptApart(made, op, reason);
+    if (!goal)
+      return;
+    made.kind = "attention_prepare";
+    prepares[goal] = &made;
   }
 
   /// The attention that `op` goes to through norms and rotations of heads.
   static Operation *attentionOf(Operation *op) {
     while (op->getResult(0).hasOneUse()) {
       op = *op->getResult(0).getUsers().begin();
-      if (isa<attention::SoftmaxOp, lightning::AttentionOp>(op))
+      auto user = dyn_cast<GraphOpInterface>(op);
+      if (user && user.getFusion().prepared)
         return op;
-      if (!isa<nn::RotaryOp, nn::RmsNormOp>(op))
+      if (!user || user.getFusion().role != Role::heads)
         return nullptr;
     }
     return nullptr;
@@ -334,15 +404,14 @@ private:
   //===--------------------------------------------------------------------===//
 
   void planReturned(Value value) {
-    Operation *view = value.getDefiningOp();
-    if (!view || !isView(view) || regions.of(view))
+    GraphOpInterface view = definer(value);
+    if (!view || !view.isView() || regions.of(view))
       return;
-    auto merge = dyn_cast<nn::MergeHeadsOp>(view);
-    Operation *def = merge ? merge.getX().getDefiningOp() : nullptr;
-    if (def && regions.of(def) && Regions::isReturnedMerged(merge.getX()))
+    Operation *def = view->getOperand(0).getDefiningOp();
+    if (def && regions.of(def) &&
+        Regions::isReturnedMerged(view->getOperand(0)))
       return;
-    keptApart(regions.make(view, "view"), view,
-              "a view that is returned is a copy");
+    keptApart(regions.make(view), view, "a view that is returned is a copy");
   }
 
   //===--------------------------------------------------------------------===//

@@ -49,6 +49,37 @@ public:
   }
 };
 
+/// Columns of the rows of a value, heads side by side, that a program instance
+/// of a region's kernel has at once.
+struct Window {
+  enum class Base {
+    row,  ///< columns from `offset` on
+    tile, ///< a tile of columns, one for each instance; `offset` from it
+    head, ///< columns from `offset` on of the instance's head of `head` columns
+  };
+  Base base = Base::row;
+  int64_t offset = 0;
+  int64_t width = 0;
+  int64_t head = 0;
+
+  bool operator==(const Window &) const = default;
+  Window at(int64_t newOffset, int64_t newWidth) const {
+    return {base, newOffset, newWidth, head};
+  }
+};
+
+/// Takes down what a window needs. Values are operands of the op that is asked.
+class WindowSink {
+public:
+  virtual ~WindowSink() = default;
+  virtual void window(mlir::Value operand, const Window &window) = 0;
+  /// The operand is read where it lies: an input of the region, or a view of
+  /// one.
+  virtual void memory(mlir::Value operand, llvm::StringRef name) = 0;
+  /// The window cannot be had: "is asked for ..., which no kernel does".
+  virtual void refuse(const llvm::Twine &reason) = 0;
+};
+
 /// What an op is to the ops around it.
 enum class Role {
   alone,       ///< a region of its own
@@ -72,6 +103,8 @@ struct Fusion {
   /// Its kernels are not written from the region's ops, one window after
   /// another, but by writers of its own.
   bool ownKernels = false;
+  /// It writes its results itself, whole rows: no op of its region reads them.
+  bool writesResults = false;
   /// Elementwise ops on its result join its region.
   bool epilogue = false;
   /// The norm of its result, or of its epilogue's, joins its region.
@@ -91,6 +124,9 @@ struct Fusion {
 } // namespace hamlet::graph
 
 namespace hamlet::graph::detail {
+/// The same window of every operand for an elementwise op; others are refused.
+void ask(mlir::Operation *op, const Window &window, WindowSink &sink);
+
 /// Finds the group that operand `index` is in.
 template <typename ConcreteOp>
 std::string operandName(ConcreteOp op, unsigned index) {
@@ -115,10 +151,24 @@ mlir::Value rowSourceOf(mlir::Value value);
 /// GraphOpInterface::getHeadsOf of the op that makes `value`; 0 if none does.
 int64_t headsOf(mlir::Value value);
 
+/// Columns of one row of a tensor [T, ..]: heads lie side by side.
+int64_t rowWidthOf(mlir::Value value);
+
+/// GraphOpInterface::getPieces of the op that makes `value`.
+llvm::SmallVector<int64_t> piecesOf(mlir::Value value);
+
 /// Whether `op` is a graph op that moves no bytes.
 bool isView(mlir::Operation *op);
 /// The value under the views of `value`.
 mlir::Value underViews(mlir::Value value);
+
+/// The value under the views of `value` and the column of its rows at which
+/// `value` begins.
+struct ViewSource {
+  mlir::Value value;
+  int64_t column = 0;
+};
+ViewSource viewSourceOf(mlir::Value value);
 
 } // namespace hamlet::graph
 

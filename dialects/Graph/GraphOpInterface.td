@@ -63,6 +63,27 @@ def GraphOpInterface : OpInterface<"GraphOpInterface"> {
     }], "::hamlet::tile::NumericsAttr", "getNumerics", (ins), "",
       "return {};">,
     InterfaceMethod<[{
+      Whether operand `index` is a weight whose bytes are laid out for a
+      product. Such an operand of a region is no tensor of rows.
+    }], "bool", "isPacked", (ins "unsigned":$index), "", "return false;">,
+    InterfaceMethod<[{
+      Of a view, the column of its operand's rows that its result begins at.
+    }], "int64_t", "getViewOffset", (ins), "", "return 0;">,
+    InterfaceMethod<[{
+      Widths of the parts of a head that result `result` is worked out in, one
+      after another; empty: a head at once.
+    }], "::llvm::SmallVector<int64_t>", "getPieces", (ins "unsigned":$result),
+      "", "return {};">,
+    InterfaceMethod<[{
+      What a region's kernel needs of the operands to have `window` of result
+      `result`, or why it cannot have it. Elementwise ops need the same window
+      of each operand.
+    }], "void", "ask", (ins "unsigned":$result,
+                        "const ::hamlet::graph::Window &":$window,
+                        "::hamlet::graph::WindowSink &":$sink), "", [{
+      ::hamlet::graph::detail::ask($_op, window, sink);
+    }]>,
+    InterfaceMethod<[{
       How it joins its neighbours in a region.
     }], "::hamlet::graph::Fusion", "getFusion">
   ];

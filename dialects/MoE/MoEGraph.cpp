@@ -31,8 +31,31 @@ void RouteOp::addChecks(CheckSink &sink) {
   sink.below(getGiven(), "ids", Extent::constant(typeOf(getW()).getDimSize(0)));
 }
 
+hamlet::tile::NumericsAttr RouteOp::getNumerics() {
+  Type f32 = Float32Type::get(getContext()),
+       bf16 = BFloat16Type::get(getContext());
+  bool pairs = typeOf(getX()).getElementType().isBF16() &&
+               typeOf(getW()).getElementType().isBF16();
+  return hamlet::tile::NumericsAttr::get(getContext(), pairs ? bf16 : f32, f32,
+                                         pairs ? 2 : 1, 0);
+}
+
+bool RouteOp::isPacked(unsigned index) { return index == 1; }
+
+void RouteOp::ask(unsigned, const Window &, WindowSink &sink) {
+  sink.memory(getW(), "w");
+  sink.window(getX(), {Window::Base::row, 0, rowWidthOf(getX())});
+  if (getBias())
+    sink.memory(getBias(), "bias");
+  if (getGiven())
+    sink.memory(getGiven(), "ids");
+}
+
 Fusion RouteOp::getFusion() {
-  return {.role = Role::router, .kind = "route", .anchor = true};
+  return {.role = Role::router,
+          .kind = "route",
+          .anchor = true,
+          .writesResults = true};
 }
 
 Value DispatchOp::getRowSource(unsigned result) {
@@ -70,6 +93,8 @@ void ExpertUpOp::addChecks(CheckSink &sink) {
   sink.boundaries(getOffsets(), "offsets", Extent{getOrder()});
 }
 
+bool ExpertUpOp::isPacked(unsigned index) { return index >= 3; }
+
 Fusion ExpertUpOp::getFusion() {
   return {.role = Role::alone,
           .kind = "expert_up",
@@ -83,6 +108,8 @@ void ExpertDownOp::addChecks(CheckSink &sink) {
   sink.boundaries(getOffsets(), "offsets", Extent{getH()});
 }
 
+bool ExpertDownOp::isPacked(unsigned index) { return index == 2; }
+
 Fusion ExpertDownOp::getFusion() {
   return {.role = Role::alone,
           .kind = "expert_down",
@@ -95,6 +122,12 @@ Value CombineOp::getRowSource(unsigned) { return getPlace(); }
 void CombineOp::addChecks(CheckSink &sink) {
   sink.rowsLike(getGates(), "gates", getPlace());
   sink.below(getPlace(), "place", Extent{getY()});
+}
+
+void CombineOp::ask(unsigned, const Window &, WindowSink &sink) {
+  sink.memory(getPlace(), "place");
+  sink.memory(getGates(), "gates");
+  sink.memory(getY(), "y");
 }
 
 Fusion CombineOp::getFusion() {

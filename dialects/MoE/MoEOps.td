@@ -14,7 +14,7 @@ class MoE_Op<string mnemonic, list<string> answers,
              list<Trait> traits = [Pure]>
     : Graph_Op<MoE_Dialect, mnemonic, traits, answers>;
 
-def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName"],
+def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "isPacked", "ask"],
     [Pure, AttrSizedOperandSegments]> {
   let summary = "the experts of each token and their gates";
   let description = [{
@@ -116,7 +116,7 @@ def MoE_DispatchOp : MoE_Op<"dispatch", ["addChecks", "getLastBoundary"]> {
   let hasVerifier = 1;
 }
 
-def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks"]> {
+def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"]> {
   let summary = "gate and up products of each pair's expert";
   let description = [{
     For place p of expert e (offsets[e] <= p < offsets[e + 1]), token
@@ -159,7 +159,7 @@ def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks"]> {
   let hasVerifier = 1;
 }
 
-def MoE_ExpertDownOp : MoE_Op<"expert_down", ["addChecks"]> {
+def MoE_ExpertDownOp : MoE_Op<"expert_down", ["addChecks", "isPacked"]> {
   let summary = "the down product of each pair's expert";
   let description = [{
         result[p, n] = round(sum_f h[p, f] * w[e, n, f])     (offsets[e] <= p < offsets[e + 1])
@@ -195,7 +195,7 @@ def MoE_ExpertDownOp : MoE_Op<"expert_down", ["addChecks"]> {
   let hasVerifier = 1;
 }
 
-def MoE_CombineOp : MoE_Op<"combine", ["addChecks"]> {
+def MoE_CombineOp : MoE_Op<"combine", ["addChecks", "ask"]> {
   let summary = "the gated sum over a token's slots";
   let description = [{
         result[t, h] = round(sum_s gates[t, s] * y[place[t, s], h])

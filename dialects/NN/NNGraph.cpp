@@ -23,6 +23,11 @@ void EmbeddingOp::addChecks(CheckSink &sink) {
              Extent::constant(typeOf(getTable()).getDimSize(0)));
 }
 
+void EmbeddingOp::ask(unsigned, const Window &, WindowSink &sink) {
+  sink.memory(getIds(), "ids");
+  sink.memory(getTable(), "table");
+}
+
 Fusion EmbeddingOp::getFusion() {
   return {.role = Role::gather, .kind = "embedding", .takesNorm = true};
 }
@@ -34,6 +39,11 @@ void SelectRowsOp::addChecks(CheckSink &sink) {
   sink.below(getRows(), "rows", Extent{getX()});
 }
 
+void SelectRowsOp::ask(unsigned, const Window &, WindowSink &sink) {
+  sink.memory(getRows(), "rows");
+  sink.memory(getX(), "x");
+}
+
 Fusion SelectRowsOp::getFusion() {
   return {.role = Role::gather, .kind = "select_rows"};
 }
@@ -42,7 +52,25 @@ Fusion SelectRowsOp::getFusion() {
 // Products
 //===----------------------------------------------------------------------===//
 
+/// A product of all of x's columns, for a tile of its own columns.
+static void askProduct(Value x, Value w, const Window &window,
+                       WindowSink &sink) {
+  if (window.base != Window::Base::tile || window.offset != 0)
+    return sink.refuse("is asked for other columns than a tile of the "
+                       "region's, which no kernel does");
+  sink.memory(w, "w");
+  sink.window(x, {Window::Base::row, 0, rowWidthOf(x)});
+}
+
 Value LinearOp::getRowSource(unsigned) { return getX(); }
+
+bool LinearOp::isPacked(unsigned index) { return index == 1; }
+
+void LinearOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  askProduct(getX(), getW(), window, sink);
+  if (getBias())
+    sink.memory(getBias(), "bias");
+}
 
 Fusion LinearOp::getFusion() {
   return {.role = Role::product,
@@ -54,6 +82,12 @@ Fusion LinearOp::getFusion() {
 }
 
 Value LmHeadOp::getRowSource(unsigned) { return getX(); }
+
+bool LmHeadOp::isPacked(unsigned index) { return index == 1; }
+
+void LmHeadOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  askProduct(getX(), getW(), window, sink);
+}
 
 Fusion LmHeadOp::getFusion() {
   return {.role = Role::product,
@@ -75,9 +109,37 @@ int64_t hamlet::nn::partsOf(RmsNormOp norm) {
 
 Value RmsNormOp::getRowSource(unsigned) { return getX(); }
 
-int64_t RmsNormOp::getHeadsOf(unsigned) {
+int64_t RmsNormOp::getHeadsOf(unsigned result) {
   int64_t parts = partsOf(*this);
-  return parts > 1 ? parts : headsOf(getX());
+  if (parts > 1 || typeOf(getX()).getRank() == 3)
+    return parts;
+  return result == 0 ? headsOf(getX()) : 0;
+}
+
+void RmsNormOp::ask(unsigned result, const Window &window, WindowSink &sink) {
+  RankedTensorType x = typeOf(getX());
+  int64_t parts = partsOf(*this), part = rowWidthOf(getX()) / parts;
+  if (x.getRank() == 3 && getGroups() > 1)
+    return sink.refuse("has " + Twine(getGroups()) +
+                       " groups in each head; kernels norm a head as one");
+  bool inverse = result == 1;
+  int64_t columns = inverse ? 1 : part; // of a part
+  bool inPart = window.base == Window::Base::head && window.head == columns &&
+                window.offset + window.width <= columns;
+  if (parts > 1 && !inPart)
+    return sink.refuse("norms parts of " + Twine(part) +
+                       " columns and is asked for others, which no kernel "
+                       "does");
+  // The mean is over all of a part, block after block.
+  Window whole{parts > 1 ? Window::Base::head : Window::Base::row, 0, part,
+               parts > 1 ? part : 0};
+  int64_t block = part / static_cast<int64_t>(getSumBlocks());
+  for (int64_t from = 0; from < part; from += block)
+    sink.window(getX(), whole.at(from, block));
+  if (inverse)
+    return;
+  sink.memory(getW(), "w");
+  sink.window(getX(), window);
 }
 
 Fusion RmsNormOp::getFusion() {
@@ -92,6 +154,10 @@ Fusion RmsNormOp::getFusion() {
 
 Value ActivationOp::getRowSource(unsigned) { return getX(); }
 int64_t ActivationOp::getHeadsOf(unsigned) { return headsOf(getX()); }
+
+SmallVector<int64_t> ActivationOp::getPieces(unsigned) {
+  return piecesOf(getX());
+}
 
 std::string ActivationOp::getShortName() {
   return stringifyActivation(getKind()).str();
@@ -128,6 +194,12 @@ void MixOp::addChecks(CheckSink &sink) {
   sink.rowsLike(getGate(), "gate", getMoe());
 }
 
+void MixOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  sink.window(getMoe(), window);
+  sink.window(getShared(), window);
+  sink.window(getGate(), {Window::Base::row, 0, 1});
+}
+
 Fusion MixOp::getFusion() {
   return {.role = Role::elementwise, .kind = "elementwise", .epilogue = true};
 }
@@ -138,10 +210,25 @@ Fusion MixOp::getFusion() {
 
 Value HeadsOp::getRowSource(unsigned) { return getX(); }
 int64_t HeadsOp::getHeadsOf(unsigned) { return headsOf(getX()); }
+
+int64_t HeadsOp::getViewOffset() { return static_cast<int64_t>(getOffset()); }
+
+void HeadsOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  sink.window(getX(), window.at(window.offset + getViewOffset(), window.width));
+}
+
 Fusion HeadsOp::getFusion() { return {.role = Role::view, .kind = "view"}; }
 
 Value MergeHeadsOp::getRowSource(unsigned) { return getX(); }
 int64_t MergeHeadsOp::getHeadsOf(unsigned) { return headsOf(getX()); }
+
+SmallVector<int64_t> MergeHeadsOp::getPieces(unsigned) {
+  return piecesOf(getX());
+}
+
+void MergeHeadsOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  sink.window(getX(), window);
+}
 
 Fusion MergeHeadsOp::getFusion() {
   return {.role = Role::view, .kind = "view"};
@@ -149,12 +236,41 @@ Fusion MergeHeadsOp::getFusion() {
 
 Value RotaryTableOp::getRowSource(unsigned) { return getPositions(); }
 
+void RotaryTableOp::ask(unsigned, const Window &, WindowSink &sink) {
+  sink.memory(getPositions(), "positions");
+}
+
 Fusion RotaryTableOp::getFusion() {
-  return {.role = Role::alone, .kind = "rotary_table"};
+  return {.role = Role::alone, .kind = "rotary_table", .writesResults = true};
 }
 
 Value RotaryOp::getRowSource(unsigned) { return getX(); }
 int64_t RotaryOp::getHeadsOf(unsigned) { return typeOf(getX()).getDimSize(1); }
+
+SmallVector<int64_t> RotaryOp::getPieces(unsigned) {
+  int64_t half = typeOf(getCos()).getDimSize(1),
+          rest = typeOf(getX()).getDimSize(2) - 2 * half;
+  if (rest > 0)
+    return {half, half, rest};
+  return {half, half};
+}
+
+void RotaryOp::ask(unsigned, const Window &window, WindowSink &sink) {
+  int64_t half = typeOf(getCos()).getDimSize(1),
+          dim = typeOf(getX()).getDimSize(2);
+  bool head = window.base == Window::Base::head && window.head == dim &&
+              window.offset + window.width <= dim;
+  if (head && window.offset >= 2 * half)
+    return sink.window(getX(), window);
+  if (!head || window.width != half || window.offset % half != 0)
+    return sink.refuse("rotates halves of " + Twine(half) +
+                       " columns and is asked for others, which no kernel "
+                       "does");
+  for (int64_t from : {int64_t(0), half})
+    sink.window(getX(), window.at(from, half));
+  for (Value angle : {getCos(), getSin()})
+    sink.window(angle, {Window::Base::row, 0, half});
+}
 
 void RotaryOp::addChecks(CheckSink &sink) {
   sink.rowsLike(getCos(), "cos", getX());

@@ -61,7 +61,7 @@ def NN_WeightOp : NN_Op<"weight", [Pure]> {
   let hasVerifier = 1;
 }
 
-def NN_EmbeddingOp : NN_GraphOp<"embedding", ["addChecks"]> {
+def NN_EmbeddingOp : NN_GraphOp<"embedding", ["addChecks", "ask"]> {
   let summary = "rows of a table by token id";
   let description = [{
         result[t, :] = table[ids[t], :]
@@ -89,7 +89,8 @@ def NN_EmbeddingOp : NN_GraphOp<"embedding", ["addChecks"]> {
   let hasVerifier = 1;
 }
 
-def NN_SelectRowsOp : NN_GraphOp<"select_rows", ["addChecks", "getGatheredFrom"]> {
+def NN_SelectRowsOp : NN_GraphOp<"select_rows",
+    ["addChecks", "getGatheredFrom", "ask"]> {
   let summary = "rows by index";
   let description = [{
         result[r, :] = x[rows[r], :]
@@ -119,7 +120,7 @@ def NN_SelectRowsOp : NN_GraphOp<"select_rows", ["addChecks", "getGatheredFrom"]
 // Products
 //===----------------------------------------------------------------------===//
 
-def NN_LinearOp : NN_GraphOp<"linear"> {
+def NN_LinearOp : NN_GraphOp<"linear", ["isPacked", "ask"]> {
   let summary = "a matrix product with a weight";
   let description = [{
         result[t, n] = round(sum_k x[t, k] * w[n, k] + bias[n])
@@ -163,7 +164,7 @@ def NN_LinearOp : NN_GraphOp<"linear"> {
   let hasVerifier = 1;
 }
 
-def NN_LmHeadOp : NN_GraphOp<"lm_head"> {
+def NN_LmHeadOp : NN_GraphOp<"lm_head", ["isPacked", "ask"]> {
   let summary = "logits: an f32 product with the vocabulary's weight";
   let description = [{
         result[r, v] = sum_k x[r, k] * w[v, k]
@@ -196,7 +197,7 @@ def NN_LmHeadOp : NN_GraphOp<"lm_head"> {
 // Norms and elementwise
 //===----------------------------------------------------------------------===//
 
-def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf"]> {
+def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf", "ask"]> {
   let summary = "root-mean-square norm of each row";
   let description = [{
     The last dimension, W, is cut into `groups` equal parts of n = W / groups
@@ -259,7 +260,7 @@ def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf"]> {
   let hasVerifier = 1;
 }
 
-def NN_ActivationOp : NN_GraphOp<"activation", ["getHeadsOf", "getShortName"],
+def NN_ActivationOp : NN_GraphOp<"activation", ["getHeadsOf", "getPieces", "getShortName"],
     [Pure, SameOperandsAndResultType]> {
   let summary = "an elementwise function";
   let description = [{
@@ -335,7 +336,7 @@ def NN_ResidualOp : NN_GraphOp<"residual", ["addChecks"],
   let hasVerifier = 1;
 }
 
-def NN_MixOp : NN_GraphOp<"mix", ["addChecks"]> {
+def NN_MixOp : NN_GraphOp<"mix", ["addChecks", "ask"]> {
   let summary = "experts and the shared expert, weighed by a gate";
   let description = [{
         result[t, :] = moe[t, :] * (1 - gate[t]) + shared[t, :] * gate[t]
@@ -368,7 +369,7 @@ def NN_MixOp : NN_GraphOp<"mix", ["addChecks"]> {
 // Heads and positions
 //===----------------------------------------------------------------------===//
 
-def NN_HeadsOp : NN_GraphOp<"heads", ["getHeadsOf"]> {
+def NN_HeadsOp : NN_GraphOp<"heads", ["getHeadsOf", "getViewOffset", "ask"]> {
   let summary = "some columns as heads";
   let description = [{
         result[t, h, i] = x[t, offset + h * dim + i]
@@ -397,7 +398,7 @@ def NN_HeadsOp : NN_GraphOp<"heads", ["getHeadsOf"]> {
   let hasFolder = 1;
 }
 
-def NN_MergeHeadsOp : NN_GraphOp<"merge_heads", ["getHeadsOf"]> {
+def NN_MergeHeadsOp : NN_GraphOp<"merge_heads", ["getHeadsOf", "getPieces", "ask"]> {
   let summary = "heads side by side";
   let description = [{
         result[t, h * dim + i] = x[t, h, i]
@@ -416,7 +417,7 @@ def NN_MergeHeadsOp : NN_GraphOp<"merge_heads", ["getHeadsOf"]> {
   let hasFolder = 1;
 }
 
-def NN_RotaryTableOp : NN_GraphOp<"rotary_table"> {
+def NN_RotaryTableOp : NN_GraphOp<"rotary_table", ["ask"]> {
   let summary = "cosines and sines of the rotary angles";
   let description = [{
         f_i = theta^(-2i / dims)            (f64, rounded once to f32)
@@ -449,7 +450,8 @@ def NN_RotaryTableOp : NN_GraphOp<"rotary_table"> {
   let hasVerifier = 1;
 }
 
-def NN_RotaryOp : NN_GraphOp<"rotary", ["getHeadsOf", "addChecks"]> {
+def NN_RotaryOp : NN_GraphOp<"rotary",
+    ["getHeadsOf", "getPieces", "addChecks", "ask"]> {
   let summary = "rotates the first features of each head";
   let description = [{
     Half-split pairs over the first 2r features of each head:
