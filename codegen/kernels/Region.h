@@ -14,11 +14,17 @@
 
 #include "codegen/kernels/TileBuilder.h"
 #include "dialects/NN/NNOps.h"
+#include "mlir/IR/DialectRegistry.h"
+
+#include <optional>
 
 namespace hamlet::codegen {
 
 /// How an operand of the region lies in memory.
 enum class OperandLayout { plain, panel, panelPairs };
+
+/// The layout of a weight whose products are summed as `numerics` says.
+OperandLayout packedLayout(tile::NumericsAttr numerics);
 
 /// What a region's kernel looks like before it is written.
 struct RegionPlan {
@@ -26,25 +32,36 @@ struct RegionPlan {
   /// A product over columns: the grid's second axis is tiles of `columns`.
   bool product = false;
   int64_t columns = 0;
+  /// Columns of the product in all.
+  int64_t width = 0;
   /// The grid's second axis: column tiles, heads, or 1.
   int64_t lanes = 1;
   std::vector<OperandLayout> operands;
-  /// The rows are those of the list of output rows, not the tokens.
-  bool selectsRows = false;
+  /// The operand whose rows are picked by a list, and counted by the kernel's
+  /// last argument.
+  std::optional<unsigned> gatheredFrom;
   /// Elements of the widest row: bounds the rows that fit a scratch.
   int64_t widest = 0;
 };
 
-/// Fails with a diagnostic on an op of the region that no kernel has.
+/// Fails with a diagnostic on a region that no kernel does.
+mlir::LogicalResult checkRegion(nn::FusedOp op);
+
+/// The plan of a region without an op that has kernels of its own. Fails as
+/// checkRegion does.
 mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op);
 
-/// Arguments: the region's operands x0, x1, ..; its results y0, y1, ..; rows;
-/// tokens (rows of a tensor that is gathered from). Grid: (ceil(rows of the
-/// domain / `rows`), plan.lanes, 1).
+/// Arguments: the region's operands, its results, rows (index), rows of
+/// `gatheredFrom` (index). Grid: (ceil(rows of the region / `rows`),
+/// plan.lanes, 1).
 mlir::FailureOr<mlir::func::FuncOp> regionKernel(mlir::ModuleOp module,
                                                  llvm::StringRef name,
                                                  const RegionPlan &plan,
                                                  int64_t rows);
+
+/// Gives WindowOpInterface to the ops of nn and moe, which kernels of regions
+/// are written by. Whoever lowers regions registers it.
+void registerWindowModels(mlir::DialectRegistry &registry);
 
 } // namespace hamlet::codegen
 

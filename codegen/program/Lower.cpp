@@ -12,6 +12,7 @@
 
 #include "codegen/program/Lower.h"
 
+#include "codegen/kernels/Region.h"
 #include "codegen/program/LaunchModels.h"
 #include "codegen/program/Passes.h"
 #include "dialects/Attention/AttentionOps.h"
@@ -39,6 +40,8 @@ void hamlet::codegen::registerLaunchModels(DialectRegistry &registry) {
 }
 
 static LogicalResult lowerRegion(FunctionLowering &function, nn::FusedOp op) {
+  if (failed(checkRegion(op)))
+    return failure();
   function.program.beginRegion(op);
   RegionLowering region{function, op};
   for (Operation &inner : op.getBody().front())

@@ -8,6 +8,7 @@
 #include "codegen/program/RegionLowering.h"
 
 #include "codegen/kernels/Region.h"
+#include "dialects/Graph/RegionRules.h"
 #include "dialects/Graph/GraphOpInterface.h"
 
 using namespace mlir;
@@ -89,18 +90,9 @@ std::vector<int64_t> hamlet::codegen::variantsFor(ArrayRef<int64_t> family,
 }
 
 HeadsIn hamlet::codegen::headsIn(Value v, Value &source) {
-  auto type = cast<RankedTensorType>(v.getType());
-  if (auto heads = v.getDefiningOp<nn::HeadsOp>()) {
-    source = heads.getX();
-    auto from = cast<RankedTensorType>(source.getType());
-    return {from.getDimSize(1), static_cast<int64_t>(heads.getOffset())};
-  }
-  source = v;
-  return {type.getDimSize(1) * type.getDimSize(2), 0};
-}
-
-Type hamlet::codegen::elementOf(Value v) {
-  return cast<RankedTensorType>(v.getType()).getElementType();
+  graph::ViewSource from = graph::viewSourceOf(v);
+  source = from.value;
+  return {graph::rowWidthOf(source), from.column};
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,11 +123,8 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
     return op.emitOpError("has rows that no operand of the region has");
   Extent rows = region.rowsOf(domain);
   Extent tokens = rows;
-  for (Operation &inner : op.getBody().front())
-    if (auto graphOp = dyn_cast<graph::GraphOpInterface>(&inner))
-      if (Value from = graphOp.getGatheredFrom();
-          isa_and_nonnull<BlockArgument>(from))
-        tokens = region.rowsOf(from);
+  if (plan->gatheredFrom)
+    tokens = f.rowsOf(op.getInputs()[*plan->gatheredFrom]);
 
   KernelInfo info = region.info(op.getKind(), plan->product);
   info.sizes = {"rows", "tokens"};

@@ -9,6 +9,7 @@
 #define HAMLET_CODEGEN_PROGRAM_REGIONLOWERING_H
 
 #include "codegen/kernels/Kernels.h"
+#include "codegen/kernels/Window.h"
 #include "codegen/program/ProgramBuilder.h"
 
 namespace hamlet::codegen {
@@ -55,7 +56,6 @@ std::vector<int64_t> variantsFor(llvm::ArrayRef<int64_t> family,
 
 /// Where a tensor of heads lies; `source` becomes the value under its views.
 HeadsIn headsIn(mlir::Value v, mlir::Value &source);
-mlir::Type elementOf(mlir::Value v);
 
 /// Launches the one kernel of a region whose ops work on rows.
 mlir::LogicalResult launchRows(RegionLowering &region);

@@ -10,6 +10,7 @@
 
 #include "codegen/cpu/Emit.h"
 #include "codegen/driver/Compile.h"
+#include "codegen/kernels/Region.h"
 #include "codegen/program/Passes.h"
 #include "codegen/program/Serialize.h"
 #include "container/AtomicFile.h"
@@ -313,6 +314,7 @@ int compile() {
   DialectRegistry registry;
   registerDialects(registry);
   codegen::registerLaunchModels(registry);
+  codegen::registerWindowModels(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect>();
   AtomicFile remarksFile;

@@ -10,6 +10,7 @@
 #include "codegen/schedule/Schedule.h"
 #endif
 #ifdef HAVE_HamletLowering
+#include "codegen/kernels/Region.h"
 #include "codegen/program/Passes.h"
 #endif
 #ifdef HAVE_HamletCodegenPTX
@@ -32,6 +33,7 @@ int main(int argc, char **argv) {
   hamlet::registerDialects(registry);
   hamlet::registerGraphPasses();
 #ifdef HAVE_HamletLowering
+  hamlet::codegen::registerWindowModels(registry);
   hamlet::codegen::registerLoweringPasses();
   hamlet::codegen::registerLaunchModels(registry);
 #endif
