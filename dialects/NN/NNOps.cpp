@@ -268,11 +268,10 @@ LogicalResult FusedOp::verify() {
   // (C3)
   if (block.getOperations().size() < 2)
     return emitOpError("expected at least one op in the body");
-  for (Operation &op : block) {
-    StringRef dialect = op.getName().getDialectNamespace();
-    bool graph = dialect == "nn" || dialect == "lightning" ||
-                 dialect == "attention" || dialect == "moe";
-    if (!graph || isa<FusedOp, WeightOp>(op)) {
+  Operation *anchor = nullptr;
+  for (Operation &op : block.without_terminator()) {
+    auto graphOp = dyn_cast<GraphOpInterface>(op);
+    if (!graphOp) {
       InFlightDiagnostic diag =
           emitOpError("expected only ops of the graph dialects in the body, "
                       "without nn.fused and nn.weight, got '")
@@ -280,6 +279,20 @@ LogicalResult FusedOp::verify() {
       diag.attachNote(op.getLoc()) << "it is here; make it an operand";
       return diag;
     }
+    // (C4)
+    if (!graphOp.isAnchor())
+      continue;
+    if (anchor) {
+      InFlightDiagnostic diag =
+          emitOpError("expected at most one product, attention or op with "
+                      "kernels of its own in the body, got '")
+          << anchor->getName() << "' and '" << op.getName()
+          << "'; each needs a region of its own";
+      diag.attachNote(anchor->getLoc()) << "the first is here";
+      diag.attachNote(op.getLoc()) << "the second is here";
+      return diag;
+    }
+    anchor = &op;
   }
   return success();
 }

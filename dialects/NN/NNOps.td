@@ -505,6 +505,7 @@ def NN_FusedOp : NN_Op<"fused", [Pure, IsolatedFromAbove, SingleBlock]> {
     - (C1) the block's arguments have the types of the operands.
     - (C2) `nn.yield` gives the results' types.
     - (C3) the body has at least one op, and no `nn.fused`, `nn.weight` or op of another level.
+    - (C4) the body has at most one product, attention, routing or op of the experts.
 
     Example:
     ```mlir

@@ -319,3 +319,34 @@ func.func @fused_c3_weight(%x: tensor<?x32xf32>) {
   }
   return
 }
+
+// -----
+
+func.func @fused_c4(%x: tensor<?x32xf32>, %w: tensor<32x32xf32>) -> tensor<?x32xf32> {
+  // expected-error @below {{'nn.fused' op expected at most one product, attention or op with kernels of its own in the body, got 'nn.linear' and 'nn.linear'; each needs a region of its own}}
+  %0 = nn.fused "f"(%x, %w) : (tensor<?x32xf32>, tensor<32x32xf32>) -> tensor<?x32xf32> {
+  ^bb0(%a: tensor<?x32xf32>, %b: tensor<32x32xf32>):
+    // expected-note @below {{the first is here}}
+    %1 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b : (tensor<?x32xf32>, tensor<32x32xf32>) -> tensor<?x32xf32>
+    // expected-note @below {{the second is here}}
+    %2 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %1, %b : (tensor<?x32xf32>, tensor<32x32xf32>) -> tensor<?x32xf32>
+    nn.yield %2 : tensor<?x32xf32>
+  }
+  return %0 : tensor<?x32xf32>
+}
+
+// -----
+
+func.func @fused_c4_softmax(%x: tensor<?x32xf32>, %w: tensor<32x32xf32>, %s: tensor<?xi32>) -> (tensor<?x2x16xf32>, tensor<?x32xf32>) {
+  // expected-error @below {{got 'nn.linear' and 'attention.softmax'}}
+  %0:2 = nn.fused "f"(%x, %w, %s) : (tensor<?x32xf32>, tensor<32x32xf32>, tensor<?xi32>) -> (tensor<?x2x16xf32>, tensor<?x32xf32>) {
+  ^bb0(%a: tensor<?x32xf32>, %b: tensor<32x32xf32>, %c: tensor<?xi32>):
+    // expected-note @below {{the first is here}}
+    %1 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b : (tensor<?x32xf32>, tensor<32x32xf32>) -> tensor<?x32xf32>
+    %2 = nn.heads %a {offset = 0, heads = 2, dim = 16} : (tensor<?x32xf32>) -> tensor<?x2x16xf32>
+    // expected-note @below {{the second is here}}
+    %3 = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %2, %2, %2 starts(%c) {scale = 0.25 : f32} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+    nn.yield %3, %1 : tensor<?x2x16xf32>, tensor<?x32xf32>
+  }
+  return %0#0, %0#1 : tensor<?x2x16xf32>, tensor<?x32xf32>
+}
