@@ -26,6 +26,19 @@ namespace {
 
 constexpr int64_t kPage = 64; // Tokens of a page of keys and values.
 
+/// The op's name of a function; `kind` is not None.
+nn::Activation functionOf(Activation kind) {
+  switch (kind) {
+  case Activation::Silu:
+    return nn::Activation::silu;
+  case Activation::Sigmoid:
+    return nn::Activation::sigmoid;
+  case Activation::None:
+    break;
+  }
+  llvm_unreachable("expected an activation");
+}
+
 llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
@@ -240,9 +253,7 @@ private:
   Value activate(Activation kind, Value x, const llvm::Twine &name) {
     if (kind == Activation::None)
       return x;
-    auto attr = nn::ActivationAttr::get(
-        b.getContext(), kind == Activation::Silu ? nn::Activation::silu
-                                                 : nn::Activation::sigmoid);
+    auto attr = nn::ActivationAttr::get(b.getContext(), functionOf(kind));
     return nn::ActivationOp::create(b, part(name), x.getType(), x, attr);
   }
 
@@ -398,27 +409,28 @@ private:
         route.getIds(), i64(m.experts));
     Value gate = weight("experts.gate"), up = weight("experts.up"),
           down = weight("experts.down");
-    auto silu = nn::ActivationAttr::get(b.getContext(), nn::Activation::silu);
+    auto function =
+        nn::ActivationAttr::get(b.getContext(), functionOf(m.activation));
     Value hidden = moe::ExpertUpOp::create(
         b, part("experts.up"), typed({m.intermediate}, activation), x,
-        dispatch.getOffsets(), dispatch.getOrder(), gate, up, silu, i64(m.topK),
-        sums);
+        dispatch.getOffsets(), dispatch.getOrder(), gate, up, function,
+        i64(m.topK), sums);
     Value each = moe::ExpertDownOp::create(
         b, part("experts.down"), typed({spec.hidden}, activation), hidden,
         dispatch.getOffsets(), down, sums);
     Value routed = moe::CombineOp::create(
         b, part("combine"), typed({spec.hidden}, activation), each,
         dispatch.getPlace(), route.getGates());
-    return m.shared ? withShared(x, routed, *m.shared) : routed;
+    return m.shared ? withShared(x, routed, m) : routed;
   }
 
-  Value withShared(Value x, Value routed, const SharedExpertSpec &s) {
-    Value gate = activate(Activation::Silu, linear(x, "shared.gate"),
-                          "shared.activation");
+  Value withShared(Value x, Value routed, const MoeSpec &m) {
+    Value gate =
+        activate(m.activation, linear(x, "shared.gate"), "shared.activation");
     Value hidden = nn::MulOp::create(b, part("shared.product"), gate.getType(),
                                      gate, linear(x, "shared.up"));
     Value shared = linear(hidden, "shared.down");
-    if (s.mix == SharedMix::Add)
+    if (m.shared->mix == SharedMix::Add)
       return residual(routed, shared, {}, "shared.sum");
     // The coefficient's product and sigmoid are f32.
     Value logit =

@@ -124,6 +124,18 @@ TEST_F(BuildGraph, HalfWeightsStayHalfUnderF32) {
   EXPECT_TRUE(all<nn::LmHeadOp>()[0].getW().getType().getElementType().isF16());
 }
 
+TEST_F(BuildGraph, ExpertsHaveTheirActivation) {
+  ModelSpec spec = resolved(std::string(kSmall) + "}");
+  for (LayerSpec &layer : spec.layers)
+    layer.moe.activation = Activation::Sigmoid;
+  build(spec);
+  for (moe::ExpertUpOp up : all<moe::ExpertUpOp>())
+    EXPECT_EQ(up.getActivation(), nn::Activation::sigmoid);
+  for (nn::MulOp mul : all<nn::MulOp>())
+    if (auto act = mul.getX().getDefiningOp<nn::ActivationOp>())
+      EXPECT_EQ(act.getKind(), nn::Activation::sigmoid);
+}
+
 TEST_F(BuildGraph, TiedEmbeddingsAreOneWeight) {
   build(resolved(std::string(kSmall) + R"(,"tie_word_embeddings":true})"),
         {FloatType::BF16, FloatType::F32});
