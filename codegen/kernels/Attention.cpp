@@ -173,19 +173,18 @@ SmallVector<KernelArgument> attentionArguments(MLIRContext *context,
 
 } // namespace
 
-func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::appendKernel(const KernelSite &site,
                                            const AttentionShape &shape) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type element = TileBuilder::ptr(shape.element),
        i32 = TileBuilder::ptr(b.getI32Type());
-  TileBuilder t(module, name,
-                {{"k", element},
-                 {"v", element},
-                 {"key_pages", element},
-                 {"value_pages", element},
-                 {"token_pages", i32},
-                 {"token_offsets", i32},
-                 {"tokens", b.getIndexType()}});
+  TileBuilder t(site, {{"k", element},
+                       {"v", element},
+                       {"key_pages", element},
+                       {"value_pages", element},
+                       {"token_pages", i32},
+                       {"token_offsets", i32},
+                       {"tokens", b.getIndexType()}});
   Value head = t.programId(0), token = t.programId(1), zero = t.index(0),
         tokens = t.arg("tokens");
   Value page = t.loadIndex(t.arg("token_pages"), token),
@@ -209,9 +208,9 @@ func::FuncOp hamlet::codegen::appendKernel(ModuleOp module, StringRef name,
 }
 
 func::FuncOp
-hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name,
+hamlet::codegen::attentionDecodeKernel(const KernelSite &site,
                                        const AttentionShape &shape) {
-  TileBuilder t(module, name, attentionArguments(module.getContext(), shape));
+  TileBuilder t(site, attentionArguments(site.location.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
   Value sequence = t.loadIndex(t.arg("list"), t.programId(1));
   Value token = t.loadIndex(t.arg("starts"), sequence),
@@ -245,11 +244,9 @@ hamlet::codegen::attentionDecodeKernel(ModuleOp module, StringRef name,
   return t.finish();
 }
 
-func::FuncOp
-hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name,
-                                        const AttentionShape &shape,
-                                        int64_t rows) {
-  TileBuilder t(module, name, attentionArguments(module.getContext(), shape));
+func::FuncOp hamlet::codegen::attentionPrefillKernel(
+    const KernelSite &site, const AttentionShape &shape, int64_t rows) {
+  TileBuilder t(site, attentionArguments(site.location.getContext(), shape));
   Value head = t.programId(0), zero = t.index(0);
   Value item = t.mul(t.programId(1), 2);
   Value sequenceI32 = t.loadScalar(t.arg("list"), item);
@@ -291,19 +288,18 @@ hamlet::codegen::attentionPrefillKernel(ModuleOp module, StringRef name,
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::pagePlanKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::pagePlanKernel(const KernelSite &site,
                                              int64_t rows) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name,
-                {{"starts", i32},
-                 {"token_pages", i32},
-                 {"token_offsets", i32},
-                 {"page_table", i32},
-                 {"query_blocks", i32},
-                 {"sequences", index},
-                 {"max_pages", index},
-                 {"block_count", index}});
+  TileBuilder t(site, {{"starts", i32},
+                       {"token_pages", i32},
+                       {"token_offsets", i32},
+                       {"page_table", i32},
+                       {"query_blocks", i32},
+                       {"sequences", index},
+                       {"max_pages", index},
+                       {"block_count", index}});
   Value starts = t.arg("starts"), table = t.arg("page_table"),
         blockList = t.arg("query_blocks"), zero = t.index(0);
   Value used = t.forLoop(

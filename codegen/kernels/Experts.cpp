@@ -43,30 +43,29 @@ static void cutBlocks(TileBuilder &t, Value offsets, Value blocks,
   });
 }
 
-func::FuncOp hamlet::codegen::blockPlanKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::blockPlanKernel(const KernelSite &site,
                                               int64_t experts, int64_t rows) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type());
   TileBuilder t(
-      module, name,
+      site,
       {{"offsets", i32}, {"blocks", i32}, {"block_count", b.getIndexType()}});
   cutBlocks(t, t.arg("offsets"), t.arg("blocks"), experts, rows,
             t.arg("block_count"));
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::dispatchKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::dispatchKernel(const KernelSite &site,
                                              int64_t experts, int64_t rows) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name,
-                {{"ids", i32},
-                 {"offsets", i32},
-                 {"order", i32},
-                 {"place", i32},
-                 {"blocks", i32},
-                 {"pairs", index},
-                 {"block_count", index}});
+  TileBuilder t(site, {{"ids", i32},
+                       {"offsets", i32},
+                       {"order", i32},
+                       {"place", i32},
+                       {"blocks", i32},
+                       {"pairs", index},
+                       {"block_count", index}});
   Value ids = t.arg("ids"), offsets = t.arg("offsets"), order = t.arg("order"),
         place = t.arg("place"), blocks = t.arg("blocks");
   Value pairs = t.arg("pairs"), zero = t.index(0), one = t.index(1),
@@ -144,22 +143,21 @@ static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
                s.pairs());
 }
 
-func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::expertUpKernel(const KernelSite &site,
                                              const ExpertShape &s,
                                              int64_t rows) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type element = TileBuilder::ptr(s.element),
        weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name,
-                {{"x", element},
-                 {"order", i32},
-                 {"blocks", i32},
-                 {"w_gate", weight},
-                 {"w_up", weight},
-                 {"out", TileBuilder::ptr(s.result)},
-                 {"tokens", index},
-                 {"pairs", index}});
+  TileBuilder t(site, {{"x", element},
+                       {"order", i32},
+                       {"blocks", i32},
+                       {"w_gate", weight},
+                       {"w_up", weight},
+                       {"out", TileBuilder::ptr(s.result)},
+                       {"tokens", index},
+                       {"pairs", index}});
   RowBlock::each(
       t, t.arg("blocks"), rows, [&](const RowBlock &block, int64_t rows) {
         Value zero = t.index(0);
@@ -188,19 +186,18 @@ func::FuncOp hamlet::codegen::expertUpKernel(ModuleOp module, StringRef name,
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::expertDownKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::expertDownKernel(const KernelSite &site,
                                                const ExpertShape &s,
                                                int64_t rows) {
-  Builder b(module.getContext());
+  Builder b(site.location.getContext());
   Type element = TileBuilder::ptr(s.element),
        weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(module, name,
-                {{"h", element},
-                 {"blocks", i32},
-                 {"w", weight},
-                 {"out", TileBuilder::ptr(s.result)},
-                 {"pairs", index}});
+  TileBuilder t(site, {{"h", element},
+                       {"blocks", i32},
+                       {"w", weight},
+                       {"out", TileBuilder::ptr(s.result)},
+                       {"pairs", index}});
   RowBlock::each(
       t, t.arg("blocks"), rows, [&](const RowBlock &block, int64_t rows) {
         Value zero = t.index(0);

@@ -72,7 +72,7 @@ struct LightningShape {
 ///   final_state   if finalState: [sequences, state heads, dk, dv]
 /// Grid: (state heads, sequences of the list, 1). `single`: the
 /// sequences have one token each in the step; else blocks of block() rows.
-mlir::func::FuncOp lightningKernel(mlir::ModuleOp module, llvm::StringRef name,
+mlir::func::FuncOp lightningKernel(const KernelSite &site,
                                    const LightningShape &shape, bool single);
 
 //===----------------------------------------------------------------------===//
@@ -105,7 +105,7 @@ struct AttentionShape {
 ///   token_pages, token_offsets  [T], the page and the row of it of each token
 ///   tokens                      index: T
 /// Grid: (key heads, T, 1).
-mlir::func::FuncOp appendKernel(mlir::ModuleOp module, llvm::StringRef name,
+mlir::func::FuncOp appendKernel(const KernelSite &site,
                                 const AttentionShape &shape);
 
 /// One token of each sequence of the list; the query heads of a key head are
@@ -120,15 +120,13 @@ mlir::func::FuncOp appendKernel(mlir::ModuleOp module, llvm::StringRef name,
 ///   max_pages               index
 ///   log_sum_exp             if logSumExp: [T, query heads] f32
 /// Grid: (key heads, list, 1).
-mlir::func::FuncOp attentionDecodeKernel(mlir::ModuleOp module,
-                                         llvm::StringRef name,
+mlir::func::FuncOp attentionDecodeKernel(const KernelSite &site,
                                          const AttentionShape &shape);
 
 /// `rows` consecutive tokens of a sequence. Arguments as for decode, the list
 /// being pairs (sequence, first token), sequence -1 for none. Grid: (query
 /// heads, query blocks, 1).
-mlir::func::FuncOp attentionPrefillKernel(mlir::ModuleOp module,
-                                          llvm::StringRef name,
+mlir::func::FuncOp attentionPrefillKernel(const KernelSite &site,
                                           const AttentionShape &shape,
                                           int64_t rows);
 
@@ -140,8 +138,7 @@ mlir::func::FuncOp attentionPrefillKernel(mlir::ModuleOp module,
 ///   query_blocks                       [blocks, 2], written
 ///   sequences, max_pages, block_count  index
 /// Grid: (1, 1, 1).
-mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name,
-                                  int64_t rows);
+mlir::func::FuncOp pagePlanKernel(const KernelSite &site, int64_t rows);
 
 //===----------------------------------------------------------------------===//
 // Mixture of experts
@@ -156,13 +153,13 @@ mlir::func::FuncOp pagePlanKernel(mlir::ModuleOp module, llvm::StringRef name,
 ///                       (0: no block)
 ///   pairs, block_count  index
 /// Grid: (1, 1, 1).
-mlir::func::FuncOp dispatchKernel(mlir::ModuleOp module, llvm::StringRef name,
-                                  int64_t experts, int64_t rows);
+mlir::func::FuncOp dispatchKernel(const KernelSite &site, int64_t experts,
+                                  int64_t rows);
 
 /// The blocks alone, for offsets that are given. Arguments:
 /// offsets, blocks, block_count, as above.
-mlir::func::FuncOp blockPlanKernel(mlir::ModuleOp module, llvm::StringRef name,
-                                   int64_t experts, int64_t rows);
+mlir::func::FuncOp blockPlanKernel(const KernelSite &site, int64_t experts,
+                                   int64_t rows);
 
 /// Columns of a product's tiles, for `n` of them: whole panels, and more where
 /// every tile works its rows out anew (a norm before the product), so that this
@@ -188,12 +185,12 @@ struct ExpertShape {
 ///   out            [pairs, out]
 ///   tokens, pairs  index
 /// Grid: (blocks, ceil(out / columns), 1).
-mlir::func::FuncOp expertUpKernel(mlir::ModuleOp module, llvm::StringRef name,
+mlir::func::FuncOp expertUpKernel(const KernelSite &site,
                                   const ExpertShape &shape, int64_t rows);
 
 /// h Wd. Arguments: h [pairs, in], blocks, w, out [pairs, out], pairs (index).
 /// Grid as above.
-mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
+mlir::func::FuncOp expertDownKernel(const KernelSite &site,
                                     const ExpertShape &shape, int64_t rows);
 
 //===----------------------------------------------------------------------===//
@@ -201,18 +198,16 @@ mlir::func::FuncOp expertDownKernel(mlir::ModuleOp module, llvm::StringRef name,
 //===----------------------------------------------------------------------===//
 
 /// 0, 1, 2, ... Arguments: out, count (index). Grid: (1, 1, 1).
-mlir::func::FuncOp iotaKernel(mlir::ModuleOp module, llvm::StringRef name);
+mlir::func::FuncOp iotaKernel(const KernelSite &site);
 
 /// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid:
 /// (ceil(n / 16), count, 1).
-mlir::func::FuncOp packKernel(mlir::ModuleOp module, llvm::StringRef name,
-                              mlir::Type element, int64_t n, int64_t k,
-                              bool pairs);
+mlir::func::FuncOp packKernel(const KernelSite &site, mlir::Type element,
+                              int64_t n, int64_t k, bool pairs);
 
 /// States [count, k, n] into panels without transposing. Arguments: in, out.
 /// Grid: (1, count, 1).
-mlir::func::FuncOp panelKernel(mlir::ModuleOp module, llvm::StringRef name,
-                               int64_t k, int64_t n);
+mlir::func::FuncOp panelKernel(const KernelSite &site, int64_t k, int64_t n);
 
 } // namespace hamlet::codegen
 

@@ -28,10 +28,10 @@ namespace {
 
 class LightningBuilder {
 public:
-  LightningBuilder(ModuleOp module, StringRef name, const LightningShape &shape,
+  LightningBuilder(const KernelSite &site, const LightningShape &shape,
                    bool single)
       : shape(shape), single(single), rows(single ? 1 : shape.block()),
-        t(module, name, argumentsOf(module.getContext(), shape)) {}
+        t(site, argumentsOf(site.location.getContext(), shape)) {}
 
   func::FuncOp build() {
     readPlace();
@@ -473,8 +473,8 @@ private:
 
 } // namespace
 
-func::FuncOp hamlet::codegen::lightningKernel(ModuleOp module, StringRef name,
+func::FuncOp hamlet::codegen::lightningKernel(const KernelSite &site,
                                               const LightningShape &shape,
                                               bool single) {
-  return LightningBuilder(module, name, shape, single).build();
+  return LightningBuilder(site, shape, single).build();
 }

@@ -11,11 +11,10 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
-  Builder b(module.getContext());
-  TileBuilder t(
-      module, name,
-      {{"out", TileBuilder::ptr(b.getI32Type())}, {"count", b.getIndexType()}});
+func::FuncOp hamlet::codegen::iotaKernel(const KernelSite &site) {
+  Builder b(site.location.getContext());
+  TileBuilder t(site, {{"out", TileBuilder::ptr(b.getI32Type())},
+                       {"count", b.getIndexType()}});
   t.forLoop(t.index(0), t.arg("count"), 1, {}, [&](Value i, ValueRange) {
     t.storeScalar(t.toI32(i), t.arg("out"), i);
     return SmallVector<Value>{};
@@ -23,12 +22,10 @@ func::FuncOp hamlet::codegen::iotaKernel(ModuleOp module, StringRef name) {
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name,
-                                         Type element, int64_t n, int64_t k,
-                                         bool pairs) {
-  TileBuilder t(
-      module, name,
-      {{"in", TileBuilder::ptr(element)}, {"out", TileBuilder::ptr(element)}});
+func::FuncOp hamlet::codegen::packKernel(const KernelSite &site, Type element,
+                                         int64_t n, int64_t k, bool pairs) {
+  TileBuilder t(site, {{"in", TileBuilder::ptr(element)},
+                       {"out", TileBuilder::ptr(element)}});
   Value col = t.mul(t.programId(0), tile::kPanel), matrix = t.programId(1),
         zero = t.index(0);
   Value in = t.view(t.arg("in"), t.mul(matrix, n * k), {k, n}, {1, k});
@@ -38,11 +35,11 @@ func::FuncOp hamlet::codegen::packKernel(ModuleOp module, StringRef name,
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::panelKernel(ModuleOp module, StringRef name,
-                                          int64_t k, int64_t n) {
-  Builder b(module.getContext());
+func::FuncOp hamlet::codegen::panelKernel(const KernelSite &site, int64_t k,
+                                          int64_t n) {
+  Builder b(site.location.getContext());
   Type f32 = TileBuilder::ptr(b.getF32Type());
-  TileBuilder t(module, name, {{"in", f32}, {"out", f32}});
+  TileBuilder t(site, {{"in", f32}, {"out", f32}});
   Value matrix = t.programId(1), zero = t.index(0);
   Value in = t.view(t.arg("in"), t.mul(matrix, k * n), {k, n}, {n, 1});
   Value out = t.panelView(

@@ -96,8 +96,7 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
   return plan;
 }
 
-FailureOr<func::FuncOp> hamlet::codegen::regionKernel(ModuleOp module,
-                                                      StringRef name,
+FailureOr<func::FuncOp> hamlet::codegen::regionKernel(const KernelSite &site,
                                                       const RegionPlan &plan,
                                                       int64_t rows) {
   for (Operation &inner : plan.op->getRegion(0).front().without_terminator())
@@ -105,5 +104,5 @@ FailureOr<func::FuncOp> hamlet::codegen::regionKernel(ModuleOp module,
       return inner.emitOpError(
           "has no kernel inside a fused region: it implements no "
           "WindowOpInterface");
-  return WindowBuilder(module, name, plan, rows).build();
+  return WindowBuilder(site, plan, rows).build();
 }

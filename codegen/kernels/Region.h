@@ -54,10 +54,8 @@ mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op);
 /// Arguments: the region's operands, its results, rows (index), rows of
 /// `gatheredFrom` (index). Grid: (ceil(rows of the region / `rows`),
 /// plan.lanes, 1).
-mlir::FailureOr<mlir::func::FuncOp> regionKernel(mlir::ModuleOp module,
-                                                 llvm::StringRef name,
-                                                 const RegionPlan &plan,
-                                                 int64_t rows);
+mlir::FailureOr<mlir::func::FuncOp>
+regionKernel(const KernelSite &site, const RegionPlan &plan, int64_t rows);
 
 /// Gives WindowOpInterface to the ops of nn and moe, which kernels of regions
 /// are written by. Whoever lowers regions registers it.

@@ -15,14 +15,16 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-TileBuilder::TileBuilder(ModuleOp module, StringRef name,
+TileBuilder::TileBuilder(const KernelSite &site,
                          ArrayRef<KernelArgument> arguments)
-    : b(module.getContext()), location(b.getUnknownLoc()) {
+    : b(site.location.getContext()), location(site.location) {
+  ModuleOp module = site.module;
   b.setInsertionPointToEnd(module.getBody());
   SmallVector<Type> types;
   for (const KernelArgument &argument : arguments)
     types.push_back(argument.type);
-  func = func::FuncOp::create(b, location, name, b.getFunctionType(types, {}));
+  func = func::FuncOp::create(b, location, site.name,
+                              b.getFunctionType(types, {}));
   func->setAttr(tile::kKernelAttr, b.getUnitAttr());
   for (auto [i, argument] : llvm::enumerate(arguments))
     func.setArgAttr(i, tile::kNameAttr, b.getStringAttr(argument.name));

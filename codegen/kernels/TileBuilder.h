@@ -14,6 +14,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 namespace hamlet::codegen {
 
@@ -21,6 +22,13 @@ namespace hamlet::codegen {
 struct KernelArgument {
   std::string name;
   mlir::Type type;
+};
+
+/// Where a kernel is written, and what for.
+struct KernelSite {
+  mlir::ModuleOp module;
+  llvm::StringRef name;
+  mlir::Location location; ///< of the graph op
 };
 
 /// Writes the body of one kernel: short names for what kernels are made of.
@@ -31,14 +39,17 @@ public:
   using Value = mlir::Value;
   using Type = mlir::Type;
 
-  /// Starts `func.func @name` with these arguments at the end of `module`.
-  TileBuilder(mlir::ModuleOp module, llvm::StringRef name,
-              llvm::ArrayRef<KernelArgument> arguments);
+  /// Starts a function with these arguments at the end of the module.
+  TileBuilder(const KernelSite &site, llvm::ArrayRef<KernelArgument> arguments);
   /// Ends the function; nothing may be added after.
   mlir::func::FuncOp finish();
 
   mlir::OpBuilder &builder() { return b; }
   mlir::Location loc() const { return location; }
+  /// Ops get this location as long as the result lives.
+  [[nodiscard]] llvm::SaveAndRestore<mlir::Location> at(mlir::Location place) {
+    return {location, place};
+  }
   /// The argument with this name, which there is.
   Value arg(llvm::StringRef name);
 

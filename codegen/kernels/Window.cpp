@@ -34,9 +34,9 @@ static SmallVector<KernelArgument> argumentsOf(nn::FusedOp op) {
   return arguments;
 }
 
-WindowBuilder::WindowBuilder(ModuleOp module, StringRef name,
-                             const RegionPlan &plan, int64_t rows)
-    : t(module, name, argumentsOf(plan.op)), rows(rows), plan(plan),
+WindowBuilder::WindowBuilder(const KernelSite &site, const RegionPlan &plan,
+                             int64_t rows)
+    : t(site, argumentsOf(plan.op)), rows(rows), plan(plan),
       op(plan.op) {}
 
 func::FuncOp WindowBuilder::build() {
@@ -64,6 +64,7 @@ func::FuncOp WindowBuilder::build() {
 //===----------------------------------------------------------------------===//
 
 void WindowBuilder::storeResult(Value value, Value pointer) {
+  auto at = t.at(value.getLoc());
   auto def = value.getDefiningOp<graph::GraphOpInterface>();
   if (def && def.getFusion().writesResults)
     return onLanes(1, [&] {
@@ -133,6 +134,7 @@ Value WindowBuilder::window(Value value, Column c, int64_t width) {
                              c.base.getAsOpaquePointer(), c.offset, width);
   if (Value known = windows.lookup(key))
     return known;
+  auto at = t.at(isa<BlockArgument>(value) ? t.loc() : value.getLoc());
   Value tile =
       isa<BlockArgument>(value)
           ? t.widen(storedWindow(value, c, width))

@@ -31,8 +31,7 @@ class WindowBuilder {
 public:
   using Value = mlir::Value;
 
-  WindowBuilder(mlir::ModuleOp module, llvm::StringRef name,
-                const RegionPlan &plan, int64_t rows);
+  WindowBuilder(const KernelSite &site, const RegionPlan &plan, int64_t rows);
   mlir::func::FuncOp build();
 
   /// f32 [rows, width]: the window of `value` that begins at `c`.

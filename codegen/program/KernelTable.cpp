@@ -55,7 +55,7 @@ LogicalResult KernelTable::realize(program::KernelOp &kernel,
   for (int64_t rows : realization.rows) {
     std::string symbol = (name + "_r" + Twine(rows)).str();
     FailureOr<func::FuncOp> written =
-        realization.write(targets.tiles, symbol, rows);
+        realization.write({targets.tiles, symbol, loc}, rows);
     if (failed(written))
       return failure();
     if (!kernel)

@@ -12,6 +12,7 @@
 #ifndef HAMLET_CODEGEN_PROGRAM_KERNELTABLE_H
 #define HAMLET_CODEGEN_PROGRAM_KERNELTABLE_H
 
+#include "codegen/kernels/TileBuilder.h"
 #include "codegen/program/Extent.h"
 #include "codegen/program/TargetClass.h"
 #include "dialects/Program/ProgramOps.h"
@@ -38,9 +39,9 @@ struct Realization {
   std::array<Extent, 3> grid{constant(1), constant(1), constant(1)};
   llvm::StringMap<program::Layout> layouts; ///< of parameters; others are plain
   std::string schedule;
-  /// Writes the kernel of `rows` rows into `tiles`.
-  std::function<mlir::FailureOr<mlir::func::FuncOp>(
-      mlir::ModuleOp tiles, llvm::StringRef name, int64_t rows)>
+  /// Writes the kernel of `rows` rows.
+  std::function<mlir::FailureOr<mlir::func::FuncOp>(const KernelSite &site,
+                                                    int64_t rows)>
       write;
 };
 

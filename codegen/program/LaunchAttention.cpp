@@ -125,8 +125,8 @@ private:
         [](const TargetClass &) -> FailureOr<Realization> {
           Realization made;
           made.rows = {1};
-          made.write = [](ModuleOp tiles, StringRef name, int64_t) {
-            return pagePlanKernel(tiles, name, kCallRows);
+          made.write = [](const KernelSite &site, int64_t) {
+            return pagePlanKernel(site, kCallRows);
           };
           return made;
         });
@@ -141,7 +141,7 @@ private:
     return success();
   }
 
-  using Write = std::function<func::FuncOp(ModuleOp, StringRef, int64_t)>;
+  using Write = std::function<func::FuncOp(const KernelSite &, int64_t)>;
   FailureOr<program::KernelOp>
   kernel(StringRef kind, std::vector<std::string> sizes,
          std::optional<int64_t> metric, ArrayRef<int64_t> family,
@@ -165,8 +165,8 @@ private:
     FailureOr<program::KernelOp> append =
         kernel("attention_append", {"tokens"}, std::nullopt, {1},
                {constant(s.keyHeads), sizeOf(0), constant(1)},
-               [&](ModuleOp tiles, StringRef name, int64_t) {
-                 return appendKernel(tiles, name, s);
+               [&](const KernelSite &site, int64_t) {
+                 return appendKernel(site, s);
                });
     if (failed(append))
       return failure();
@@ -196,8 +196,8 @@ private:
     FailureOr<program::KernelOp> decode =
         kernel("attention_decode", {"max_pages", "sequences"}, std::nullopt,
                {1}, {constant(s.keyHeads), sizeOf(1), constant(1)},
-               [&](ModuleOp tiles, StringRef name, int64_t) {
-                 return attentionDecodeKernel(tiles, name, s);
+               [&](const KernelSite &site, int64_t) {
+                 return attentionDecodeKernel(site, s);
                });
     if (failed(decode))
       return failure();
@@ -210,8 +210,8 @@ private:
     FailureOr<program::KernelOp> prefill =
         kernel("attention_prefill", {"max_pages", "blocks", "longest"}, 2, rows,
                {constant(s.queryHeads), sizeOf(1), constant(1)},
-               [&](ModuleOp tiles, StringRef name, int64_t r) {
-                 return attentionPrefillKernel(tiles, name, s, r);
+               [&](const KernelSite &site, int64_t r) {
+                 return attentionPrefillKernel(site, s, r);
                });
     if (failed(prefill))
       return failure();

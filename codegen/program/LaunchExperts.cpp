@@ -51,8 +51,8 @@ static LogicalResult launchDispatch(RegionLowering &region,
       [&](const TargetClass &) -> FailureOr<Realization> {
         Realization made;
         made.rows = familyFor(pairs, experts);
-        made.write = [experts](ModuleOp tiles, StringRef name, int64_t r) {
-          return dispatchKernel(tiles, name, experts, r);
+        made.write = [experts](const KernelSite &site, int64_t r) {
+          return dispatchKernel(site, experts, r);
         };
         return made;
       });
@@ -91,8 +91,8 @@ static FailureOr<Value> blocksOf(RegionLowering &region, Value inside,
       [&](const TargetClass &) -> FailureOr<Realization> {
         Realization made;
         made.rows = familyFor(pairs, experts);
-        made.write = [experts](ModuleOp tiles, StringRef name, int64_t r) {
-          return blockPlanKernel(tiles, name, experts, r);
+        made.write = [experts](const KernelSite &site, int64_t r) {
+          return blockPlanKernel(site, experts, r);
         };
         return made;
       });
@@ -155,8 +155,8 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
       region.key(""), info, op.getLoc(),
       [&](const TargetClass &) -> FailureOr<Realization> {
         Realization made = realizeProduct(s, pairs, 1, {"w_gate", "w_up"});
-        made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
-          return expertUpKernel(tiles, name, s, r);
+        made.write = [&](const KernelSite &site, int64_t r) {
+          return expertUpKernel(site, s, r);
         };
         return made;
       });
@@ -193,8 +193,8 @@ static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
       region.key(""), info, op.getLoc(),
       [&](const TargetClass &) -> FailureOr<Realization> {
         Realization made = realizeProduct(s, pairs, 0, {"w"});
-        made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
-          return expertDownKernel(tiles, name, s, r);
+        made.write = [&](const KernelSite &site, int64_t r) {
+          return expertDownKernel(site, s, r);
         };
         return made;
       });

@@ -145,8 +145,8 @@ private:
         [](const TargetClass &) -> FailureOr<Realization> {
           Realization made;
           made.rows = {1};
-          made.write = [](ModuleOp tiles, StringRef name, int64_t) {
-            return iotaKernel(tiles, name);
+          made.write = [](const KernelSite &site, int64_t) {
+            return iotaKernel(site);
           };
           return made;
         });
@@ -166,8 +166,8 @@ private:
           Realization made;
           made.rows = {1};
           made.grid = {constant(1), sizeOf(0), constant(1)};
-          made.write = [dk, dv](ModuleOp tiles, StringRef name, int64_t) {
-            return panelKernel(tiles, name, dk, dv);
+          made.write = [dk, dv](const KernelSite &site, int64_t) {
+            return panelKernel(site, dk, dv);
           };
           return made;
         });
@@ -190,8 +190,8 @@ private:
       made.schedule = "one sequence and head an instance, chunks of " +
                       std::to_string(s.chunk) + ", blocks of " +
                       std::to_string(made.rows[0]) + " rows";
-      made.write = [&](ModuleOp tiles, StringRef name, int64_t) {
-        return lightningKernel(tiles, name, s, single);
+      made.write = [&](const KernelSite &site, int64_t) {
+        return lightningKernel(site, s, single);
       };
       return made;
     };

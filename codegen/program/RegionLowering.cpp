@@ -144,8 +144,8 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
     made.grid = {byRows(sizeOf(0)), constant(plan->lanes), constant(1)};
     for (auto [i, layout] : llvm::enumerate(plan->operands))
       made.layouts["x" + std::to_string(i)] = layoutOf(layout);
-    made.write = [&](ModuleOp tiles, StringRef name, int64_t r) {
-      return regionKernel(tiles, name, *plan, r);
+    made.write = [&](const KernelSite &site, int64_t r) {
+      return regionKernel(site, *plan, r);
     };
     return made;
   };

@@ -35,6 +35,10 @@ protected:
       element = builder.getF32Type();
   }
 
+  codegen::KernelSite site(llvm::StringRef name) {
+    return {*module, name, builder.getUnknownLoc()};
+  }
+
   /// Emits `module` and assembles it where there is a ptxas.
   void check() {
     std::string diagnostics;
@@ -107,39 +111,39 @@ codegen::AttentionShape attention(Type element, int64_t heads, int64_t keyHeads,
 
 TEST_P(ModelKernels, lightning_of_m1) {
   codegen::LightningShape shape = lightning(element, 64, 128, 64);
-  codegen::lightningKernel(*module, "lightning_r1", shape, true);
-  codegen::lightningKernel(*module, "lightning_r64", shape, false);
+  codegen::lightningKernel(site("lightning_r1"), shape, true);
+  codegen::lightningKernel(site("lightning_r64"), shape, false);
   check();
 }
 
 TEST_P(ModelKernels, lightning_of_long_chunks_and_grouped_heads) {
   codegen::LightningShape shape = lightning(element, 6, 48, 100);
-  codegen::lightningKernel(*module, "chunk100_r1", shape, true);
-  codegen::lightningKernel(*module, "chunk100_r64", shape, false);
+  codegen::lightningKernel(site("chunk100_r1"), shape, true);
+  codegen::lightningKernel(site("chunk100_r64"), shape, false);
   shape = lightning(element, 4, 96, 256);
   shape.queryHeads = 8;
   shape.dv = 40;
   shape.finalState = true;
-  codegen::lightningKernel(*module, "chunk256_r64", shape, false);
+  codegen::lightningKernel(site("chunk256_r64"), shape, false);
   check();
 }
 
 TEST_P(ModelKernels, lightning_with_decays_per_token) {
   codegen::LightningShape shape = lightning(element, 4, 128, 64);
   shape.perToken = true;
-  codegen::lightningKernel(*module, "token_r1", shape, true);
-  codegen::lightningKernel(*module, "token_r64", shape, false);
+  codegen::lightningKernel(site("token_r1"), shape, true);
+  codegen::lightningKernel(site("token_r64"), shape, false);
   check();
 }
 
 TEST_P(ModelKernels, attention_of_m1) {
   codegen::AttentionShape shape = attention(element, 64, 8, 128);
-  codegen::appendKernel(*module, "append", shape);
-  codegen::attentionDecodeKernel(*module, "decode", shape);
+  codegen::appendKernel(site("append"), shape);
+  codegen::attentionDecodeKernel(site("decode"), shape);
   for (int64_t rows : {8, 64})
-    codegen::attentionPrefillKernel(*module, "prefill_r" + std::to_string(rows),
+    codegen::attentionPrefillKernel(site("prefill_r" + std::to_string(rows)),
                                     shape, rows);
-  codegen::pagePlanKernel(*module, "pages", 64);
+  codegen::pagePlanKernel(site("pages"), 64);
   check();
 }
 
@@ -150,11 +154,10 @@ TEST_P(ModelKernels, experts_of_m1) {
   shape.in = 6144;
   shape.out = 9216;
   shape.element = shape.weight = shape.result = element;
-  codegen::dispatchKernel(*module, "dispatch", 32, 64);
+  codegen::dispatchKernel(site("dispatch"), 32, 64);
   for (int64_t rows : {1, 8, 64}) {
-    codegen::expertUpKernel(*module, "up_r" + std::to_string(rows), shape,
-                            rows);
-    codegen::expertDownKernel(*module, "down_r" + std::to_string(rows), shape,
+    codegen::expertUpKernel(site("up_r" + std::to_string(rows)), shape, rows);
+    codegen::expertDownKernel(site("down_r" + std::to_string(rows)), shape,
                               rows);
   }
   check();
@@ -170,7 +173,7 @@ TEST_P(ModelKernels, products_of_experts_by_kernel) {
   shape.out = 512;
   shape.element = shape.weight = shape.result = element;
   for (int64_t rows : {1, 8, 64})
-    codegen::expertDownKernel(*module, "down_r" + std::to_string(rows), shape,
+    codegen::expertDownKernel(site("down_r" + std::to_string(rows)), shape,
                               rows);
   check();
   for (int64_t rows : {1, 8, 64}) {
