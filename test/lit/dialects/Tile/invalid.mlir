@@ -202,11 +202,6 @@ func.func @nonpositive_elsewhere(%a: tensor<4xf32>) {
 
 // -----
 
-// expected-error @below {{expected 'tile.name' on arguments of a kernel only}}
-func.func @name_of_no_kernel(%p: !tile.ptr<f32> {tile.name = "x"}) {
-
-// -----
-
 // expected-error @+1 {{expected 'accumulate' to be f32, got 'bf16'}}
 func.func @numerics_c1_accumulate() attributes {x = #tile.numerics<operands = bf16, accumulate = bf16, group = 2>} {
   return
@@ -214,20 +209,10 @@ func.func @numerics_c1_accumulate() attributes {x = #tile.numerics<operands = bf
 
 // -----
 
-// expected-error @below {{expected 'tile.name' of argument 0 to be a name, got 3 : i64}}
-func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.kernel} {
-
-// -----
-
 // expected-error @+1 {{expected 'operands' to be f32 or bf16, got 'f16'; f16 weights are widened under f32 operands}}
 func.func @numerics_c2_operands() attributes {x = #tile.numerics<operands = f16, accumulate = f32, group = 1>} {
   return
 }
-
-// -----
-
-// expected-error @below {{expected arguments of different names, got "x" for 0 and 2}}
-func.func @name_twice(%p: !tile.ptr<f32> {tile.name = "x"}, %q: !tile.ptr<f32> {tile.name = "y"}, %n: index {tile.name = "x"}) attributes {tile.kernel} {
 
 // -----
 
@@ -279,5 +264,26 @@ func.func @reduce_c5_max(%a: tensor<4x8xf32>) {
 func.func @reduce_c5_axis(%a: tensor<4x8xf32>) {
   // expected-error @+1 {{expected 'strands' and 'split' on an f32 sum over the last axis only, got sum over axis 0 of 'tensor<4x8xf32>'}}
   %0 = tile.reduce sum %a axis 0 split 4 : tensor<4x8xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'tile.name' on arguments of a kernel only}}
+func.func @name_of_no_kernel(%p: !tile.ptr<f32> {tile.name = "x"}) {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'tile.name' of argument 0 to be a name, got 3 : i64}}
+func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.kernel} {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected arguments of different names, got "x" for 0 and 2}}
+func.func @name_twice(%p: !tile.ptr<f32> {tile.name = "x"}, %q: !tile.ptr<f32> {tile.name = "y"}, %n: index {tile.name = "x"}) attributes {tile.kernel} {
   return
 }
