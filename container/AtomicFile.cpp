@@ -101,10 +101,13 @@ struct AtomicFile::Temporary {
     taken = false;
   }
   static void removeAll(int signal) {
+    unlinkAll();
+    raise(signal); // by now with its default action, which ends the process
+  }
+  static void unlinkAll() {
     for (Temporary *one = all; one; one = one->next)
       if (one->there)
         unlink(one->name);
-    raise(signal); // by now with its default action, which ends the process
   }
 };
 
@@ -112,16 +115,19 @@ std::atomic<AtomicFile::Temporary *> AtomicFile::Temporary::all;
 
 void AtomicFile::handleSignals() {
   std::signal(SIGXFSZ, SIG_IGN);
-  for (int signal : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) {
+  for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM,
+                     SIGUSR1, SIGUSR2, SIGXCPU, SIGABRT}) {
     struct sigaction before = {}, action = {};
     // One that is ignored, by nohup say, stays so.
-    if (sigaction(signal, nullptr, &before) || before.sa_handler == SIG_IGN)
+    if (sigaction(signal, nullptr, &before) || before.sa_handler != SIG_DFL)
       continue;
     action.sa_handler = Temporary::removeAll;
     action.sa_flags = SA_RESETHAND;
     sigaction(signal, &action, nullptr);
   }
 }
+
+void AtomicFile::discardAll() { Temporary::unlinkAll(); }
 
 Status AtomicFile::fail(const char *what) const {
   return failure("cannot ", what, " '", path, "': ", std::strerror(errno));
@@ -145,6 +151,8 @@ AtomicFile::~AtomicFile() {
 Status AtomicFile::open(std::string name) {
   assert(fd < 0 && "one file at a time");
   path = std::move(name);
+  if (path.empty())
+    return failure("cannot create a file: its name is empty");
   std::optional<Destination> to = resolve(path);
   if (!to)
     return fail("create");

@@ -22,8 +22,11 @@ public:
   AtomicFile &operator=(const AtomicFile &) = delete;
   ~AtomicFile();
 
-  /// Creates the temporary file of `path`.
+  /// Creates the temporary file of `path`. A command opens its outputs before
+  /// any work: what cannot be written is told at once, and what stands there
+  /// stays until `commit`.
   Status open(std::string path);
+  bool isOpen() const { return fd >= 0; }
   /// Whether it is written in place: then only `write` is sure to work.
   bool inPlace() const { return !temporary; }
   /// Appends; fails for example on a full disk, naming the file.
@@ -42,6 +45,9 @@ public:
   /// For a command, at its start: a signal that ends the process removes first
   /// what is not committed. A limit on file sizes is a failed write.
   static void handleSignals();
+  /// Removes all that is not committed, for a process that ends at once; safe
+  /// in the handler of a signal.
+  static void discardAll();
 
 private:
   struct Temporary;

@@ -19,16 +19,42 @@ struct hamlet_session {
 
 namespace {
 
-hamlet_status *toC(const Status &status) {
-  return status.ok() ? nullptr : new hamlet_status{status.message()};
+/// Given where there is no memory for another; never freed.
+hamlet_status outOfMemory{"not enough memory"};
+
+hamlet_status *toC(const std::string &message) {
+  auto *made = new (std::nothrow) hamlet_status;
+  try {
+    if (made)
+      made->message = message;
+  } catch (const std::bad_alloc &) {
+    delete made;
+    made = nullptr;
+  }
+  return made ? made : &outOfMemory;
+}
+
+std::optional<OutputRows> rowsOf(hamlet_rows rows) {
+  switch (rows) {
+  case HAMLET_ROWS_NONE:
+    return OutputRows::none;
+  case HAMLET_ROWS_LAST:
+    return OutputRows::last;
+  case HAMLET_ROWS_ALL:
+    return OutputRows::all;
+  }
+  return std::nullopt; // C takes any number for an enumeration
 }
 
 /// Runs `body`, which returns a Status; exceptions do not cross into C.
 template <typename Body> hamlet_status *guarded(Body body) {
   try {
-    return toC(body());
+    Status status = body();
+    return status.ok() ? nullptr : toC(status.message());
+  } catch (const std::bad_alloc &) {
+    return &outOfMemory;
   } catch (const std::exception &error) {
-    return new hamlet_status{error.what()};
+    return toC(error.what());
   }
 }
 
@@ -37,7 +63,10 @@ template <typename Body> hamlet_status *guarded(Body body) {
 const char *hamlet_status_message(const hamlet_status *status) {
   return status ? status->message.c_str() : "";
 }
-void hamlet_status_free(hamlet_status *status) { delete status; }
+void hamlet_status_free(hamlet_status *status) {
+  if (status != &outOfMemory)
+    delete status;
+}
 
 hamlet_status *hamlet_model_load(const char *path, const char *weights,
                                  const char *device, unsigned threads,
@@ -131,12 +160,11 @@ hamlet_status *hamlet_step(hamlet_session *session, const hamlet_piece *pieces,
     std::vector<Piece> converted;
     for (size_t i = 0; i < count; ++i) {
       const hamlet_piece &piece = pieces[i];
-      if (piece.rows < HAMLET_ROWS_NONE || piece.rows > HAMLET_ROWS_ALL)
+      std::optional<OutputRows> rows = rowsOf(piece.rows);
+      if (!rows)
         return failure("piece ", i, ": rows is ", static_cast<int>(piece.rows),
                        ", expected one of hamlet_rows");
-      converted.push_back({piece.sequence,
-                           {piece.tokens, piece.count},
-                           static_cast<OutputRows>(piece.rows)});
+      converted.push_back({piece.sequence, {piece.tokens, piece.count}, *rows});
     }
     return session->executor->step(converted);
   });

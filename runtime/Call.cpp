@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <span>
 
 namespace hamlet::runtime {
 namespace {
@@ -67,39 +68,63 @@ int64_t evaluate(const hmlt::DerivedExtentT &derived,
   return static_cast<int64_t>(value);
 }
 
+Status checkBelow(std::span<const int32_t> values, int64_t limit) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i] < 0 || values[i] >= limit)
+      return failure("element ", i, " is ", values[i],
+                     ", expected 0 or more and below ", limit);
+  return {};
+}
+
+Status checkBoundaries(std::span<const int32_t> values, int64_t limit) {
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i] < (i ? values[i - 1] : 0))
+      return failure("element ", i, " is ", values[i],
+                     ", expected boundaries that ascend from 0");
+  if (values.empty() || values.front() != 0 || values.back() != limit)
+    return failure("expected boundaries from 0 to ", limit, ", found ",
+                   values.empty() ? 0 : values.front(), " to ",
+                   values.empty() ? 0 : values.back());
+  return {};
+}
+
 /// One check of a function: kernels index memory by what its arrays hold.
 Status check(const hmlt::CheckT &check, const hmlt::ContainerT &file,
              const std::vector<NpyArray> &operands,
              const Quantities &quantities) {
   int64_t limit = evaluate(*check.limit, quantities, 1);
-  if (check.kind == hmlt::CheckKind::equal) {
-    int64_t value = evaluate(*check.value, quantities, 1);
-    if (value != limit)
-      return failure("expected ", limit, ", found ", value);
-    return {};
-  }
   auto index = static_cast<size_t>(check.index);
-  const std::vector<uint8_t> &bytes = check.array == hmlt::ArgKind::operand
-                                          ? operands[index].bytes
-                                          : file.constants[index]->bytes;
-  const auto *values = reinterpret_cast<const int32_t *>(bytes.data());
-  size_t count = bytes.size() / sizeof(int32_t);
-  if (check.kind == hmlt::CheckKind::below) {
-    for (size_t i = 0; i < count; ++i)
-      if (values[i] < 0 || values[i] >= limit)
-        return failure("element ", i, " is ", values[i],
-                       ", expected 0 or more and below ", limit);
-    return {};
+  auto array = [&]() -> std::span<const int32_t> {
+    // The verifier of containers admits these two.
+    const std::vector<uint8_t> &bytes = check.array == hmlt::ArgKind::operand
+                                            ? operands[index].bytes
+                                            : file.constants[index]->bytes;
+    return {reinterpret_cast<const int32_t *>(bytes.data()),
+            bytes.size() / sizeof(int32_t)};
+  };
+  switch (check.kind) {
+  case hmlt::CheckKind::equal: {
+    int64_t value = evaluate(*check.value, quantities, 1);
+    return value == limit ? Status()
+                          : failure("expected ", limit, ", found ", value);
   }
-  for (size_t i = 0; i < count; ++i)
-    if (values[i] < (i ? values[i - 1] : 0))
-      return failure("element ", i, " is ", values[i],
-                     ", expected boundaries that ascend from 0");
-  if (count == 0 || values[0] != 0 || values[count - 1] != limit)
-    return failure("expected boundaries from 0 to ", limit, ", found ",
-                   count ? values[0] : 0, " to ",
-                   count ? values[count - 1] : 0);
-  return {};
+  case hmlt::CheckKind::boundaries:
+    return checkBoundaries(array(), limit);
+  case hmlt::CheckKind::below:
+    return checkBelow(array(), limit);
+  }
+  return failure("internal: a check of unknown kind");
+}
+
+Result<size_t> bytesOf(const std::vector<int64_t> &shape, DType dtype) {
+  constexpr __int128 kMost = __int128(1) << 46; // more than any machine has
+  __int128 bytes = sizeOf(dtype);
+  for (int64_t dim : shape) {
+    bytes *= dim;
+    if (bytes > kMost)
+      return failure("a result of shape ", shown(shape), " is too large");
+  }
+  return static_cast<size_t>(bytes);
 }
 
 std::vector<uint8_t> toDevice(const hmlt::OperandT &operand,
@@ -150,17 +175,22 @@ std::string functionNames(const hmlt::ContainerT &file) {
   return names.empty() ? "none" : names;
 }
 
+Result<const hmlt::FunctionT *> findFunction(const hmlt::ContainerT &file,
+                                             const std::string &name) {
+  for (const auto &candidate : file.functions)
+    if (candidate->name == name)
+      return candidate.get();
+  return failure("no function '", name, "'; there are: ", functionNames(file));
+}
+
 Result<std::vector<NpyArray>>
 callFunction(LoadedModel &model, const std::string &name,
              const std::vector<NpyArray> &operands, Profile *profile,
              CallTimes *times) {
-  const hmlt::FunctionT *function = nullptr;
-  for (const auto &candidate : model.file->functions)
-    if (candidate->name == name)
-      function = candidate.get();
-  if (!function)
-    return failure("no function '", name,
-                   "'; there are: ", functionNames(*model.file));
+  Result<const hmlt::FunctionT *> found = findFunction(*model.file, name);
+  if (found.failed())
+    return found.status();
+  const hmlt::FunctionT *function = *found;
   if (function->step)
     return failure("function '", name,
                    "' is a model's step: run it, it cannot be called");
@@ -209,8 +239,10 @@ callFunction(LoadedModel &model, const std::string &name,
           result->shape[d] >= 0
               ? result->shape[d]
               : quantities.extents[static_cast<size_t>(result->extents[d])]);
-    array.bytes.resize(
-        static_cast<size_t>(array.elements() * sizeOf(result->dtype)));
+    Result<size_t> bytes = bytesOf(array.shape, result->dtype);
+    if (bytes.failed())
+      return bytes.status().in("function '" + name + "', " + result->name);
+    array.bytes.resize(*bytes);
     HAMLET_TRY(allocate(device, array.bytes.size(), memory, resultAddresses));
     HAMLET_TRY(device.zero(resultAddresses.back(), array.bytes.size()));
   }

@@ -20,6 +20,10 @@ struct CallTimes {
 /// The names of the container's functions, separated by commas; else "none".
 std::string functionNames(const hmlt::ContainerT &file);
 
+/// The function of that name; the failure says which there are.
+Result<const hmlt::FunctionT *> findFunction(const hmlt::ContainerT &file,
+                                             const std::string &name);
+
 /// Runs the function `name` of `model` on `operands`, in order, and returns its
 /// results. Dtypes, ranks and static dimensions must be those of the function;
 /// a bf16 operand takes f32, rounded to nearest even, and a bf16 result comes

@@ -11,6 +11,19 @@ namespace {
 constexpr int64_t kLogitsBytes = int64_t(256) << 20;
 constexpr int64_t kStepTokens = 1024; // of a step, if the pieces allow
 
+/// Rows of logits that a piece of `tokens` tokens gives.
+int64_t rowsOf(OutputRows rows, int64_t tokens) {
+  switch (rows) {
+  case OutputRows::none:
+    return 0;
+  case OutputRows::last:
+    return 1;
+  case OutputRows::all:
+    return tokens;
+  }
+  return 0;
+}
+
 class Generator {
 public:
   Generator(LoadedModel &model, const std::vector<Request> &requests,
@@ -158,9 +171,7 @@ private:
       Active &owner = *owners[i];
       const Request &request = requests[owner.request];
       auto tokens = static_cast<int64_t>(pieces[i].tokens.size());
-      int64_t rows = pieces[i].rows == OutputRows::all    ? tokens
-                     : pieces[i].rows == OutputRows::last ? 1
-                                                          : 0;
+      int64_t rows = rowsOf(pieces[i].rows, tokens);
       for (int64_t r = 0; r < rows; ++r) {
         HAMLET_TRY(executor->copyLogits(at + r, 1, row.data()));
         if (options.logits)
@@ -184,14 +195,17 @@ private:
     Answer &answer = answers[owner.request];
     uint64_t position = request.promptIds.size() + answer.tokens.size();
     Sampled sampled = sample(row, request.sampling, position, sampleMemory);
-    if (sampled.token < 0)
-      return failure("request '", request.id, "', position ", position,
-                     ": the model's logits are not finite");
+    if (sampled.token < 0) {
+      answer.error = "position " + std::to_string(position) +
+                     ": the model's logits are not finite";
+      finish(owner, "");
+      return {};
+    }
     answer.tokens.push_back(sampled.token);
     answer.logprobs.push_back(sampled.logprob);
     owner.last = sampled.token;
     if (options.onToken)
-      options.onToken(owner.request, sampled.token);
+      HAMLET_TRY(options.onToken(owner.request, sampled.token));
 
     const auto &eos = model.file->model->eos_ids;
     auto isIn = [&](const std::vector<int64_t> &ids) {

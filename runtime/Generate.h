@@ -32,6 +32,7 @@ struct Answer {
   std::vector<int32_t> tokens;
   std::vector<float> logprobs;
   std::string finishReason; ///< "length", "stop" or "early".
+  std::string error;        ///< Why there is no answer; else empty.
 };
 
 struct GenerateOptions {
@@ -39,8 +40,9 @@ struct GenerateOptions {
   int maxBatch = 16;                 ///< Sequences at once.
   std::optional<int64_t> maxContext; ///< Default: what the requests need.
   LogitsFile *logits = nullptr;      ///< Opened; gets every row.
-  /// Each token as it is picked: index of the request, token.
-  std::function<void(size_t, int32_t)> onToken;
+  /// Each token as it is picked: index of the request, token. A failure ends
+  /// the run.
+  std::function<Status(size_t, int32_t)> onToken;
   /// Each answer once it is complete, in the order of the requests.
   std::function<Status(size_t, const Answer &)> onAnswer;
   Profile *profile = nullptr;
@@ -61,7 +63,8 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
 
 /// Continuous batching: sequences join as others end, prompts are fed in
 /// pieces beside the decoding ones. Requests must have passed `checkRequest`.
-/// A request's tokens depend on nothing but the model and the request.
+/// A request's tokens depend on nothing but the model and the request. One
+/// whose logits are not finite gets an answer with an error; the others go on.
 Result<GenerateStats> generate(LoadedModel &model,
                                const std::vector<Request> &requests,
                                const GenerateOptions &options);

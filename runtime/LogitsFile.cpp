@@ -29,8 +29,18 @@ std::string LogitsFile::header(bool full) const {
   return json.dump();
 }
 
-Status LogitsFile::open(const std::string &path,
-                        const std::vector<Entry> &entries, int64_t vocabulary) {
+Status LogitsFile::open(const std::string &path) {
+  HAMLET_TRY(file.open(path));
+  // Rows go where they belong, and are moved together at the end.
+  if (file.inPlace())
+    return failure("cannot write logits to '", path,
+                   "': it is not a regular file, and they are not written in "
+                   "order");
+  return {};
+}
+
+void LogitsFile::announce(const std::vector<Entry> &entries,
+                          int64_t vocabulary) {
   rowBytes = static_cast<uint64_t>(vocabulary) * sizeof(float);
   uint64_t place = 0;
   for (const Entry &entry : entries) {
@@ -39,13 +49,6 @@ Status LogitsFile::open(const std::string &path,
   }
   dataStart = (kLengthBytes + header(/*full=*/true).size() + kAlignment - 1) /
               kAlignment * kAlignment;
-  HAMLET_TRY(file.open(path));
-  // Rows go where they belong, and are moved together at the end.
-  if (file.inPlace())
-    return failure("cannot write logits to '", path,
-                   "': it is not a regular file, and they are not written in "
-                   "order");
-  return {};
 }
 
 Status LogitsFile::append(size_t index, const float *rows, int64_t count) {

@@ -18,8 +18,9 @@ public:
     std::string id;
     int64_t mostRows;
   };
-  Status open(const std::string &path, const std::vector<Entry> &entries,
-              int64_t vocabulary);
+  Status open(const std::string &path);
+  /// What will be appended; once, after `open`.
+  void announce(const std::vector<Entry> &entries, int64_t vocabulary);
   /// Appends rows to the tensor of entry `index`.
   Status append(size_t index, const float *rows, int64_t count);
   Status finish();

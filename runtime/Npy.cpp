@@ -1,6 +1,5 @@
 #include "runtime/Npy.h"
 
-#include "container/AtomicFile.h"
 #include "container/NpyShape.h"
 
 #include <cstring>
@@ -104,7 +103,7 @@ Result<NpyArray> readNpy(const std::string &path) {
   return array;
 }
 
-Status writeNpy(const std::string &path, const NpyArray &array) {
+Status writeNpy(AtomicFile &file, const NpyArray &array) {
   std::string header = "{'descr': '";
   for (const TypeName &type : kTypes)
     if (type.dtype == array.dtype)
@@ -124,8 +123,6 @@ Status writeNpy(const std::string &path, const NpyArray &array) {
   std::string start(kMagic, kMagicBytes);
   start += {'\x01', '\x00', static_cast<char>(length & 0xff),
             static_cast<char>(length >> 8)};
-  AtomicFile file;
-  HAMLET_TRY(file.open(path));
   HAMLET_TRY(file.write(start + header));
   HAMLET_TRY(file.write(array.bytes.data(), array.bytes.size()));
   return file.commit();

@@ -1,6 +1,7 @@
 #ifndef HAMLET_RUNTIME_NPY_H
 #define HAMLET_RUNTIME_NPY_H
 
+#include "container/AtomicFile.h"
 #include "container/Container.h"
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct NpyArray {
 /// Source of the format: numpy.lib.format.
 Result<NpyArray> readNpy(const std::string &path);
 
-/// Writes version 1.0 under a temporary name, then renames.
-Status writeNpy(const std::string &path, const NpyArray &array);
+/// Writes version 1.0 to an open file and commits it.
+Status writeNpy(AtomicFile &file, const NpyArray &array);
 
 } // namespace hamlet::runtime
 

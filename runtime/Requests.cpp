@@ -179,7 +179,10 @@ Result<std::vector<Request>> readRequests(const std::string &path,
 }
 
 std::string answerLine(const Request &request, const Answer &answer) {
-  std::string text = "{\"id\": " + Json(request.id).dump() + ", \"tokens\": [";
+  std::string text = "{\"id\": " + Json(request.id).dump();
+  if (!answer.error.empty())
+    return text + ", \"error\": " + Json(answer.error).dump() + "}\n";
+  text += ", \"tokens\": [";
   for (size_t i = 0; i < answer.tokens.size(); ++i)
     text += (i ? ", " : "") + std::to_string(answer.tokens[i]);
   text += "], \"logprobs\": [";

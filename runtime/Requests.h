@@ -21,7 +21,8 @@ Result<std::vector<Request>> readRequests(const std::string &path,
                                           const hmlt::ModelT &model,
                                           std::optional<int64_t> maxContext);
 
-/// One line of JSON with its newline; floats in their shortest exact form.
+/// One line of JSON with its newline; floats in their shortest exact form. Of a
+/// request that failed it has the id and the error.
 std::string answerLine(const Request &request, const Answer &answer);
 
 } // namespace hamlet::runtime

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hamlet::runtime {
 
@@ -38,10 +39,13 @@ Sampled sample(std::span<const float> logits, const Sampling &options,
       std::max_element(logits.begin(), logits.end()) - logits.begin());
   const double top = logits[static_cast<size_t>(best)];
   double sum = 0;
-  for (float logit : logits)
+  bool finite = true;
+  for (float logit : logits) {
+    finite &= std::isfinite(logit);
     sum += std::exp((logit - top) / temperature);
-  if (!std::isfinite(sum))
-    return {-1, static_cast<float>(sum)};
+  }
+  if (!finite)
+    return {-1, std::numeric_limits<float>::quiet_NaN()};
   auto answer = [&](int32_t token) {
     double scaled = (logits[static_cast<size_t>(token)] - top) / temperature;
     return Sampled{token, static_cast<float>(scaled - std::log(sum))};

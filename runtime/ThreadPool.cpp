@@ -4,6 +4,9 @@
 #include <cctype>
 #include <cstdlib>
 #include <sched.h>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -55,11 +58,24 @@ uint32_t waitWhile(const std::atomic<uint32_t> &value, uint32_t old) {
 } // namespace
 
 ThreadPool::ThreadPool(unsigned threads) : shares(threads) {
-  for (unsigned i = 1; i < threads; ++i)
-    workers.emplace_back([this, i] { work(i); });
+  workers.reserve(threads);
+  unsigned i = 1;
+  try {
+    for (; i < threads; ++i)
+      workers.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error &error) {
+    stop();
+    throw std::runtime_error("cannot start thread " + std::to_string(i + 1) +
+                             " of " + std::to_string(threads) + ": " +
+                             error.code().message() +
+                             "; take fewer (--threads) or raise the limits on "
+                             "memory (ulimit -v) and processes (ulimit -u)");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping = true;
   state.fetch_add(kNumber, std::memory_order_release);
   state.notify_all();

@@ -23,6 +23,7 @@ inline constexpr unsigned kMostThreads = 4096;
 class ThreadPool {
 public:
   /// `threads` counts the caller; 1 to kMostThreads.
+  /// Throws if the machine does not give as many.
   explicit ThreadPool(unsigned threads);
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
@@ -56,6 +57,7 @@ private:
   void run(int64_t count, int64_t grain, Function function,
            const void *context);
   void work(unsigned thread);
+  void stop();
   void take(unsigned thread);
 
   /// A thread's part of the range: pieces from `next` to `end` are not taken.

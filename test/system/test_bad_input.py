@@ -261,14 +261,42 @@ class Checkpoints(BadInput):
             if result.status:
                 assert_fails(self, result)
 
-    def test_nan_weights_do_not_crash(self):
+    def test_nan_weights(self):
         name = "model.layers.0.self_attn.q_proj.weight"
 
         def poison(w):
             w[name] = np.full_like(w[name], np.nan)
 
         result = self.run_prompt(weights=self.rewrite(poison))
-        self.assertIn(result.status, (0, 1), str(result))
+        assert_fails(self, result, "'prompt'", "position 3", "not finite")
+
+    def test_one_request_that_is_not_finite(self):
+        """It fails alone, with its name; the answers of the others are those that they are without it."""
+        bad = 7  # the id whose embedding is not a number
+        requests = [harness.request(f"r{i}", p, 5) for i, p in enumerate(([1, 2, 3], [4, bad], [5, 6, 8], [9] * 70 + [bad, 1], [2, 2]))]
+        good = [r for r in requests if bad not in r["prompt_ids"]]
+        wanted = harness.batch(self.file, self.folder, good, logits=False).answers
+        self.assertFalse(any(bad in a["tokens"] for a in wanted.values()))
+
+        def poison(w):
+            table = w["model.embed_tokens.weight"].copy()
+            table[bad] = np.nan
+            w["model.embed_tokens.weight"] = table
+
+        model = self.rewrite(poison)
+        source, output = self.work / "in.jsonl", self.work / "out.jsonl"
+        harness.write_requests(source, requests)
+        for options in ((), ("--max-batch", 2, "--prefill-chunk", 3)):
+            result = harness.run("run", self.file, "--weights", model, "--batch", source, "--output", output, *options)
+            assert_fails(self, result, "request 'r1', position 2", "request 'r3', position 72", "2 of 5 requests failed")
+            answers = [json.loads(line) for line in output.read_text().splitlines()]
+            self.assertEqual([a["id"] for a in answers], [r["id"] for r in requests])
+            for answer in answers:
+                if answer["id"] in wanted:
+                    self.assertEqual(answer, wanted[answer["id"]])
+                else:
+                    self.assertEqual(set(answer), {"id", "error"})
+                    self.assertIn("not finite", answer["error"])
 
 
 class Configurations(BadInput):

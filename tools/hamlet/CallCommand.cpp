@@ -1,6 +1,5 @@
 #include "tools/hamlet/Commands.h"
 
-#include "container/AtomicFile.h"
 #include "runtime/Call.h"
 #include "tools/hamlet/Options.h"
 
@@ -21,23 +20,39 @@ struct CallOptions {
 };
 
 /// Best and median of a call's runs, in seconds, and each of them.
-Status writeStats(const CallOptions &options, const CallTimes &times) {
+Status writeStats(AtomicFile &output, const std::string &function,
+                  const CallTimes &times) {
   std::vector<double> sorted = times.seconds;
   std::ranges::sort(sorted);
   nlohmann::ordered_json stats;
-  stats["function"] = options.function;
+  stats["function"] = function;
   stats["repeats"] = sorted.size();
   stats["best_seconds"] = sorted.front();
   stats["median_seconds"] = sorted[sorted.size() / 2];
   stats["seconds"] = times.seconds;
-  return writeFileAtomically(options.stats, stats.dump(1) + "\n");
+  HAMLET_TRY(output.write(stats.dump(1) + "\n"));
+  return output.commit();
 }
 
 Status call(const CallOptions &options) {
+  std::vector<std::unique_ptr<AtomicFile>> outputs;
+  for (const std::string &path : options.outputs) {
+    outputs.push_back(std::make_unique<AtomicFile>());
+    HAMLET_TRY(outputs.back()->open(path).in("--output"));
+  }
+  AtomicFile statsFile, profileFile;
+  HAMLET_TRY(openOutput(statsFile, "--stats", options.stats));
+  HAMLET_TRY(openOutput(profileFile, "--profile", options.profile));
   auto loaded = loadModel(options.file, options.device, options.threads);
   if (loaded.failed())
     return loaded.status();
   LoadedModel &model = **loaded;
+  auto function = findFunction(*model.file, options.function);
+  if (function.failed())
+    return function.status();
+  if (size_t count = (*function)->results.size(); count != outputs.size())
+    return failure("function '", options.function, "' has ", count,
+                   " results, ", outputs.size(), " outputs were named");
   // Constants are loaded with the weights; a file without weights needs no
   // folder.
   if (!model.file->weights.empty() && options.weights.empty())
@@ -64,21 +79,18 @@ Status call(const CallOptions &options) {
                    options.profile.empty() ? nullptr : &profile, &times);
   if (results.failed())
     return results.status();
-  if (results->size() != options.outputs.size())
-    return failure("function '", options.function, "' has ", results->size(),
-                   " results, ", options.outputs.size(), " outputs were named");
   for (size_t i = 0; i < results->size(); ++i)
-    HAMLET_TRY(writeNpy(options.outputs[i], (*results)[i]));
+    HAMLET_TRY(writeNpy(*outputs[i], (*results)[i]));
   if (!options.profile.empty())
-    HAMLET_TRY(writeProfile(options.profile, profile, *model.file));
+    HAMLET_TRY(writeProfile(profileFile, profile, *model.file));
   if (!options.stats.empty())
-    HAMLET_TRY(writeStats(options, times));
+    HAMLET_TRY(writeStats(statsFile, options.function, times));
   return {};
 }
 
 } // namespace
 
-Status writeProfile(const std::string &path, const Profile &profile,
+Status writeProfile(AtomicFile &output, const Profile &profile,
                     const hmlt::ContainerT &file) {
   nlohmann::ordered_json events = nlohmann::ordered_json::array();
   auto named = [&](const char *what, const char *name) {
@@ -110,7 +122,8 @@ Status writeProfile(const std::string &path, const Profile &profile,
   nlohmann::ordered_json trace;
   trace["traceEvents"] = std::move(events);
   trace["displayTimeUnit"] = "ms";
-  return writeFileAtomically(path, trace.dump() + "\n");
+  HAMLET_TRY(output.write(trace.dump() + "\n"));
+  return output.commit();
 }
 
 Action addCallCommand(CLI::App &app) {

@@ -1,6 +1,7 @@
 #ifndef HAMLET_TOOLS_HAMLET_COMMANDS_H
 #define HAMLET_TOOLS_HAMLET_COMMANDS_H
 
+#include "container/AtomicFile.h"
 #include "container/Container.h"
 #include "container/Status.h"
 #include "runtime/Program.h"
@@ -23,8 +24,9 @@ Status inspect(const std::string &path, bool json);
 /// Per kernel the schedule, bytes, FLOPs and why it was fused so, as text.
 Status explain(const std::string &path);
 
-/// Writes a Chrome trace (chrome://tracing, Perfetto) of `profile`.
-Status writeProfile(const std::string &path, const runtime::Profile &profile,
+/// Writes a Chrome trace (chrome://tracing, Perfetto) of `profile` to an open
+/// output and commits it.
+Status writeProfile(AtomicFile &output, const runtime::Profile &profile,
                     const hmlt::ContainerT &file);
 
 } // namespace hamlet::tools

@@ -1,6 +1,5 @@
 #include "tools/hamlet/Options.h"
 
-#include "container/AtomicFile.h"
 #include "runtime/Device.h"
 
 namespace hamlet::tools {
@@ -25,6 +24,11 @@ void checkOutputs(
                                        " and " + outputs[i].first + " " +
                                        outputs[i].second,
                                    "expected two files, these are one");
+}
+
+Status openOutput(AtomicFile &file, const std::string &option,
+                  const std::string &path) {
+  return path.empty() ? Status() : file.open(path).in(option);
 }
 
 } // namespace hamlet::tools

@@ -1,6 +1,8 @@
 #ifndef HAMLET_TOOLS_HAMLET_OPTIONS_H
 #define HAMLET_TOOLS_HAMLET_OPTIONS_H
 
+#include "container/AtomicFile.h"
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <string>
@@ -56,6 +58,10 @@ void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
 /// options with their paths; empty ones are not given.
 void checkOutputs(
     const std::vector<std::pair<std::string, std::string>> &outputs);
+
+/// Opens the output that `option` names, if it is given; errors name both.
+Status openOutput(AtomicFile &file, const std::string &option,
+                  const std::string &path);
 
 } // namespace hamlet::tools
 

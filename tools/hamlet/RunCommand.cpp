@@ -1,6 +1,5 @@
 #include "tools/hamlet/Commands.h"
 
-#include "container/AtomicFile.h"
 #include "runtime/Call.h"
 #include "runtime/Requests.h"
 #include "tools/hamlet/Options.h"
@@ -113,7 +112,7 @@ uint64_t peakBytes() {
   return kilobytes * 1024;
 }
 
-Status writeStats(const std::string &path, double loadSeconds,
+Status writeStats(AtomicFile &file, double loadSeconds,
                   const GenerateStats &stats, const Device &device) {
   nlohmann::ordered_json json;
   json["load_seconds"] = loadSeconds;
@@ -135,7 +134,8 @@ Status writeStats(const std::string &path, double loadSeconds,
   json["launches_per_step"] = ofPhases(&StepCounts::launchesPerStep);
   json["barriers_per_step"] = ofPhases(&StepCounts::barriersPerStep);
   json["device"] = device.describe();
-  return writeFileAtomically(path, json.dump(2) + "\n");
+  HAMLET_TRY(file.write(json.dump(2) + "\n"));
+  return file.commit();
 }
 
 void printRates(const GenerateStats &stats) {
@@ -148,8 +148,51 @@ void printRates(const GenerateStats &stats) {
                rate(stats.decodeTokens, stats.decodeSeconds));
 }
 
+/// All that a run writes, opened before any work is done.
+struct Outputs {
+  AtomicFile answers, stats, profile;
+  LogitsFile logits;
+
+  Status open(const RunOptions &options) {
+    HAMLET_TRY(openOutput(answers, "--output", options.output));
+    HAMLET_TRY(openOutput(stats, "--stats", options.stats));
+    HAMLET_TRY(openOutput(profile, "--profile", options.profile));
+    if (options.logits.empty())
+      return {};
+    return logits.open(options.logits).in("--dump-logits");
+  }
+};
+
+/// Requests that have no answer, each told when its turn came.
+class Failures {
+public:
+  explicit Failures(const std::vector<Request> &requests)
+      : requests(requests) {}
+  void add(size_t index, const std::string &error) {
+    last = "request '" + requests[index].id + "', " + error;
+    if (requests.size() > 1)
+      std::fprintf(stderr, "hamlet: %s\n", last.c_str());
+    ++count;
+  }
+  Status status() const {
+    if (!count)
+      return {};
+    if (requests.size() == 1)
+      return failure(last);
+    return failure(count, " of ", requests.size(),
+                   " requests failed; the answers of the others are written");
+  }
+
+private:
+  const std::vector<Request> &requests;
+  size_t count = 0;
+  std::string last;
+};
+
 Status run(const RunOptions &options) {
   auto begin = Clock::now();
+  Outputs outputs;
+  HAMLET_TRY(outputs.open(options));
   auto loaded = loadModel(options.file, options.device, options.threads);
   if (loaded.failed())
     return loaded.status();
@@ -165,18 +208,14 @@ Status run(const RunOptions &options) {
     return requests.status();
 
   GenerateOptions generation;
-  AtomicFile output;
-  if (!options.output.empty())
-    HAMLET_TRY(output.open(options.output));
-  LogitsFile logits;
   if (!options.logits.empty()) {
     std::vector<LogitsFile::Entry> entries;
     for (const Request &request : *requests)
       entries.push_back(
           {request.id, static_cast<int64_t>(request.promptIds.size()) +
                            std::max<int64_t>(0, request.maxTokens - 1)});
-    HAMLET_TRY(logits.open(options.logits, entries, model.file->model->vocab));
-    generation.logits = &logits;
+    outputs.logits.announce(entries, model.file->model->vocab);
+    generation.logits = &outputs.logits;
   }
 
   {
@@ -193,46 +232,46 @@ Status run(const RunOptions &options) {
 
   bool stream = options.batch.empty();
   bool first = true;
-  Status said;
   generation.prefillChunk = options.prefillChunk;
   generation.maxBatch = options.maxBatch;
   if (*options.hasMaxContext)
     generation.maxContext = options.maxContext;
-  generation.onToken = [&](size_t, int32_t token) {
+  generation.onToken = [&](size_t, int32_t token) -> Status {
     if (!stream)
-      return;
+      return {};
     std::printf(first ? "%d" : " %d", token);
-    if (said.ok())
-      said = flushStandardOutput();
     first = false;
+    return flushStandardOutput();
   };
+  Failures failures(*requests);
   std::string reason;
   generation.onAnswer = [&](size_t index, const Answer &answer) -> Status {
     reason = answer.finishReason;
+    if (!answer.error.empty())
+      failures.add(index, answer.error);
     if (options.output.empty())
       return {};
-    return output.write(answerLine((*requests)[index], answer));
+    return outputs.answers.write(answerLine((*requests)[index], answer));
   };
   Profile profile;
   if (!options.profile.empty())
     generation.profile = &profile;
 
   auto stats = generate(model, *requests, generation);
-  if (stream && !first) {
+  if (stream && !first)
     std::printf("\n");
-    std::fflush(stdout);
-  }
   if (stats.failed())
     return stats.status();
-  HAMLET_TRY(said);
+  HAMLET_TRY(flushStandardOutput());
   if (!options.logits.empty())
-    HAMLET_TRY(logits.finish());
+    HAMLET_TRY(outputs.logits.finish());
   if (!options.output.empty())
-    HAMLET_TRY(output.commit());
+    HAMLET_TRY(outputs.answers.commit());
   if (!options.stats.empty())
-    HAMLET_TRY(writeStats(options.stats, loadSeconds, *stats, *model.device));
+    HAMLET_TRY(writeStats(outputs.stats, loadSeconds, *stats, *model.device));
   if (!options.profile.empty())
-    HAMLET_TRY(writeProfile(options.profile, profile, *model.file));
+    HAMLET_TRY(writeProfile(outputs.profile, profile, *model.file));
+  HAMLET_TRY(failures.status());
   if (stream)
     std::fprintf(stderr, "finished: %s\n", reason.c_str());
   printRates(*stats);

@@ -1,6 +1,7 @@
 // The command `hamlet`. Exit status: 0 done, 1 bad input or a failed run, 2
 // wrong usage.
 #include "container/AtomicFile.h"
+#include "container/OutOfMemory.h"
 #include "tools/hamlet/Commands.h"
 
 #include <cerrno>
@@ -10,10 +11,19 @@
 #include <unistd.h>
 #include <vector>
 
+namespace hamlet {
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+
+/// The exit status; a failure is said.
+int told(const Status &status) {
+  if (status.ok())
+    return 0;
+  std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());
+  return kFailed;
+}
 
 /// Replaces this process by the compiler, which stands beside this program.
 int startCompiler(char **argv) {
@@ -34,8 +44,8 @@ int startCompiler(char **argv) {
 }
 
 int start(int argc, char **argv) {
-  using namespace hamlet;
   AtomicFile::handleSignals();
+  endWhenMemoryRunsOut();
   if (argc > 1 &&
       (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
     return startCompiler(argv);
@@ -78,7 +88,9 @@ int start(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : kWrongUsage;
+    if (app.exit(error))
+      return kWrongUsage;
+    return told(flushStandardOutput()); // help was asked for
   }
 
   Status status = app.got_subcommand("run")       ? run()
@@ -87,19 +99,17 @@ int start(int argc, char **argv) {
                                                   : tools::explain(path);
   if (Status said = flushStandardOutput(); status.ok())
     status = said;
-  if (status.ok())
-    return 0;
-  std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());
-  return kFailed;
+  return told(status);
 }
 
 } // namespace
+} // namespace hamlet
 
 int main(int argc, char **argv) {
   try {
-    return start(argc, argv);
+    return hamlet::start(argc, argv);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "hamlet: %s\n", error.what());
-    return kFailed;
+    return 1;
   }
 }

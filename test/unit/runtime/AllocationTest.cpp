@@ -123,6 +123,7 @@ TEST(Allocation, GeneratingAllocatesNothingBetweenTokens) {
     last = allocations;
     if (++tokens == requests.size()) // both have sampled once
       first = last;
+    return Status();
   };
   auto stats = generate(*model, requests, options);
   ASSERT_TRUE(stats.ok()) << stats.message();

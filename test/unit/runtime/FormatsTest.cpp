@@ -10,6 +10,12 @@ namespace {
 using namespace hamlet;
 using namespace hamlet::runtime;
 
+Status writeTo(const std::string &path, const NpyArray &array) {
+  AtomicFile file;
+  HAMLET_TRY(file.open(path));
+  return writeNpy(file, array);
+}
+
 TEST(Npy, GoesThereAndBack) {
   test::TemporaryFolder folder;
   for (auto shape :
@@ -21,7 +27,7 @@ TEST(Npy, GoesThereAndBack) {
     for (size_t i = 0; i < array.bytes.size(); ++i)
       array.bytes[i] = static_cast<uint8_t>(i);
     std::string path = folder / "a.npy";
-    ASSERT_TRUE(writeNpy(path, array).ok());
+    ASSERT_TRUE(writeTo(path, array).ok());
     auto back = readNpy(path);
     ASSERT_TRUE(back.ok()) << back.message();
     EXPECT_EQ(back->shape, array.shape);
@@ -36,7 +42,7 @@ TEST(Npy, DamagedFilesGiveErrors) {
   array.shape = {4};
   array.bytes.resize(16);
   std::string path = folder / "a.npy";
-  ASSERT_TRUE(writeNpy(path, array).ok());
+  ASSERT_TRUE(writeTo(path, array).ok());
   std::ifstream in(path, std::ios::binary);
   std::string good{std::istreambuf_iterator<char>(in), {}};
   auto readText = [&](const std::string &text) {
@@ -113,7 +119,11 @@ TEST(Requests, FilesNameTheLine) {
 TEST(Requests, AnswersAreJson) {
   Request request;
   request.id = "quote\"";
-  Answer answer{{1, 2}, {-0.1f, -1e-10f}, "length"};
+  Answer answer{{1, 2}, {-0.1f, -1e-10f}, "length", ""};
+  Answer failed;
+  failed.error = "the \"logits\"";
+  EXPECT_EQ(answerLine(request, failed),
+            "{\"id\": \"quote\\\"\", \"error\": \"the \\\"logits\\\"\"}\n");
   EXPECT_EQ(answerLine(request, answer),
             "{\"id\": \"quote\\\"\", \"tokens\": [1, 2], \"logprobs\": [-0.1, "
             "-1e-10], \"finish_reason\": \"length\"}\n");

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <limits>
 
 namespace {
 
@@ -133,7 +134,8 @@ TEST_F(Generate, DumpsEveryRowAndClosesGaps) {
   requests[0].stopIds = {greedy(requests[0])[0]}; // ends early: a gap
   std::string path = files.folder / "logits.safetensors";
   LogitsFile logits;
-  ASSERT_TRUE(logits.open(path, {{"a", 14}, {"b", 68}, {"c", 2}}, kVocab).ok());
+  ASSERT_TRUE(logits.open(path).ok());
+  logits.announce({{"a", 14}, {"b", 68}, {"c", 2}}, kVocab);
   GenerateOptions options;
   options.logits = &logits;
   options.prefillChunk = 7;
@@ -158,6 +160,60 @@ TEST_F(Generate, DumpsEveryRowAndClosesGaps) {
               0)
         << requests[i].id;
   }
+}
+
+// The embedding of one id is not a number: requests that hold it fail alone.
+TEST_F(Generate, LogitsThatAreNotFiniteFailOneRequest) {
+  constexpr int32_t kBad = 5;
+  std::string path = files.folder / "model.safetensors";
+  safetensors::TensorMap tensors;
+  std::string error;
+  ASSERT_TRUE(safetensors::readHeader(path, 0, tensors, error)) << error;
+  {
+    std::vector<float> row(kHidden, std::numeric_limits<float>::quiet_NaN());
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(tensors.at("embed").offset) +
+               kBad * kHidden * 4);
+    file.write(reinterpret_cast<const char *>(row.data()), kHidden * 4);
+  }
+  auto weights = loadWeights(*model->file, files.folder / "", *model->device,
+                             *model->pool, nullptr);
+  ASSERT_TRUE(weights.ok()) << weights.message();
+  model->weights = std::move(*weights);
+
+  std::vector<Request> requests = {request("a", 2, 9), request("b", 2, 9),
+                                   request("c", 70, 4), request("d", 3, 2),
+                                   request("e", 11, 6)};
+  for (Request &one : requests)
+    std::ranges::replace(one.promptIds, kBad, 4);
+  requests[1].promptIds[0] = requests[3].promptIds[2] = kBad;
+  GenerateOptions options;
+  options.maxBatch = 3;
+  options.prefillChunk = 3;
+  auto answers = run(requests, options);
+  ASSERT_EQ(answers.size(), requests.size());
+  for (size_t i : {0, 4}) {
+    std::vector<int32_t> wanted = greedy(requests[i]);
+    EXPECT_EQ(std::ranges::find(wanted, kBad), wanted.end());
+    EXPECT_EQ(answers[i].tokens, wanted);
+    EXPECT_EQ(answers[i].error, "");
+  }
+  EXPECT_EQ(answers[1].error, "position 2: the model's logits are not finite");
+  // It picks the bad id itself.
+  EXPECT_EQ(greedy(requests[2])[0], kBad);
+  EXPECT_EQ(answers[2].error, "position 71: the model's logits are not finite");
+  EXPECT_EQ(answers[3].error, "position 3: the model's logits are not finite");
+}
+
+TEST_F(Generate, AFailedTokenEndsTheRun) {
+  size_t tokens = 0;
+  GenerateOptions options;
+  options.onToken = [&](size_t, int32_t) -> Status {
+    return ++tokens == 3 ? failure("no room") : Status();
+  };
+  auto result = generate(*model, {request("a", 4, 500)}, options);
+  EXPECT_EQ(result.message(), "no room");
+  EXPECT_EQ(tokens, 3u);
 }
 
 TEST_F(Generate, ChecksRequests) {

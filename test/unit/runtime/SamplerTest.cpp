@@ -82,8 +82,10 @@ TEST(Sampler, TopKAndTopPCutTheTail) {
 TEST(Sampler, NamesLogitsThatAreNotFinite) {
   std::vector<float> logits = {0, std::numeric_limits<float>::quiet_NaN()};
   EXPECT_EQ(pick(logits, {}, 0).token, -1);
-  logits[1] = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(pick(logits, {}, 0).token, -1);
+  for (float sign : {1.0f, -1.0f}) {
+    logits[1] = sign * std::numeric_limits<float>::infinity();
+    EXPECT_EQ(pick(logits, {}, 0).token, -1) << sign;
+  }
 }
 
 } // namespace
