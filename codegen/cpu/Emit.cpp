@@ -36,6 +36,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -43,6 +44,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -304,24 +306,28 @@ namespace {
 /// A file in memory that other code can name by a path.
 class MemoryFile {
 public:
-  MemoryFile() : fd(memfd_create("hamlet", MFD_CLOEXEC)) {}
+  MemoryFile()
+      : fd(memfd_create("hamlet", MFD_CLOEXEC)), why(fd < 0 ? errno : 0) {}
   ~MemoryFile() {
     if (fd >= 0)
       close(fd);
   }
   std::string path() const { return "/proc/self/fd/" + std::to_string(fd); }
   bool write(ArrayRef<char> bytes) {
-    while (!bytes.empty()) {
+    while (!why && !bytes.empty()) {
       ssize_t done = ::write(fd, bytes.data(), bytes.size());
       if (done <= 0)
-        return false;
-      bytes = bytes.drop_front(done);
+        why = errno;
+      else
+        bytes = bytes.drop_front(done);
     }
-    return fd >= 0;
+    return !why;
   }
+  /// Why it could not be made or written.
+  int error() const { return why; }
 
 private:
-  int fd;
+  int fd, why;
 };
 
 /// A pipe's end that other code can write to by a path; what comes is
@@ -329,23 +335,32 @@ private:
 class Collector {
 public:
   Collector() {
-    if (pipe2(ends, O_CLOEXEC) == 0)
+    if (pipe2(ends, O_CLOEXEC)) {
+      why = errno;
+      return;
+    }
+    try {
       reader = std::thread([this] { read(); });
+    } catch (const std::system_error &failed) {
+      why = failed.code().value();
+      close(ends[0]);
+      close(ends[1]);
+    }
   }
   ~Collector() { finish(); }
+  /// Why nothing can be written or read, 0 as long as it can.
+  int error() const { return why; }
   std::string path() const {
     return "/proc/self/fd/" + std::to_string(ends[1]);
   }
-  /// Waits for the end of what was written. None, with errno, if it could not
-  /// be read.
+  /// Waits for the end of what was written. None if it could not be read.
   std::optional<std::vector<char>> finish() {
     if (reader.joinable()) {
       close(ends[1]); // the last one: the reader comes to the end
       reader.join();
       close(ends[0]);
     }
-    errno = error;
-    return error ? std::nullopt : std::optional(std::move(bytes));
+    return why ? std::nullopt : std::optional(std::move(bytes));
   }
 
 private:
@@ -358,14 +373,14 @@ private:
       bytes.resize(size + static_cast<size_t>(std::max<ssize_t>(done, 0)));
       if (done < 0 && errno == EINTR)
         continue;
-      error = done < 0 ? errno : 0;
+      why = done < 0 ? errno : 0;
       if (done <= 0)
         return;
     }
   }
 
   int ends[2] = {-1, -1};
-  int error = EBADF; ///< until the reader has come to the end
+  int why = 0;
   std::vector<char> bytes;
   std::thread reader;
 };
@@ -373,18 +388,30 @@ private:
 
 static FailureOr<std::vector<char>>
 linkShared(ModuleOp at, ArrayRef<const std::vector<char> *> objects) {
-  std::vector<std::unique_ptr<MemoryFile>> inputs;
   std::vector<std::string> arguments{
       "ld.lld", "-shared", "--no-undefined", "--threads=1", "--build-id=none",
       "-s",     "-z",      "noexecstack"};
-  for (const std::vector<char> *object : objects) {
-    inputs.push_back(std::make_unique<MemoryFile>());
-    if (!inputs.back()->write(*object))
-      return at.emitError("could not write an object to memory: ")
-             << strerror(errno);
-    arguments.push_back(inputs.back()->path());
-  }
+  // One archive of all, whatever their number: a process may have few files.
+  std::vector<llvm::NewArchiveMember> members;
+  for (const std::vector<char> *object : objects)
+    members.emplace_back(llvm::MemoryBufferRef(
+        StringRef(object->data(), object->size()), "kernel.o"));
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> archive =
+      llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NoSymtab,
+                                 llvm::object::Archive::K_GNU,
+                                 /*Deterministic=*/true, /*Thin=*/false);
+  if (!archive)
+    return at.emitError("kernels could not be put together: ")
+           << llvm::toString(archive.takeError());
+  MemoryFile input;
+  if (!input.write({(*archive)->getBufferStart(), (*archive)->getBufferSize()}))
+    return at.emitError("could not write the kernels to a file in memory: ")
+           << strerror(input.error());
+  arguments.insert(arguments.end(), {"--whole-archive", input.path()});
   Collector output;
+  if (output.error())
+    return at.emitError("could not make a pipe from the linker: ")
+           << strerror(output.error());
   arguments.push_back("-o");
   arguments.push_back(output.path());
   std::vector<const char *> pointers;
@@ -396,11 +423,12 @@ linkShared(ModuleOp at, ArrayRef<const std::vector<char> *> objects) {
   lld::Result result =
       lld::lldMain(pointers, log, log, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
-    return at.emitError("kernels could not be linked: ") << messages;
+    return at.emitError("kernels could not be linked: ")
+           << StringRef(messages).rtrim();
   std::optional<std::vector<char>> image = output.finish();
   if (!image)
     return at.emitError("could not read the linked kernels: ")
-           << strerror(errno);
+           << strerror(output.error());
   return std::move(*image);
 }
 

@@ -9,6 +9,7 @@
 
 #include "dialects/Tile/TileDialect.h"
 
+#include <system_error>
 #include <thread>
 
 using namespace mlir;
@@ -147,10 +148,15 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     times += worker.times();
   };
   std::vector<std::thread> helpers;
-  for (size_t t = 1;
-       t < std::min<size_t>(std::thread::hardware_concurrency(), jobs.size());
-       ++t)
-    helpers.emplace_back(work);
+  size_t wanted =
+      std::min<size_t>(std::thread::hardware_concurrency(), jobs.size());
+  helpers.reserve(wanted);
+  try {
+    while (helpers.size() + 1 < wanted)
+      helpers.emplace_back(work);
+  } catch (const std::system_error &) {
+    // With fewer threads than cores it takes longer.
+  }
   work();
   for (std::thread &helper : helpers)
     helper.join();

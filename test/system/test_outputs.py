@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -116,18 +117,110 @@ class OneName(Outputs):
 
 
 class Signals(Outputs):
+    def check(self, command, files, number):
+        """Sent once the temporary files are there."""
+        process = subprocess.Popen(
+            [str(harness.HAMLET), *map(str, command)], stderr=subprocess.DEVNULL, env={**os.environ, "HAMLET_CACHE": ""}
+        )
+        end = time.monotonic() + 60
+        while len(os.listdir(self.out)) < files and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertEqual(len(os.listdir(self.out)), files)
+        process.send_signal(number)
+        self.assertEqual(process.wait(60), -number)
+        self.assertEqual(os.listdir(self.out), [])
+
     def test_nothing_is_left(self):
-        many = [str(i) for i in range(500)]
-        for number in (signal.SIGINT, signal.SIGTERM):
-            command = [*self.batch(4000, many), "--output", self.out / "o", "--dump-logits", self.out / "l"]
-            process = subprocess.Popen([str(harness.HAMLET), *map(str, command)], stderr=subprocess.DEVNULL)
-            end = time.monotonic() + 60
-            while len(os.listdir(self.out)) < 2 and process.poll() is None and time.monotonic() < end:
-                time.sleep(0.01)
-            self.assertEqual(len(os.listdir(self.out)), 2)
-            process.send_signal(number)
-            self.assertEqual(process.wait(60), -number)
-            self.assertEqual(os.listdir(self.out), [])
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        batch = self.batch(4000, [str(i) for i in range(500)])
+        outputs = {"--output": "o", "--dump-logits": "l", "--stats": "s", "--profile": "p"}
+        run = [*batch, *(a for option, name in outputs.items() for a in (option, self.out / name))]
+        compile = ["compile", self.folder, "-o", self.out / "m", "--remarks", self.out / "r"]
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGXCPU, signal.SIGABRT):
+            with self.subTest(signal=number):
+                self.check(run, len(outputs), number)
+                self.check(compile, 2, number)
+
+
+class Unwritable(Outputs):
+    """Said at once, before inputs are looked at, and what stands there stays."""
+
+    def check(self, command, option, files):
+        """`files`: the option's value for a path, and what else is written."""
+        (self.work / "file").write_text("")
+        for place, why in ((self.out, "Is a directory"), (self.out / "no" / "x", "No such file"), (self.work / "file" / "x", "Not a directory")):
+            with self.subTest(option=option, why=why):
+                kept = [self.out / f"kept{i}" for i in range(len(files))]
+                for path in kept:
+                    path.write_text("old")
+                more = [a for other, path in zip(files, kept) if other != option for a in (other, path)]
+                assert_fails(self, harness.run(*command, *more, option, place), option, str(place), why)
+                self.assertEqual([p.read_text() for p in kept], ["old"] * len(kept))
+                self.assertEqual(sorted(os.listdir(self.out)), [p.name for p in kept])
+
+    def test_run(self):
+        missing = self.work / "missing"
+        for option in ("--output", "--dump-logits", "--stats", "--profile"):
+            command = ["run", missing, "--weights", missing, "--batch", missing]
+            self.check(command, option, ("--output", "--dump-logits", "--stats", "--profile"))
+
+    def test_call(self):
+        missing = self.work / "missing"
+        for option in ("--output", "--stats", "--profile"):
+            self.check(["call", missing, "--function", "f"], option, ("--output", "--stats", "--profile"))
+
+    def test_compile(self):
+        for option in ("-o", "--remarks"):
+            self.check(["compile", self.work / "missing"], option, ("-o", "--remarks"))
+
+    def test_number_of_outputs(self):
+        """Counted before the call's operands are read."""
+        source = self.work / "mul.mlir"
+        source.write_text(MUL)
+        call = ["call", harness.compiled(source), "--function", "mul", "--input", "no", "--input", "no", "--output", self.out / "a"]
+        assert_fails(self, harness.run(*call), "2 results", "1 outputs")
+        self.assertEqual(os.listdir(self.out), [])
+
+    def test_the_source_is_not_an_output(self):
+        source = self.work / "mul.mlir"
+        source.write_text(MUL)
+        for more in (("-o", source), ("-o", self.out / "m", "--remarks", source)):
+            assert_fails(self, harness.run("compile", source, *more), "mul.mlir", "another file", status=2)
+            self.assertEqual(source.read_text(), MUL)
+
+
+class Lost(Outputs):
+    """Tokens that nobody can read are not computed."""
+
+    def spent(self, stdout, **more):
+        """(exit status, error, seconds of CPU) of a long answer."""
+        command = [str(harness.HAMLET), *map(str, [*self.prompt()[:-1], 4000])]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=120, **more)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return done.returncode, done.stderr, after.ru_utime - before.ru_utime
+
+    def test_the_run_stops(self):
+        status, error, whole = self.spent(subprocess.DEVNULL)
+        self.assertEqual(status, 0, error)
+
+        def ignore():
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open("/dev/full", "w") as full, open(writer, "w") as pipe:
+            for stdout, why in ((full, "No space left"), (pipe, "Broken pipe")):
+                status, error, spent = self.spent(stdout, restore_signals=False, preexec_fn=ignore)
+                self.assertEqual(status, 1, error)
+                self.assertIn("cannot write to standard output", error)
+                self.assertIn(why, error)
+                self.assertLess(spent, whole / 2)
+
+    def test_help(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([str(harness.HAMLET), "run", "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((done.returncode, "No space left" in done.stderr), (1, True))
 
 
 class Full(Outputs):
@@ -180,7 +273,7 @@ class Remarks(Outputs):
 
     def test_unwritable(self):
         result = harness.run("compile", self.folder, "-o", self.out / "m.hmlt", "--remarks", self.work / "no" / "r")
-        assert_fails(self, result, "no/r", "No such file")
+        assert_fails(self, result, "--remarks", "no/r", "No such file")
         self.assertEqual(os.listdir(self.out), [])
 
 

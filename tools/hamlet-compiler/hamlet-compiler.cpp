@@ -16,10 +16,12 @@
 #include "container/AtomicFile.h"
 #include "container/Container.h"
 #include "container/Lifetimes.h"
+#include "container/OutOfMemory.h"
 #include "dialects/RegisterDialects.h"
 #include "frontend/BuildGraph.h"
 #include "frontend/Import.h"
 #include "frontend/Plan.h"
+#include "tools/hamlet-compiler/CheckGraph.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,10 +31,11 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Remarks/RemarkSerializer.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/xxhash.h"
@@ -134,6 +137,17 @@ LogicalResult tellWithoutPlace(Diagnostic &diagnostic) {
 
 bool isMlir(StringRef path) { return path.ends_with(".mlir"); }
 
+/// What `--dtype` asks for, none of it as stored; none at all if it is no such
+/// name.
+std::optional<std::optional<frontend::FloatType>> parseDtype(StringRef name) {
+  using Asked = std::optional<frontend::FloatType>;
+  return llvm::StringSwitch<std::optional<Asked>>(name)
+      .Case("as-stored", Asked())
+      .Case("f32", Asked(frontend::FloatType::F32))
+      .Case("bf16", Asked(frontend::FloatType::BF16))
+      .Default(std::nullopt);
+}
+
 /// A checkpoint, a lone configuration or MLIR text, as a graph module.
 llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
                                                 CompileSummary &summary,
@@ -145,12 +159,16 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
                                    ".mlir file",
                                    source.c_str());
   if (isMlir(source)) {
-    if (std::error_code error =
-            llvm::sys::fs::access(source, llvm::sys::fs::AccessMode::Exist))
+    auto text = llvm::MemoryBuffer::getFile(source, /*IsText=*/true);
+    if (!text)
       return llvm::createStringError("cannot open '%s': %s", source.c_str(),
-                                     error.message().c_str());
-    OwningOpRef<ModuleOp> module =
-        parseSourceFile<ModuleOp>(source.getValue(), ParserConfig(&context));
+                                     text.getError().message().c_str());
+    if (size_t line = tooDeepLine((*text)->getBuffer()))
+      return llvm::createStringError(
+          "%s:%zu: brackets are nested more than %zu deep", source.c_str(),
+          line, kDeepest);
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+        (*text)->getBuffer(), ParserConfig(&context), source);
     if (!module)
       return llvm::createStringError("'%s' is not a valid module; see above",
                                      source.c_str());
@@ -160,10 +178,7 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
   frontend::ImportOptions options;
   options.chunk = chunk;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
-  if (dtype == "f32")
-    options.dtype = frontend::FloatType::F32;
-  else if (dtype == "bf16")
-    options.dtype = frontend::FloatType::BF16;
+  options.dtype = *parseDtype(dtype);
   llvm::Expected<frontend::ImportedModel> model =
       frontend::importModel(source, options);
   if (!model)
@@ -217,7 +232,14 @@ void printSummary(const CompileSummary &summary, const std::string &imported,
       << " variants)\n";
   int64_t slots = 0, pages = 0;
   for (const auto &cache : container.caches)
-    (cache->per == hmlt::CachePer::slot ? slots : pages) += cache->bytes;
+    switch (cache->per) {
+    case hmlt::CachePer::slot:
+      slots += cache->bytes;
+      break;
+    case hmlt::CachePer::page:
+      pages += cache->bytes;
+      break;
+    }
   int64_t arena = 0, buffers = 0;
   for (const auto &function : container.functions) {
     std::vector<Lifetime> lives;
@@ -261,11 +283,45 @@ void printTimes(const CompileSummary &summary) {
 struct Saved {
   std::string source = ::source, output = ::output, dtype = ::dtype;
   bool quiet = ::quiet, timePasses = ::timePasses;
-  bool remarks = !::remarks.empty();
 };
 
-int compile() {
-  const Saved given;
+/// What the command line asks for that cannot be, as a sentence; else empty.
+std::string mistake() {
+  for (const std::string &target : targets)
+    if (target != "cpu" && target != "sm_80" && !cpu::parseTargetName(target))
+      return "--target: expected cpu, sm_80, x86-64-v3, x86-64-v4 or "
+             "x86-64-v4-bf16, got '" +
+             target + "'";
+  if (!parseDtype(dtype))
+    return "--dtype: expected 'as-stored', 'f32' or 'bf16', got '" + dtype +
+           "'";
+  if (isMlir(source) && *parseDtype(dtype))
+    return "--dtype " + dtype +
+           ": a graph has its dtypes; expected as-stored with a .mlir";
+  if (!remarks.empty() && sameOutput(remarks, output))
+    return "-o and --remarks: expected two files, got '" + output + "' and '" +
+           remarks + "'";
+  for (const std::string *file : {&output.getValue(), &remarks.getValue()})
+    if (sameOutput(*file, source))
+      return "expected to write another file than the source, '" + source + "'";
+  if (chunk < 1 || chunk > 4096)
+    return "--lightning-chunk: expected 1 to 4096 tokens, got " +
+           std::to_string(chunk);
+  if (compileTo.empty())
+    return output.empty() ? "compile: expected -o FILE.hmlt, or --compile-to "
+                            "to print a stage"
+                          : "";
+  if (!parseStage(compileTo))
+    return "--compile-to: expected graph, fused, tile, llvm, ptx or program, "
+           "got '" +
+           compileTo + "'";
+  return output.empty() ? ""
+                        : "--compile-to prints a stage and writes no "
+                          "container: leave out -o, or use --dump-dir to have "
+                          "both";
+}
+
+CompileOptions readOptions() {
   CompileOptions options;
   options.chunk = chunk;
   options.chunkGiven = chunk.getNumOccurrences() != 0;
@@ -279,36 +335,58 @@ int compile() {
     options.cacheFolder = folder;
   if (!targets.empty())
     options.targets.assign(targets.begin(), targets.end());
-  for (const std::string &target : options.targets)
-    if (target != "cpu" && target != "sm_80" && !cpu::parseTargetName(target))
-      return misuse("--target: expected cpu, sm_80, x86-64-v3, x86-64-v4 or "
-                    "x86-64-v4-bf16, got '" +
-                    target + "'");
-  if (dtype != "as-stored" && dtype != "f32" && dtype != "bf16")
-    return misuse("--dtype: expected 'as-stored', 'f32' or 'bf16', got '" +
-                  dtype + "'");
-  if (isMlir(source) && dtype != "as-stored")
-    return misuse("--dtype " + dtype +
-                  ": a graph has its dtypes; expected as-stored with a .mlir");
-  if (!remarks.empty() && sameOutput(remarks, output))
-    return misuse("-o and --remarks: expected two files, got '" + output +
-                  "' and '" + remarks + "'");
-  if (chunk < 1 || chunk > 4096)
-    return misuse("--lightning-chunk: expected 1 to 4096 tokens, got " +
-                  llvm::Twine(chunk));
-  if (!compileTo.empty()) {
+  if (!compileTo.empty())
     options.printStage = parseStage(compileTo);
-    if (!options.printStage)
-      return misuse("--compile-to: expected graph, fused, tile, llvm, ptx or "
-                    "program, got '" +
-                    compileTo + "'");
-    if (!output.empty())
-      return misuse("--compile-to prints a stage and writes no container: "
-                    "leave out -o, or use --dump-dir to have both");
-  } else if (output.empty()) {
-    return misuse(
-        "compile: expected -o FILE.hmlt, or --compile-to to print a stage");
+  return options;
+}
+
+/// All that is written but for dumps, opened before any work is done.
+struct Outputs {
+  AtomicFile container, remarks;
+
+  Status open() {
+    if (!::output.empty())
+      HAMLET_TRY(container.open(::output).in("-o"));
+    if (!::remarks.empty())
+      HAMLET_TRY(remarks.open(::remarks).in("--remarks"));
+    return {};
   }
+  /// The remarks, and the container if there is one, both or none.
+  Status write(const std::string &text, ArrayRef<uint8_t> bytes) {
+    if (remarks.isOpen())
+      HAMLET_TRY(remarks.write(text));
+    if (container.isOpen()) {
+      HAMLET_TRY(container.write(bytes.data(), bytes.size()));
+      HAMLET_TRY(container.commit());
+    }
+    return remarks.isOpen() ? remarks.commit() : Status();
+  }
+};
+
+DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
+                            const Saved &given, const CompileSummary &summary,
+                            const std::string &hash) {
+  std::string flags = "--target " + llvm::join(options.targets, ",");
+  if (!isMlir(given.source))
+    flags += " --dtype " + given.dtype;
+  if (summary.chunk)
+    flags += " --lightning-chunk " + std::to_string(*summary.chunk);
+  auto entry = [&](StringRef name, StringRef text) {
+    return b.getNamedAttr(name, b.getStringAttr(text));
+  };
+  return b.getDictionaryAttr(
+      {entry("compiler", "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING),
+       entry("flags", flags), entry("input_hash", hash)});
+}
+
+int compile() {
+  if (std::string text = mistake(); !text.empty())
+    return misuse(text);
+  const Saved given;
+  const CompileOptions options = readOptions();
+  Outputs outputs;
+  if (Status status = outputs.open(); status.failed())
+    return fail(status.message());
   auto start = std::chrono::steady_clock::now();
 
   DialectRegistry registry;
@@ -317,7 +395,6 @@ int compile() {
   codegen::registerWindowModels(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect>();
-  AtomicFile remarksFile;
   std::string remarksText; // outlives the context, which writes it
   MLIRContext context(registry);
   llvm::SourceMgr sources;
@@ -325,9 +402,7 @@ int compile() {
   context.getDiagEngine().registerHandler(tellWithoutPlace);
   // Messages have the place; the op may be the whole module.
   context.printOpOnDiagnostic(false);
-  if (!remarks.empty()) {
-    if (Status status = remarksFile.open(remarks); status.failed())
-      return fail(status.message());
+  if (outputs.remarks.isOpen()) {
     const std::string any = ".*";
     remark::RemarkCategories all{any, any, any, any, any};
     if (failed(remark::enableOptimizationRemarks(
@@ -343,51 +418,38 @@ int compile() {
   if (!graph)
     return fail(llvm::toString(graph.takeError()));
   std::string hash = inputHash(**graph);
-  FailureOr<OwningOpRef<ModuleOp>> program =
-      compileGraph(**graph, options, llvm::outs(), summary);
+  FailureOr<OwningOpRef<ModuleOp>> program = mlir::failure();
+  if (succeeded(checkGraph(**graph)))
+    program = compileGraph(**graph, options, llvm::outs(), summary);
   if (failed(program))
     return fail("'" + given.source + "' was not compiled; see above");
-  if (given.remarks)
-    if (Status status = remarksFile.write(remarksText); status.failed())
-      return fail(status.message());
-  auto finishRemarks = [&] {
-    return given.remarks ? remarksFile.commit() : Status();
-  };
-  if (!*program) {
-    Status status = finishRemarks();
-    return status.ok() ? kDone : fail(status.message());
+  std::unique_ptr<hmlt::ContainerT> container;
+  std::vector<uint8_t> bytes;
+  if (*program) {
+    (**program)->setAttr(
+        codegen::kProvenanceAttr,
+        provenanceOf(Builder(&context), options, given, summary, hash));
+    FailureOr<std::unique_ptr<hmlt::ContainerT>> stored =
+        codegen::serializeProgram(**program);
+    if (failed(stored))
+      return fail("internal: the program has no container; see above");
+    container = std::move(*stored);
+    Result<std::vector<uint8_t>> serialized = serializeContainer(*container);
+    if (serialized.failed())
+      return fail("internal: the container does not verify: " +
+                  serialized.message());
+    bytes = std::move(*serialized);
   }
-  std::string flags = "--target " + llvm::join(options.targets, ",");
-  if (!isMlir(given.source))
-    flags += " --dtype " + given.dtype;
-  if (summary.chunk)
-    flags += " --lightning-chunk " + std::to_string(*summary.chunk);
-  Builder b(&context);
-  (**program)->setAttr(
-      codegen::kProvenanceAttr,
-      b.getDictionaryAttr(
-          {b.getNamedAttr(
-               "compiler",
-               b.getStringAttr("hamlet 0.1.0, LLVM " LLVM_VERSION_STRING)),
-           b.getNamedAttr("flags", b.getStringAttr(flags)),
-           b.getNamedAttr("input_hash", b.getStringAttr(hash))}));
-  FailureOr<std::unique_ptr<hmlt::ContainerT>> container =
-      codegen::serializeProgram(**program);
-  if (failed(container))
-    return fail("internal: the program has no container; see above");
-  Result<std::vector<uint8_t>> bytes = serializeContainer(**container);
-  if (bytes.failed())
-    return fail("internal: the container does not verify: " + bytes.message());
-  if (Status status = writeContainer(**container, given.output); !status.ok())
+  if (Status status = outputs.write(remarksText, bytes); status.failed())
     return fail(status.message());
-  if (Status status = finishRemarks(); status.failed())
-    return fail(status.message());
+  if (!container)
+    return kDone;
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
   if (given.timePasses)
     printTimes(summary);
   if (!given.quiet)
-    printSummary(summary, imported, given.output, **container, bytes->size(),
+    printSummary(summary, imported, given.output, *container, bytes.size(),
                  seconds.count());
   return kDone;
 }
@@ -416,9 +478,7 @@ int plan() {
   return kDone;
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
+int start(int argc, char **argv) {
   std::string complaint;
   llvm::raw_string_ostream errors(complaint);
   if (!cl::ParseCommandLineOptions(argc, argv, "Hamlet's compiler\n",
@@ -426,7 +486,6 @@ int main(int argc, char **argv) {
     llvm::errs() << complaint;
     return kWrongUsage;
   }
-  AtomicFile::handleSignals();
   if (!compileCommand && !planCommand)
     return misuse("expected 'compile' or 'plan'");
   int status = compileCommand ? compile() : plan();
@@ -438,4 +497,20 @@ int main(int argc, char **argv) {
       return fail("cannot write to standard output: " + error.message());
   }
   return status;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  AtomicFile::handleSignals();
+  endWhenMemoryRunsOut();
+  llvm::install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { endOutOfMemory(); });
+  llvm::install_fatal_error_handler(
+      [](void *, const char *reason, bool) { endAtOnce(reason); });
+  try {
+    return start(argc, argv);
+  } catch (const std::exception &error) {
+    return fail(error.what());
+  }
 }
