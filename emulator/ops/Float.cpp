@@ -116,6 +116,28 @@ template <Arith K> Step pairs32(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
+/// add, sub and fma of f32 whose factors, or first term, are f16 or bf16.
+/// Flags as above.
+template <Arith K, bool Brain> Step mixed32(Warp &w, const Op &o, u32 m) {
+  Vec<float> a = widen<Brain>(get<u32>(w, o.a)), b, c = 0, r;
+  if constexpr (K == Fma) {
+    b = widen<Brain>(get<u32>(w, o.b));
+    c = get<float>(w, o.c);
+  } else {
+    b = get<float>(w, o.b);
+  }
+  {
+    Rounding mode(o.flags & 3);
+    pin(a);
+    pin(b);
+    pin(c);
+    r = compute<K>(a, b, c);
+    pin(r);
+  }
+  put<float>(w, o.d, o.flags & 8 ? output<false, true>(r) : canonical(r), m);
+  return Step::Next;
+}
+
 struct Mode {
   u32 rounding = 0;
   bool ftz = false, sat = false, explicitRounding = false;
@@ -164,8 +186,29 @@ bool isHalf(Type t) {
          t == Type::BF16x2;
 }
 
+template <Arith K> void mixedArithmetic(Decode &d) {
+  d.needTarget(100);
+  Mode m = takeMode(d);
+  Type narrow = d.takeType();
+  d.takeType(); // .f32
+  if (m.ftz || (K == Fma && !m.explicitRounding))
+    d.fail(m.ftz ? "there is no .ftz" : "expected a rounding");
+  constexpr u32 kCount = K == Fma ? 3 : 2;
+  d.expectCount(kCount + 1);
+  d.op.d = d.sink(0, Type::F32);
+  d.op.a = d.source(1, narrow);
+  d.op.b = d.source(2, K == Fma ? narrow : Type::F32);
+  if constexpr (K == Fma)
+    d.op.c = d.source(3, Type::F32);
+  d.op.flags = m.rounding | (m.sat ? 8 : 0);
+  d.emit(narrow == Type::BF16 ? mixed32<K, true> : mixed32<K, false>);
+}
+
 template <Arith K> void arithmetic(Decode &d) {
   Type last = lastType(d);
+  if constexpr (K == Add || K == Sub || K == Fma)
+    if ((last == Type::F16 || last == Type::BF16) && d.has("f32"))
+      return mixedArithmetic<K>(d);
   if constexpr (K <= Fma)
     if (last == Type::F32x2) {
       d.needTarget(100);

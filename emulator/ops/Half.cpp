@@ -16,14 +16,6 @@ enum Flag : u32 {
   kAbsFirst = 32
 };
 
-// f16 or bf16 to f32, exact.
-template <bool Brain> FORCE Vec<float> widen(Vec<u32> v) {
-  if constexpr (Brain)
-    return fromBits(v << Vec<u32>(16));
-  Vec<u16> h = __builtin_convertvector(v, Vec<u16>);
-  return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16>, h),
-                                 Vec<float>);
-}
 template <bool Brain> FORCE Vec<u32> nanOr(Vec<u32> code, u32 nan) {
   return lanesOf(nan) ? Vec<u32>(0x7fff) : code;
 }

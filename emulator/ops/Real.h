@@ -42,6 +42,14 @@ template <bool Ftz, bool Sat> FORCE Vec<float> output(Vec<float> v) {
   return canonical(v);
 }
 
+/// f16 or bf16, in the low half of a lane, to f32; exact.
+template <bool Brain> FORCE Vec<float> widen(Vec<u32> v) {
+  if constexpr (Brain)
+    return fromBits(v << Vec<u32>(16));
+  Vec<u16> h = __builtin_convertvector(v, Vec<u16>);
+  return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16>, h),
+                                 Vec<float>);
+}
 /// Sets the host's rounding for one operation; 0 rn, 1 rz, 2 rm, 3 rp.
 class Rounding {
 public:

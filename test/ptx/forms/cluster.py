@@ -114,6 +114,17 @@ for op, n in (("add", 2), ("sub", 2), ("mul", 2), ("fma", 3)):
                 return exact.flush(r, "f32") if ftz else r
             form("%s%s%s.f32x2" % (op, rounding, ftz), "f32x2", " ".join(["f32x2"] * n), both(one), target="sm_100")
 
+# f32 with narrow factors, or a narrow first term.
+for t in ("f16", "bf16"):
+    for op, ins in (("add", (t, "f32")), ("sub", (t, "f32")), ("fma", (t, t, "f32"))):
+        for rounding in (".rn", ".rz", ".rm", ".rp") + (("",) if op != "fma" else ()):
+            for sat in ("", ".sat"):
+                def mixed(*v, op=op, ins=ins, mode=rounding[1:] or "rn", sat=bool(sat)):
+                    v = [exact.convert(x, k, "f32") if k != "f32" else x for x, k in zip(v, ins)]
+                    r = exact.fma(*v, "f32", mode) if op == "fma" else exact.add(*v, "f32", mode, op == "sub")
+                    return exact.saturate(r, "f32") if sat else r
+                form("%s%s%s.f32.%s" % (op, rounding, sat, t), "f32", " ".join(ins), mixed, target="sm_100")
+
 
 def redux(op, absolute, nan):
     def run(v):
