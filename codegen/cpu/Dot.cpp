@@ -224,7 +224,7 @@ void DotEmitter::chooseBlocks() {
   std::optional<schedule::RegisterBlock> given = schedule::blockOf(op, target);
   schedule::RegisterBlock block =
       given ? *given
-            : schedule::chooseBlock(schedule::builtinTarget(target), product);
+            : schedule::chooseBlock(schedule::builtinCpu(target), product);
   mr = std::clamp<int64_t>(block.rows, 1, m);
   nv = std::clamp<int64_t>(block.panels, 1, panelCount);
   kc = schedule::allowedDepth(product, std::clamp<int64_t>(block.depth, 1, k));

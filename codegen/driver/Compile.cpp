@@ -28,6 +28,8 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
+#include <set>
+
 using namespace mlir;
 using namespace hamlet;
 
@@ -151,6 +153,9 @@ private:
     if (!read)
       return fail(llvm::toString(read.takeError()));
     targets = std::move(*read);
+    for (const schedule::GpuTarget &gpu : gpus())
+      if (llvm::Error error = ptx::checkGpu(gpu))
+        return fail(llvm::toString(std::move(error)));
     if (options.scheduleFile.empty())
       return success();
     llvm::Expected<std::vector<schedule::Override>> blocks =
@@ -238,8 +243,8 @@ private:
     std::vector<std::string> names;
     for (cpu::Level level : askedLevels())
       names.push_back(cpu::targetName(level).str());
-    for (const std::string &arch : archs())
-      names.push_back(arch);
+    for (const schedule::GpuTarget &gpu : gpus())
+      names.push_back(gpu.name);
     if (names.empty()) // a stage is printed that no target has code for
       names.push_back(cpu::targetName(cpu::Level::v3).str());
     return names;
@@ -265,13 +270,16 @@ private:
     return found;
   }
 
-  /// The GPUs that the targets name.
-  std::vector<std::string> archs() const {
-    std::vector<std::string> found;
+  /// The GPUs that the targets name, each once. PTX can be asked for without.
+  std::vector<schedule::GpuTarget> gpus() const {
+    std::vector<schedule::GpuTarget> found;
+    std::set<StringRef> seen;
     for (const std::string &target : options.targets)
-      if (target != "cpu" && !cpu::parseTargetName(target) &&
-          !llvm::is_contained(found, target))
-        found.push_back(target);
+      if (const schedule::GpuTarget *gpu = targets.findGpu(target);
+          gpu && seen.insert(gpu->name).second)
+        found.push_back(*gpu);
+    if (found.empty() && options.printStage == Stage::ptx)
+      found.push_back(*targets.findGpu("sm_80"));
     return found;
   }
 
@@ -284,8 +292,8 @@ private:
                    cpu::targetName(cpu::Level::v4));
     std::vector<schedule::Record> v4;
     for (cpu::Level level : cpu::kLevels) {
-      const schedule::Target &target =
-          *targets.find(cpu::targetName(level)); // all are built in
+      const schedule::CpuTarget &target =
+          *targets.findCpu(cpu::targetName(level)); // all are built in
       FailureOr<std::vector<schedule::Record>> records =
           schedule::scheduleDots(tiles(), target, overrides);
       if (failed(records))
@@ -345,24 +353,22 @@ private:
     std::vector<cpu::Level> levels;
     if (options.printStage != Stage::ptx)
       levels = this->levels();
-    std::vector<std::string> archs = this->archs();
-    if (archs.empty() && options.printStage == Stage::ptx)
-      archs.push_back("sm_80");
+    const std::vector<schedule::GpuTarget> gpus = this->gpus();
 
     KernelCache cache(options.cacheFolder);
     FailureOr<std::vector<EmittedTarget>> emitted =
-        emitKernels(tiles(), levels, archs, cache, summary.times);
+        emitKernels(tiles(), levels, gpus, cache, summary.times);
     if (failed(emitted))
       return failure();
     summary.cacheHits = cache.hits();
     summary.cacheMisses = cache.misses();
     if (!cache.trouble().empty())
       summary.notes.push_back(cache.trouble());
-    if (!archs.empty()) {
+    if (!gpus.empty()) {
       LogicalResult shown =
           show(Stage::ptx, "kernels.ptx", [&](llvm::raw_ostream &out) {
             for (const EmittedTarget &target : *emitted)
-              if (llvm::is_contained(archs, target.name))
+              if (targets.findGpu(target.name))
                 out.write(target.bytes.data(), target.bytes.size());
           });
       if (failed(shown) || finished)
@@ -375,8 +381,8 @@ private:
       if (!target.ptxKernels.empty()) {
         std::string messages;
         cubin = ptx::assembleCubin(
-            std::string(target.bytes.begin(), target.bytes.end()), target.name,
-            messages);
+            std::string(target.bytes.begin(), target.bytes.end()),
+            targets.findGpu(target.name)->architecture, messages);
         if (!cubin)
           summary.notes.push_back("no cubin for " + target.name +
                                   ", its PTX is there: " + messages);

@@ -24,7 +24,8 @@ enum class Stage { graph, fused, tile, llvm, ptx, program };
 std::optional<Stage> parseStage(llvm::StringRef text);
 
 struct CompileOptions {
-  /// "cpu" (each level of CPU), a level (cpu::targetName), "sm_80".
+  /// "cpu" (each level of CPU), a level (cpu::targetName), or a GPU's name;
+  /// each is known.
   std::vector<std::string> targets{"cpu"};
   int64_t chunk = 64;      ///< tokens, of lightning ops that have none
   bool chunkGiven = false; ///< ops that have another one are an error

@@ -20,9 +20,10 @@ namespace {
 /// One kernel for one target.
 struct Job {
   size_t kernel;
-  std::optional<cpu::Level> level; ///< none: for `arch`
-  StringRef arch;
+  std::optional<cpu::Level> level;          ///< none: for `gpu`
+  const schedule::GpuTarget *gpu = nullptr; ///< none: for `level`
   std::string target;
+  std::string key; ///< of the cache: all of the target that the code depends on
   CompiledKernel result;
   std::vector<char> object;
   std::string complaints;
@@ -47,7 +48,7 @@ public:
       ptx = std::make_unique<ptx::PtxCompiler>();
     ptx::PtxKernel info;
     FailureOr<std::string> code =
-        ptx->compile(text, job.arch, info, [&](Diagnostic &diagnostic) {
+        ptx->compile(text, *job.gpu, info, [&](Diagnostic &diagnostic) {
           job.complaints += diagnostic.str() + "\n";
         });
     if (failed(code))
@@ -76,7 +77,7 @@ private:
 
 FailureOr<std::vector<EmittedTarget>>
 hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
-                    ArrayRef<std::string> archs, KernelCache &cache,
+                    ArrayRef<schedule::GpuTarget> gpus, KernelCache &cache,
                     EmitTimes &times) {
   std::vector<func::FuncOp> all;
   std::vector<std::string> texts;
@@ -89,14 +90,13 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
   std::vector<Job> jobs;
   // Of each target, the job of each kernel.
   std::vector<std::vector<size_t>> plan;
-  auto add = [&](size_t kernel, std::optional<cpu::Level> level, StringRef arch,
-                 StringRef target) {
+  auto add = [&](size_t kernel, StringRef target, StringRef key) -> Job & {
     plan.back().push_back(jobs.size());
     Job &job = jobs.emplace_back();
     job.kernel = kernel;
-    job.level = level;
-    job.arch = arch;
     job.target = target.str();
+    job.key = key.str();
+    return job;
   };
   size_t v4 = 0;
   for (cpu::Level level : levels) {
@@ -107,12 +107,12 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
       if (level == cpu::Level::v4bf16 && v4 && !cpu::usesPairs(all[k]))
         plan.back().push_back(plan[v4 - 1][k]);
       else
-        add(k, level, "", cpu::targetName(level));
+        add(k, cpu::targetName(level), cpu::targetName(level)).level = level;
   }
-  for (const std::string &arch : archs) {
+  for (const schedule::GpuTarget &gpu : gpus) {
     plan.emplace_back();
     for (size_t k = 0; k < all.size(); ++k)
-      add(k, std::nullopt, arch, arch);
+      add(k, gpu.name, gpu.codeKey()).gpu = &gpu;
   }
 
   // The longest first, lest one runs alone at the end.
@@ -132,7 +132,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     for (size_t i; !bad && (i = next++) < order.size();) {
       Job &job = jobs[order[i]];
       const std::string &text = texts[job.kernel];
-      std::string key = cache.key(job.target, text);
+      std::string key = cache.key(job.key, text);
       if (auto known = cache.find(key)) {
         job.result = std::move(*known);
       } else if (failed(worker.compile(text, job))) {
@@ -177,7 +177,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     EmittedTarget &target = targets.emplace_back();
     bool cpu = t < levels.size();
     target.name =
-        cpu ? cpu::targetName(levels[t]).str() : archs[t - levels.size()];
+        cpu ? cpu::targetName(levels[t]).str() : gpus[t - levels.size()].name;
     if (cpu) {
       std::vector<const std::vector<char> *> objects;
       for (auto [k, j] : llvm::enumerate(mine)) {

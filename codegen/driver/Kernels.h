@@ -22,11 +22,12 @@ struct EmittedTarget {
 };
 
 /// Compiles each kernel of `kernels`, which is left alone, for CPU `levels` and
-/// GPU `archs`, in their order. All cores work on it, a kernel and target at a
-/// time; the bytes depend on neither their number nor the cache.
+/// `gpus` (that ptx::checkGpu passes), in their order. All cores work on it, a
+/// kernel and target at a time; the bytes depend on neither their number nor
+/// the cache.
 mlir::FailureOr<std::vector<EmittedTarget>>
 emitKernels(mlir::ModuleOp kernels, llvm::ArrayRef<cpu::Level> levels,
-            llvm::ArrayRef<std::string> archs, KernelCache &cache,
+            llvm::ArrayRef<schedule::GpuTarget> gpus, KernelCache &cache,
             EmitTimes &times);
 
 } // namespace hamlet

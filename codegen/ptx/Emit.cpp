@@ -36,6 +36,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
@@ -44,39 +45,97 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::ptx;
 
-namespace {
-/// KiB of shared memory that one block may have.
-struct Gpu {
-  StringRef arch;
-  int64_t sharedKib;
-};
-} // namespace
-static constexpr Gpu kGpus[] = {
-    {"sm_80", 163},  {"sm_86", 99},    {"sm_87", 163},
-    {"sm_89", 99},   {"sm_90", 227},   {"sm_90a", 227},
-    {"sm_100", 227}, {"sm_100a", 227}, {"sm_120", 99}};
+static const llvm::Triple kTriple("nvptx64-nvidia-cuda");
 
-/// Bytes of shared memory that one block may have on `arch`; none, with an
-/// error, for one that is not known.
-static std::optional<int64_t> sharedLimit(MLIRContext *context,
-                                          StringRef arch) {
-  const Gpu *gpu = llvm::find_if(
-      kGpus, [&](const Gpu &known) { return known.arch == arch; });
-  if (gpu != std::end(kGpus))
-    return gpu->sharedKib * 1024;
-  InFlightDiagnostic error = emitError(UnknownLoc::get(context));
-  error << "expected one of the GPUs ";
-  llvm::interleaveComma(kGpus, error,
-                        [&](const Gpu &known) { error << known.arch; });
-  error << ", got '" << arch << "'";
-  return std::nullopt;
+/// LLVM's NVPTX back end; null if it has none.
+static const llvm::Target *backEnd() {
+  initializeBackEnds();
+  std::string error;
+  return llvm::TargetRegistry::lookupTarget(kTriple, error);
 }
 
-LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
+/// `features` as LLVM spells them; null without a back end.
+static std::unique_ptr<llvm::TargetMachine> machineFor(StringRef architecture,
+                                                       StringRef features) {
+  const llvm::Target *target = backEnd();
+  if (!target)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      kTriple, architecture, features, llvm::TargetOptions(), std::nullopt,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+/// The PTX of a module for a machine; none where it cannot write text.
+static std::optional<std::string> assemblyOf(llvm::Module &ir,
+                                             llvm::TargetMachine &machine) {
+  llvm::SmallString<0> ptx;
+  llvm::raw_svector_ostream stream(ptx);
+  llvm::legacy::PassManager emit;
+  if (machine.addPassesToEmitFile(emit, stream, nullptr,
+                                  llvm::CodeGenFileType::AssemblyFile))
+    return std::nullopt;
+  emit.run(ir);
+  return std::string(ptx);
+}
+
+/// The least version of PTX that an architecture has: what LLVM writes where no
+/// version is asked for. Its own table is not to be had.
+static int leastPtxVersion(StringRef architecture) {
+  std::unique_ptr<llvm::TargetMachine> machine = machineFor(architecture, "");
+  llvm::LLVMContext context;
+  llvm::Module empty("empty", context);
+  empty.setTargetTriple(machine->getTargetTriple());
+  empty.setDataLayout(machine->createDataLayout());
+  std::string ptx = assemblyOf(empty, *machine).value_or("");
+  StringRef version = StringRef(ptx).split(".version ").second;
+  int major = 0, minor = 0;
+  version.consumeInteger(10, major);
+  version.consume_front(".");
+  version.consumeInteger(10, minor);
+  return 10 * major + minor;
+}
+
+llvm::Error hamlet::ptx::checkGpu(const schedule::GpuTarget &gpu) {
+  auto fail = [&](const Twine &message) {
+    return llvm::createStringError("target '" + gpu.name + "': " + message);
+  };
+  const llvm::Target *target = backEnd();
+  if (!target)
+    return fail("this LLVM was built without its NVPTX back end");
+  // LLVM ignores what it does not know, with a warning, and aborts on a version
+  // that is too low.
+  std::unique_ptr<llvm::MCSubtargetInfo> known(
+      target->createMCSubtargetInfo(kTriple, "", ""));
+  if (!known->isCPUStringValid(gpu.architecture))
+    return fail("architecture: LLVM " LLVM_VERSION_STRING " has no '" +
+                gpu.architecture + "'");
+  int least = leastPtxVersion(gpu.architecture), most = 0;
+  bool there = false;
+  for (const llvm::SubtargetFeatureKV &feature :
+       known->getAllProcessorFeatures()) {
+    StringRef key = feature.Key;
+    int version = 0;
+    if (!key.consume_front("ptx") || key.getAsInteger(10, version))
+      continue;
+    most = std::max(most, version);
+    there |= version == gpu.ptxVersion;
+  }
+  auto spelled = [](int version) {
+    return std::to_string(version / 10) + "." + std::to_string(version % 10);
+  };
+  if (!there || gpu.ptxVersion < least)
+    return fail("ptx_version: LLVM " LLVM_VERSION_STRING " writes code for " +
+                gpu.architecture + " in versions " + spelled(least) + " to " +
+                spelled(most) + ", got " + spelled(gpu.ptxVersion));
+  if (gpu.threadsPerBlock < kThreads)
+    return fail("threads_per_block: kernels have " + Twine(kThreads) +
+                " threads, got " + Twine(gpu.threadsPerBlock));
+  return llvm::Error::success();
+}
+
+LogicalResult hamlet::ptx::lowerKernels(ModuleOp module,
+                                        const schedule::GpuTarget &gpu,
                                         std::vector<PtxKernel> &infos) {
-  std::optional<int64_t> limit = sharedLimit(module.getContext(), arch);
-  if (!limit)
-    return failure();
   SmallVector<func::FuncOp> kernels;
   for (auto func : module.getOps<func::FuncOp>())
     if (func->hasAttr(tile::kKernelAttr))
@@ -97,7 +156,7 @@ LogicalResult hamlet::ptx::lowerKernels(ModuleOp module, StringRef arch,
   for (func::FuncOp kernel : kernels) {
     if (kernel.isExternal() || !kernel.getBody().hasOneBlock())
       return kernel.emitOpError("expected a kernel with a body of one block");
-    Plan plan = Plan::make(kernel, *limit);
+    Plan plan = Plan::make(kernel, gpu.sharedBytesPerBlock);
     builder.setInsertionPoint(kernel);
     if (failed(KernelEmitter(kernel, plan, shared, builder).emit()))
       return failure();
@@ -122,19 +181,6 @@ static LogicalResult lowerToLlvm(ModuleOp module) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   return pm.run(module);
-}
-
-static std::unique_ptr<llvm::TargetMachine> targetFor(StringRef arch) {
-  initializeBackEnds();
-  llvm::Triple triple("nvptx64-nvidia-cuda");
-  std::string error;
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, error);
-  if (!target)
-    return nullptr;
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, arch, "", llvm::TargetOptions(), std::nullopt, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
 }
 
 /// Reports a diagnostic of another context at its place, in `context`.
@@ -180,8 +226,8 @@ PtxCompiler::PtxCompiler()
 PtxCompiler::~PtxCompiler() = default;
 
 FailureOr<std::string>
-PtxCompiler::compile(StringRef text, StringRef arch, PtxKernel &info,
-                     function_ref<void(Diagnostic &)> report) {
+PtxCompiler::compile(StringRef text, const schedule::GpuTarget &gpu,
+                     PtxKernel &info, function_ref<void(Diagnostic &)> report) {
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
     report(diagnostic);
     return success();
@@ -193,7 +239,7 @@ PtxCompiler::compile(StringRef text, StringRef arch, PtxKernel &info,
     Stopwatch watch(times.lower);
     std::vector<PtxKernel> infos;
     module = parseSourceString<ModuleOp>(text, context.get());
-    if (!module || failed(lowerKernels(*module, arch, infos)) ||
+    if (!module || failed(lowerKernels(*module, gpu, infos)) ||
         failed(lowerToLlvm(*module)))
       return failure();
     if (infos.size() != 1)
@@ -203,7 +249,8 @@ PtxCompiler::compile(StringRef text, StringRef arch, PtxKernel &info,
   }
   if (!ir)
     return module->emitError("kernels could not be translated to LLVM IR");
-  std::unique_ptr<llvm::TargetMachine> machine = targetFor(arch);
+  std::unique_ptr<llvm::TargetMachine> machine =
+      machineFor(gpu.architecture, "+ptx" + std::to_string(gpu.ptxVersion));
   if (!machine)
     return module->emitError("this LLVM was built without its NVPTX back end");
   ir->setTargetTriple(machine->getTargetTriple());
@@ -214,14 +261,10 @@ PtxCompiler::compile(StringRef text, StringRef arch, PtxKernel &info,
       return module->emitError("a kernel calls '")
              << f.getName() << "', which nothing defines";
   Stopwatch watch(times.generate);
-  llvm::SmallString<0> ptx;
-  llvm::raw_svector_ostream stream(ptx);
-  llvm::legacy::PassManager emit;
-  if (machine->addPassesToEmitFile(emit, stream, nullptr,
-                                   llvm::CodeGenFileType::AssemblyFile))
+  std::optional<std::string> ptx = assemblyOf(*ir, *machine);
+  if (!ptx)
     return module->emitError("NVPTX cannot write assembly");
-  emit.run(*ir);
-  return std::string(ptx);
+  return std::move(*ptx);
 }
 
 std::string hamlet::ptx::joinPtx(ArrayRef<StringRef> modules) {
@@ -250,17 +293,19 @@ std::string hamlet::ptx::joinPtx(ArrayRef<StringRef> modules) {
   return text;
 }
 
-FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels, StringRef arch,
+FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels,
+                                            const schedule::GpuTarget &gpu,
                                             std::vector<PtxKernel> &infos) {
-  if (!sharedLimit(kernels.getContext(), arch))
-    return failure();
+  if (llvm::Error error = checkGpu(gpu))
+    return emitError(UnknownLoc::get(kernels.getContext()))
+           << llvm::toString(std::move(error));
   PtxCompiler compiler;
   std::vector<std::string> texts;
   for (auto kernel : kernels.getOps<func::FuncOp>()) {
     if (!kernel->hasAttr(tile::kKernelAttr))
       continue;
     FailureOr<std::string> text =
-        compiler.compile(tile::kernelText(kernel, /*locations=*/true), arch,
+        compiler.compile(tile::kernelText(kernel, /*locations=*/true), gpu,
                          infos.emplace_back(), [&](Diagnostic &diagnostic) {
                            forward(diagnostic, kernels.getContext());
                          });
@@ -285,6 +330,28 @@ struct ChipPass : PassWrapper<Derived, OperationPass<ModuleOp>> {
   typename Pass::Option<std::string> chip{*this, "chip",
                                           llvm::cl::desc("GPU, such as sm_80"),
                                           llvm::cl::init("sm_80")};
+  typename Pass::ListOption<std::string> targets{
+      *this, "targets", llvm::cl::desc("folders with more descriptions")};
+
+protected:
+  /// The description of `chip`; none, with an error, where there is none.
+  std::optional<schedule::GpuTarget> gpu() {
+    auto fail = [&](const Twine &message) {
+      emitError(UnknownLoc::get(&this->getContext()))
+          << this->getArgument() << ": " << message;
+      return std::nullopt;
+    };
+    std::vector<std::string> folders(targets.begin(), targets.end());
+    llvm::Expected<schedule::Targets> known = schedule::Targets::load(folders);
+    if (!known)
+      return fail(llvm::toString(known.takeError()));
+    const schedule::GpuTarget *found = known->findGpu(chip.getValue());
+    if (!found)
+      return fail("expected one of the GPUs " +
+                  llvm::join(known->gpuNames(), ", ") + ", got '" +
+                  chip.getValue() + "'");
+    return *found;
+  }
 
 private:
   friend Derived;
@@ -301,7 +368,8 @@ struct TileToNvvmPass : ChipPass<TileToNvvmPass> {
   }
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
-    if (failed(lowerKernels(getOperation(), chip.getValue(), infos)) ||
+    std::optional<schedule::GpuTarget> gpu = this->gpu();
+    if (!gpu || failed(lowerKernels(getOperation(), *gpu, infos)) ||
         failed(lowerToLlvm(getOperation())))
       signalPassFailure();
   }
@@ -315,8 +383,10 @@ struct TileToPtxPass : ChipPass<TileToPtxPass> {
   }
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
-    FailureOr<std::string> ptx =
-        emitPtx(getOperation(), chip.getValue(), infos);
+    std::optional<schedule::GpuTarget> gpu = this->gpu();
+    if (!gpu)
+      return signalPassFailure();
+    FailureOr<std::string> ptx = emitPtx(getOperation(), *gpu, infos);
     if (failed(ptx))
       return signalPassFailure();
     for (const PtxKernel &info : infos)

@@ -8,6 +8,7 @@
 #ifndef HAMLET_CODEGEN_PTX_EMIT_H
 #define HAMLET_CODEGEN_PTX_EMIT_H
 
+#include "codegen/schedule/Target.h"
 #include "codegen/tile/Emit.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -34,16 +35,21 @@ struct PtxKernel {
 
 /// Replaces each kernel (func.func with `tile.kernel`) of `module` by an
 /// llvm.func of threads, in the arith, math, scf, llvm and nvvm dialects, for
-/// `arch` (sm_80 or later). Other functions are left alone. An error is
-/// reported at the op that cannot be lowered.
-mlir::LogicalResult lowerKernels(mlir::ModuleOp module, llvm::StringRef arch,
+/// `gpu`. Other functions are left alone. An error is reported at the op that
+/// cannot be lowered.
+mlir::LogicalResult lowerKernels(mlir::ModuleOp module,
+                                 const schedule::GpuTarget &gpu,
                                  std::vector<PtxKernel> &infos);
 
+/// Whether this LLVM writes code for `gpu`'s architecture in its version of
+/// PTX, and whether kernels fit its blocks. Names target and key.
+llvm::Error checkGpu(const schedule::GpuTarget &gpu);
+
 /// The PTX of all kernels of `kernels`, which is left alone, in one module.
-/// Fails, with an error, where lowerKernels does, on an unknown `arch`, and
-/// when a function that no kernel defines would be called.
+/// Fails, with an error, where lowerKernels and checkGpu do, and when a
+/// function that no kernel defines would be called.
 mlir::FailureOr<std::string> emitPtx(mlir::ModuleOp kernels,
-                                     llvm::StringRef arch,
+                                     const schedule::GpuTarget &gpu,
                                      std::vector<PtxKernel> &infos);
 
 /// The PTX of kernels, given as the text of modules of one kernel each, in a
@@ -52,9 +58,10 @@ class PtxCompiler {
 public:
   PtxCompiler();
   ~PtxCompiler();
-  /// A whole PTX module. `report` gets the diagnostics.
+  /// A whole PTX module, for a `gpu` that checkGpu passes. `report` gets the
+  /// diagnostics.
   mlir::FailureOr<std::string>
-  compile(llvm::StringRef text, llvm::StringRef arch, PtxKernel &info,
+  compile(llvm::StringRef text, const schedule::GpuTarget &gpu, PtxKernel &info,
           llvm::function_ref<void(mlir::Diagnostic &)> report);
   EmitTimes times;
 
@@ -65,9 +72,9 @@ private:
 /// Modules of one target become one.
 std::string joinPtx(llvm::ArrayRef<llvm::StringRef> modules);
 
-/// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for `arch`. Empty if
-/// there is none, or if it rejects the PTX or spills registers; `messages` says
-/// which.
+/// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for the architecture
+/// `arch`. Empty if there is none, or if it rejects the PTX or spills
+/// registers; `messages` says which.
 std::optional<std::vector<char>> assembleCubin(const std::string &ptx,
                                                llvm::StringRef arch,
                                                std::string &messages);
@@ -77,7 +84,8 @@ std::optional<std::string> findPtxas();
 
 /// The passes `tile-to-nvvm{chip=sm_80}` (lowerKernels, then down to the llvm
 /// and nvvm dialects) and `tile-to-ptx{chip=sm_80}`, which prints the PTX on
-/// standard output and leaves the module alone.
+/// standard output and leaves the module alone. `chip` is a target, `targets`
+/// names folders with more of them.
 void registerPtxPasses();
 
 } // namespace hamlet::ptx

@@ -54,7 +54,7 @@ std::optional<RegisterBlock> hamlet::schedule::blockOf(tile::DotOp dot,
   return RegisterBlock{block[0], block[1], block[2]};
 }
 
-int64_t hamlet::schedule::registersOf(const Target &target,
+int64_t hamlet::schedule::registersOf(const CpuTarget &target,
                                       const Product &product,
                                       const RegisterBlock &block) {
   // Sums, a strip of B for each panel (one row reads it from memory), one of
@@ -66,7 +66,8 @@ int64_t hamlet::schedule::registersOf(const Target &target,
   return strips * target.registersPerStrip() + 1 + (unpacks ? 1 : 0);
 }
 
-double hamlet::schedule::predictCycles(const Target &t, const Product &product,
+double hamlet::schedule::predictCycles(const CpuTarget &t,
+                                       const Product &product,
                                        const RegisterBlock &block) {
   // Entering and leaving a block: addresses, a branch that is predicted wrong,
   // products that wait for each other, rows that a cache has not foreseen.
@@ -137,7 +138,7 @@ double hamlet::schedule::predictCycles(const Target &t, const Product &product,
   return cycles;
 }
 
-RegisterBlock hamlet::schedule::chooseBlock(const Target &target,
+RegisterBlock hamlet::schedule::chooseBlock(const CpuTarget &target,
                                             const Product &product) {
   // Each row and each panel is an address; x86 has 16 registers for them and
   // the rest.
@@ -232,7 +233,7 @@ static bool fits(const Override &entry, StringRef symbol, StringRef target) {
 }
 
 FailureOr<std::vector<Record>>
-hamlet::schedule::scheduleDots(ModuleOp kernels, const Target &target,
+hamlet::schedule::scheduleDots(ModuleOp kernels, const CpuTarget &target,
                                ArrayRef<Override> overrides) {
   std::vector<Record> records;
   for (auto kernel : kernels.getOps<func::FuncOp>()) {
@@ -299,10 +300,10 @@ public:
     llvm::Expected<Targets> known = Targets::load(folders);
     if (!known)
       return fail(llvm::toString(known.takeError()));
-    const Target *which = known->find(target.getValue());
+    const CpuTarget *which = known->findCpu(target.getValue());
     if (!which)
       return fail("expected one of the targets " +
-                  llvm::join(known->names(), ", ") + ", got '" +
+                  llvm::join(known->cpuNames(), ", ") + ", got '" +
                   target.getValue() + "'");
     std::vector<Override> given;
     if (!schedules.empty()) {

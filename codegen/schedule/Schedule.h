@@ -52,13 +52,13 @@ std::optional<RegisterBlock> blockOf(tile::DotOp dot, llvm::StringRef target);
 
 /// Cycles that one core takes for the product, by the model that
 /// docs/performance.md describes; operands in the second-level cache.
-double predictCycles(const Target &target, const Product &product,
+double predictCycles(const CpuTarget &target, const Product &product,
                      const RegisterBlock &block);
 /// Registers that the block takes.
-int64_t registersOf(const Target &target, const Product &product,
+int64_t registersOf(const CpuTarget &target, const Product &product,
                     const RegisterBlock &block);
 /// The block of least predicted cycles among those that fit the registers.
-RegisterBlock chooseBlock(const Target &target, const Product &product);
+RegisterBlock chooseBlock(const CpuTarget &target, const Product &product);
 
 /// One entry of a schedule file: a block for the products of some kernels.
 struct Override {
@@ -84,7 +84,7 @@ struct Record {
 /// what was chosen, each product of a kernel once. Fails, with an error at the
 /// dot, where an override asks for more registers than there are.
 mlir::FailureOr<std::vector<Record>>
-scheduleDots(mlir::ModuleOp kernels, const Target &target,
+scheduleDots(mlir::ModuleOp kernels, const CpuTarget &target,
              llvm::ArrayRef<Override> overrides);
 
 /// The pass `tile-schedule{target=x86-64-v4 schedules=F targets=DIR}`.

@@ -8,11 +8,11 @@
 // `hamlet` starts this program, so that what runs models links no LLVM. Exit
 // status: 0 done, 1 bad input, 2 wrong usage.
 
-#include "codegen/cpu/Emit.h"
 #include "codegen/driver/Compile.h"
 #include "codegen/kernels/Region.h"
 #include "codegen/program/Passes.h"
 #include "codegen/program/Serialize.h"
+#include "codegen/schedule/Target.h"
 #include "container/AtomicFile.h"
 #include "container/Container.h"
 #include "container/Lifetimes.h"
@@ -60,10 +60,18 @@ cl::opt<std::string> source(cl::Positional, cl::Required, cl::desc("SRC"),
 cl::opt<std::string> output("o", cl::desc("the container to write"),
                             cl::value_desc("FILE.hmlt"),
                             cl::sub(compileCommand));
+/// The built-in targets, whose names are those of their files.
+std::string builtinNames(StringRef separator) {
+  std::vector<StringRef> names;
+  for (const schedule::EmbeddedFile &file : schedule::builtinTargets())
+    names.push_back(llvm::sys::path::stem(file.name));
+  return llvm::join(names, separator);
+}
+const std::string targetHelp = "cpu, every level of CPU (default), or a list "
+                               "of cpu and targets: " +
+                               builtinNames("|") + ", and those of --targets";
 cl::list<std::string> targets("target", cl::CommaSeparated,
-                              cl::desc("cpu, sm_80 (default cpu), or of the "
-                                       "CPU one level: x86-64-v3, x86-64-v4, "
-                                       "x86-64-v4-bf16"),
+                              cl::desc(targetHelp), cl::value_desc("cpu,sm_80"),
                               cl::sub(compileCommand));
 cl::list<std::string>
     modelFolders("models", cl::desc("a folder with more family descriptions"),
@@ -287,11 +295,6 @@ struct Saved {
 
 /// What the command line asks for that cannot be, as a sentence; else empty.
 std::string mistake() {
-  for (const std::string &target : targets)
-    if (target != "cpu" && target != "sm_80" && !cpu::parseTargetName(target))
-      return "--target: expected cpu, sm_80, x86-64-v3, x86-64-v4 or "
-             "x86-64-v4-bf16, got '" +
-             target + "'";
   if (!parseDtype(dtype))
     return "--dtype: expected 'as-stored', 'f32' or 'bf16', got '" + dtype +
            "'";
@@ -384,6 +387,16 @@ int compile() {
     return misuse(text);
   const Saved given;
   const CompileOptions options = readOptions();
+  llvm::Expected<schedule::Targets> known =
+      schedule::Targets::load(options.targetFolders);
+  if (!known)
+    return fail(llvm::toString(known.takeError()));
+  for (const std::string &target : options.targets)
+    if (target != "cpu" && !known->findCpu(target) && !known->findGpu(target))
+      return misuse("--target: expected cpu, " +
+                    llvm::join(known->cpuNames(), ", ") + ", " +
+                    llvm::join(known->gpuNames(), ", ") + ", got '" + target +
+                    "'");
   Outputs outputs;
   if (Status status = outputs.open(); status.failed())
     return fail(status.message());

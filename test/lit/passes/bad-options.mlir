@@ -10,7 +10,7 @@
 // TARGET: error: tile-schedule: expected one of the targets x86-64-v3, x86-64-v4, x86-64-v4-bf16, got 'nope'
 // FILE: error: tile-schedule: {{.*}}.none: cannot be read: No such file or directory
 // LEVEL: error: tile-to-cpu: expected the level v3, v4 or v4bf16, got 'v9'
-// CHIP: error: expected one of the GPUs sm_80, {{.*}}sm_120, got 'sm_99'
+// CHIP: error: tile-to-{{ptx|nvvm}}: expected one of the GPUs sm_80, sm_86, {{.*}}sm_121a, got 'sm_99'
 // CHUNK: error: lightning-chunk: expected a chunk of at least 1 token, got 0
 
 func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {

@@ -14,12 +14,14 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/Process.h"
 
 #include <gtest/gtest.h>
 
 using namespace mlir;
 using namespace hamlet::ptx;
+using namespace hamlet::schedule;
 
 namespace {
 
@@ -36,7 +38,8 @@ protected:
                         math::MathDialect, scf::SCFDialect,
                         tensor::TensorDialect, hamlet::tile::TileDialect>();
   }
-  Emitted emit(OwningOpRef<ModuleOp> module, llvm::StringRef arch = "sm_80") {
+  Emitted emit(OwningOpRef<ModuleOp> module,
+               const GpuTarget &gpu = builtinGpu("sm_80")) {
     Emitted result;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &d) {
       result.diagnostics += d.str() + "\n";
@@ -44,17 +47,21 @@ protected:
     });
     if (!module)
       return result;
-    FailureOr<std::string> ptx = emitPtx(*module, arch, result.infos);
+    FailureOr<std::string> ptx = emitPtx(*module, gpu, result.infos);
     if (succeeded(ptx))
       result.ptx = *ptx;
     return result;
   }
-  Emitted emitText(llvm::StringRef text, llvm::StringRef arch = "sm_80") {
-    return emit(parseSourceString<ModuleOp>(text, &context), arch);
+  Emitted emitText(llvm::StringRef text,
+                   const GpuTarget &gpu = builtinGpu("sm_80")) {
+    return emit(parseSourceString<ModuleOp>(text, &context), gpu);
   }
-  Emitted emitFile(llvm::StringRef name) {
-    return emit(parseSourceFile<ModuleOp>(
-        std::string(HAMLET_KERNELS) + "/" + name.str() + ".mlir", &context));
+  Emitted emitFile(llvm::StringRef name,
+                   const GpuTarget &gpu = builtinGpu("sm_80")) {
+    return emit(parseSourceFile<ModuleOp>(std::string(HAMLET_KERNELS) + "/" +
+                                              name.str() + ".mlir",
+                                          &context),
+                gpu);
   }
   MLIRContext context;
 };
@@ -71,14 +78,23 @@ size_t count(const std::string &text, llvm::StringRef what) {
 TEST_F(Emit, examples_assemble_without_spills) {
   if (!findPtxas())
     GTEST_SKIP() << "ptxas is neither on PATH nor in /usr/local/cuda/bin";
-  for (const char *name : kExamples) {
-    Emitted e = emitFile(name);
-    ASSERT_TRUE(e.ptx) << name << ": " << e.diagnostics;
-    std::string messages;
-    auto cubin = assembleCubin(*e.ptx, "sm_80", messages);
-    ASSERT_TRUE(cubin) << name << ": " << messages;
-    EXPECT_GT(cubin->size(), 1000u);
-  }
+  const Targets targets = llvm::cantFail(Targets::load());
+  const bool all = llvm::sys::Process::GetEnv("HAMLET_TEST_ALL").has_value();
+  for (const std::string &target : targets.gpuNames())
+    for (StringRef name : kExamples) {
+      // Of those that take the most registers, and of those with mma.sync.
+      bool much = name == "lightning" || name == "linear";
+      if (target != "sm_80" && !much && !all)
+        continue;
+      Emitted e = emitFile(name, builtinGpu(target));
+      ASSERT_TRUE(e.ptx) << target << " " << name.str() << ": "
+                         << e.diagnostics;
+      std::string messages;
+      auto cubin =
+          assembleCubin(*e.ptx, builtinGpu(target).architecture, messages);
+      ASSERT_TRUE(cubin) << target << " " << name.str() << ": " << messages;
+      EXPECT_GT(cubin->size(), 1000u);
+    }
 }
 
 TEST_F(Emit, broken_ptx_is_reported) {
@@ -105,11 +121,43 @@ TEST_F(Emit, same_text_twice) {
     EXPECT_EQ(emitFile(name).ptx, emitFile(name).ptx) << name;
 }
 
-TEST_F(Emit, unknown_arch) {
-  Emitted e = emitText("module {}", "sm_35");
-  EXPECT_FALSE(e.ptx);
-  EXPECT_NE(e.diagnostics.find("sm_100a, sm_120, got 'sm_35'"),
-            std::string::npos);
+// LLVM aborts on such versions and warns of such architectures.
+TEST_F(Emit, gpus_that_llvm_cannot_write_code_for) {
+  const std::string llvm = "LLVM " LLVM_VERSION_STRING;
+  for (auto [architecture, version, expected] :
+       {std::tuple("sm_125", 90, "architecture: " + llvm + " has no 'sm_125'"),
+        {"sm_120a", 86,
+         "ptx_version: " + llvm + " writes code for sm_120a in versions 8.7 "},
+        {"sm_80", 999,
+         "ptx_version: " + llvm + " writes code for sm_80 in versions 7.0 "}}) {
+    GpuTarget gpu = builtinGpu("sm_120a");
+    gpu.name = "mine";
+    gpu.architecture = architecture;
+    gpu.ptxVersion = version;
+    Emitted e = emitText("module {}", gpu);
+    EXPECT_FALSE(e.ptx);
+    EXPECT_NE(e.diagnostics.find(expected), std::string::npos) << e.diagnostics;
+    EXPECT_NE(e.diagnostics.find("target 'mine'"), std::string::npos);
+  }
+}
+
+// Version, architecture and limits are the description's.
+TEST_F(Emit, the_description_decides) {
+  GpuTarget gpu = builtinGpu("sm_80");
+  gpu.name = "mine";
+  gpu.architecture = "sm_87";
+  gpu.ptxVersion = 83;
+  Emitted e = emitFile("attention", gpu);
+  ASSERT_TRUE(e.ptx) << e.diagnostics;
+  EXPECT_NE(e.ptx->find(".version 8.3\n.target sm_87\n"), std::string::npos);
+  int64_t most = 0;
+  for (const PtxKernel &info : e.infos)
+    most = std::max(most, info.sharedBytes);
+  gpu.sharedBytesPerBlock = most - 1;
+  e = emitFile("attention", gpu);
+  ASSERT_TRUE(e.ptx) << e.diagnostics;
+  for (const PtxKernel &info : e.infos)
+    EXPECT_LT(info.sharedBytes, most);
 }
 
 TEST_F(Emit, foreign_ops_are_named) {

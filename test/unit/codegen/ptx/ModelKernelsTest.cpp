@@ -46,7 +46,8 @@ protected:
       diagnostics += d.str() + "\n";
       return success();
     });
-    FailureOr<std::string> text = emitPtx(*module, "sm_80", infos);
+    FailureOr<std::string> text =
+        emitPtx(*module, hamlet::schedule::builtinGpu("sm_80"), infos);
     ASSERT_TRUE(succeeded(text)) << diagnostics;
     EXPECT_EQ(diagnostics, "");
     for (const PtxKernel &info : infos) {
