@@ -1,5 +1,6 @@
 // The semantic check of a container: after it, the runtime indexes without
 // looking. Enumerations are checked too, FlatBuffers stores any byte in them.
+#include "container/Architecture.h"
 #include "container/Container.h"
 
 #include <algorithm>
@@ -473,8 +474,9 @@ Status verifyImages(const ContainerT &in) {
     if (image.bytes.empty() && image.cubin.empty())
       return failure(where, " is empty");
     bool x86 = image.target.starts_with("x86-64-v");
-    if (!x86 && !image.target.starts_with("sm_"))
-      return failure(where, ": unknown target, expected x86-64-v... or sm_...");
+    if (!x86 && !architectureOf(image))
+      return failure(where, ": expected the target x86-64-v... or PTX that "
+                            "names its own, such as sm_80");
     constexpr uint8_t kElf[] = {0x7f, 'E', 'L', 'F'};
     if (x86 &&
         (image.bytes.size() < 64 ||

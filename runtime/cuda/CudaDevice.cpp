@@ -1,9 +1,13 @@
 // A GPU behind the driver interface, real or emulated.
 #include "runtime/cuda/CudaDevice.h"
 
+#include "container/Architecture.h"
+#include "targets/GpuTable.h"
+
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
+#include <optional>
+#include <tuple>
 #include <vector>
 
 namespace hamlet::runtime::cuda {
@@ -13,12 +17,67 @@ constexpr int64_t kMaxGridX = INT32_MAX;
 constexpr int64_t kMaxGridYZ = 65535;
 constexpr int kStaticSharedBytes = 48 << 10; // more must be asked for
 
-/// 80 for "sm_80", 90 for "sm_90a", 0 for anything else.
-int capabilityOf(const std::string &target) {
-  int number = 0;
-  if (target.starts_with("sm_"))
-    std::from_chars(target.data() + 3, target.data() + target.size(), number);
-  return number;
+/// Whether a cubin for `code` runs on a GPU. A plain one serves its major
+/// version from its minor on, but not between Tegra chips and others (CUDA C++
+/// Programming Guide, "Binary Compatibility").
+bool runsCubin(const Architecture &code, int capability) {
+  constexpr int kTegra[] = {72, 87, 101};
+  auto isTegra = [&](int number) {
+    return std::find(std::begin(kTegra), std::end(kTegra), number) !=
+           std::end(kTegra);
+  };
+  if (code.capability == capability)
+    return true;
+  return code.suffix != 'a' && code.capability < capability &&
+         code.capability / 10 == capability / 10 && !isTegra(code.capability) &&
+         !isTegra(capability);
+}
+
+/// Whether the driver can compile PTX for `code` to a GPU.
+bool runsPtx(const Architecture &code, int capability) {
+  if (code.suffix == 'a')
+    return code.capability == capability;
+  if (code.suffix == 'f' && code.capability / 10 != capability / 10)
+    return false;
+  return code.capability <= capability;
+}
+
+/// What a file has, for example "x86-64-v3, sm_90a (cubin and PTX)".
+std::string codeOf(const hmlt::ContainerT &file) {
+  std::string list;
+  for (const auto &image : file.images) {
+    list += (list.empty() ? "" : ", ") + image->target;
+    std::optional<Architecture> architecture = architectureOf(*image);
+    if (!architecture)
+      continue;
+    list += " (";
+    if (architecture->name() != image->target)
+      list += architecture->name() + ", ";
+    list += image->cubin.empty()   ? "PTX"
+            : image->bytes.empty() ? "cubin"
+                                   : "cubin and PTX";
+    list += ")";
+  }
+  return list.empty() ? "none" : list;
+}
+
+/// What to do about a file without code for a GPU.
+std::string compileFor(int capability) {
+  const targets::GpuRow *best = nullptr;
+  for (const targets::GpuRow &row : targets::kGpus) {
+    auto code = parseArchitecture(row.architecture);
+    if (!code || !runsPtx(*code, capability))
+      continue;
+    if (row.capability == capability)
+      return std::string("compile with --target cpu,") + row.name;
+    if (!best || row.capability > best->capability)
+      best = &row;
+  }
+  if (best)
+    return std::string("compile with --target cpu,") + best->name +
+           ", whose PTX later GPUs take";
+  return std::string("the least GPU that there is a target for is ") +
+         targets::kGpus[0].name;
 }
 
 class CudaDevice final : public Device {
@@ -66,6 +125,12 @@ public:
         "cuDeviceGetAttribute",
         driver->deviceGetAttribute(&minor, kComputeCapabilityMinor, device)));
     capability = 10 * major + minor;
+    HAMLET_TRY(driver->check(
+        "cuDeviceGetAttribute",
+        driver->deviceGetAttribute(&maxThreads, kMaxThreadsPerBlock, device)));
+    HAMLET_TRY(driver->check("cuDeviceGetAttribute",
+                             driver->deviceGetAttribute(
+                                 &maxShared, kMaxSharedBytesPerBlock, device)));
     HAMLET_TRY(driver->check("cuDevicePrimaryCtxRetain",
                              driver->contextRetain(&context, device)));
     HAMLET_TRY(enter());
@@ -80,13 +145,11 @@ public:
   Status load(const hmlt::ContainerT &container) override {
     if (container.kernels.empty())
       return {};
-    bool useCubin = false;
-    const hmlt::ImageT *image = pickGpuImage(container, capability, useCubin);
+    auto [image, useCubin] = pickGpuImage(container, capability, ptxOnly);
     if (!image)
-      return failure("the file has no code for ", name, " (sm_", capability,
-                     "); compile with --target cpu,sm_80");
+      return failure("the file has no code for ", gpu(), ", it has ",
+                     codeOf(container), "; ", compileFor(capability));
     pickedTarget = image->target;
-    useCubin &= !ptxOnly;
     // The driver takes PTX as a string with its end.
     std::vector<uint8_t> code = useCubin ? image->cubin : image->bytes;
     code.push_back(0);
@@ -267,6 +330,26 @@ private:
                          driver->streamWaitEvent(stream, event, 0));
   }
 
+  /// For messages: "NVIDIA H200 (sm_90)".
+  std::string gpu() const {
+    return name + " (sm_" + std::to_string(capability) + ")";
+  }
+
+  /// The driver would say no more than that a value is wrong.
+  Status checkLimits(const hmlt::VariantT &variant) const {
+    if (variant.block_threads < 1)
+      return failure("no block size for a GPU");
+    if (variant.block_threads > maxThreads)
+      return failure("its blocks have ", variant.block_threads,
+                     " threads, those of ", gpu(), " at most ", maxThreads,
+                     "; ", compileFor(capability));
+    if (variant.shared_bytes > maxShared)
+      return failure("its blocks share ", variant.shared_bytes,
+                     " bytes of memory, those of ", gpu(), " at most ",
+                     maxShared, "; ", compileFor(capability));
+    return {};
+  }
+
   Status findVariants(const hmlt::KernelT &kernel) {
     const hmlt::RealizationT *realization =
         findRealization(kernel, pickedTarget);
@@ -275,9 +358,9 @@ private:
     realizations.push_back(realization);
     std::vector<CUfunction> &variants = kernels.emplace_back();
     for (const auto &variant : realization->variants) {
-      if (variant->block_threads < 1)
-        return failure("variant of ", variant->rows,
-                       " rows: no block size for a GPU");
+      HAMLET_TRY(checkLimits(*variant).in("variant of " +
+                                          std::to_string(variant->rows) +
+                                          " rows"));
       CUfunction function = nullptr;
       HAMLET_TRY(driver
                      ->check("cuModuleGetFunction",
@@ -320,6 +403,7 @@ private:
   std::vector<CUevent> order;  // of forks and joins, by stream
   CUmodule module = nullptr;
   int capability = 0;
+  int maxThreads = 0, maxShared = 0; // of a block; shared memory in bytes
   std::string name, pickedTarget;
   std::vector<std::vector<CUfunction>> kernels;         // by kernel, variant
   std::vector<const hmlt::RealizationT *> realizations; // by kernel
@@ -330,23 +414,25 @@ private:
 
 } // namespace
 
-const hmlt::ImageT *pickGpuImage(const hmlt::ContainerT &file, int capability,
-                                 bool &useCubin) {
-  const hmlt::ImageT *best = nullptr;
-  int bestTarget = 0;
+GpuImage pickGpuImage(const hmlt::ContainerT &file, int capability,
+                      bool ptxOnly) {
+  GpuImage best;
+  // Whether it is for this very GPU, and by its suffix; a cubin; how new.
+  std::tuple<bool, bool, bool, int, bool> bestRank;
   for (const auto &image : file.images) {
-    int target = capabilityOf(image->target);
-    bool cubin = !image->cubin.empty() && target / 10 == capability / 10 &&
-                 target <= capability;
-    // An "a" target is for that very GPU.
-    bool exact = image->target.ends_with('a');
-    bool ptx = !image->bytes.empty() &&
-               (exact ? target == capability : target <= capability);
-    if (target <= bestTarget || (!cubin && !ptx))
+    std::optional<Architecture> code = architectureOf(*image);
+    if (!code)
       continue;
-    best = image.get();
-    bestTarget = target;
-    useCubin = cubin;
+    bool cubin =
+        !ptxOnly && !image->cubin.empty() && runsCubin(*code, capability);
+    if (!cubin && (image->bytes.empty() || !runsPtx(*code, capability)))
+      continue;
+    std::tuple rank(code->capability == capability, code->suffix == 'a', cubin,
+                    code->capability, code->suffix == 'f');
+    if (best.image && rank <= bestRank)
+      continue;
+    best = {image.get(), cubin};
+    bestRank = rank;
   }
   return best;
 }

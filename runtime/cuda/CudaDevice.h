@@ -11,11 +11,17 @@ namespace hamlet::runtime::cuda {
 Result<std::unique_ptr<Device>> openCudaDevice(std::unique_ptr<Driver> driver,
                                                int ordinal, bool ptxOnly);
 
-/// The image of `file` for a GPU of compute capability `capability` (80 for
-/// 8.0): the newest target that it can run. A cubin serves its own major
-/// version from its minor on, PTX every later GPU. Null if there is none.
-const hmlt::ImageT *pickGpuImage(const hmlt::ContainerT &file, int capability,
-                                 bool &useCubin);
+/// What a GPU executes of a container. `image` is null where there is nothing.
+struct GpuImage {
+  const hmlt::ImageT *image = nullptr;
+  bool cubin = false; ///< else PTX
+};
+
+/// The code of `file` for a GPU of compute capability `capability` (80 for
+/// 8.0), passing over cubins with `ptxOnly`. First come images for that very
+/// capability, those with the suffix `a` before others; then cubins, which
+/// need no compiler; then the newest.
+GpuImage pickGpuImage(const hmlt::ContainerT &file, int capability, bool ptxOnly);
 
 } // namespace hamlet::runtime::cuda
 

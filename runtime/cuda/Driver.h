@@ -23,8 +23,10 @@ using CUstream = struct CUstream_st *;
 using CUevent = struct CUevent_st *;
 
 inline constexpr CUresult kSuccess = 0;
-inline constexpr int kComputeCapabilityMajor = 75; // CUdevice_attribute
+inline constexpr int kMaxThreadsPerBlock = 1; // CUdevice_attribute
+inline constexpr int kComputeCapabilityMajor = 75;
 inline constexpr int kComputeCapabilityMinor = 76;
+inline constexpr int kMaxSharedBytesPerBlock = 97; // with opt-in
 inline constexpr int kMaxDynamicSharedBytes = 8;   // CUfunction_attribute
 inline constexpr unsigned kEventDisableTiming = 2; // CUevent_flags
 inline constexpr unsigned kStreamNonBlocking = 1;  // CUstream_flags

@@ -122,7 +122,9 @@ TEST_F(CudaDevice, StreamsWaitForEventsBeforeTheyZero) {
 
 TEST_F(CudaDevice, ErrorsNameTheCall) {
   auto noCode = load(toyContainer());
-  EXPECT_NE(noCode.message().find("has no code for Fake (sm_90)"),
+  EXPECT_NE(noCode.message().find(
+                "the file has no code for Fake (sm_90), it has x86-64-v3, "
+                "x86-64-v4, x86-64-v4-bf16; compile with --target cpu,sm_90a"),
             std::string::npos)
       << noCode.message();
 
@@ -148,6 +150,53 @@ TEST_F(CudaDevice, ErrorsNameTheCall) {
             std::string::npos);
 }
 
+// A block that is too large is refused in the device's terms, before the driver
+// says no more than "invalid value".
+TEST_F(CudaDevice, BlocksHaveLimits) {
+  hmlt::ContainerT file = gpuContainer();
+  file.kernels[1]->realizations.back()->variants[0]->shared_bytes = 1000;
+  setenv("FAKE_SHARED", "1000", 1);
+  EXPECT_TRUE(load(std::move(file)).ok());
+  file = gpuContainer();
+  file.kernels[1]->realizations.back()->variants[0]->shared_bytes = 1001;
+  auto shared = load(std::move(file));
+  unsetenv("FAKE_SHARED");
+  EXPECT_NE(
+      shared.message().find("kernel 'scan': variant of 1 rows: its blocks "
+                            "share 1001 bytes of memory, those of Fake "
+                            "(sm_90) at most 1000; compile with --target "
+                            "cpu,sm_90a"),
+      std::string::npos)
+      << shared.message();
+
+  setenv("FAKE_THREADS", "31", 1);
+  auto threads = load(gpuContainer());
+  unsetenv("FAKE_THREADS");
+  EXPECT_NE(threads.message().find("its blocks have 32 threads, those of Fake "
+                                   "(sm_90) at most 31"),
+            std::string::npos)
+      << threads.message();
+}
+
+/// An image for `architecture`, which the PTX names.
+void addImage(hmlt::ContainerT &file, std::string target,
+              std::string architecture, bool cubin, bool ptx = true) {
+  auto &image = file.images.emplace_back(std::make_unique<hmlt::ImageT>());
+  image->target = std::move(target);
+  std::string text = ".version 8.0\n.target " + architecture + "\n";
+  if (ptx)
+    image->bytes.assign(text.begin(), text.end());
+  if (cubin)
+    image->cubin = {1};
+}
+
+/// "sm_80 cubin", or "none".
+std::string picked(const hmlt::ContainerT &file, int capability,
+                   bool ptxOnly = false) {
+  auto [image, cubin] = cuda::pickGpuImage(file, capability, ptxOnly);
+  return image ? image->target + (cubin ? " cubin" : " ptx") : "none";
+}
+
 TEST(PickGpuImage, PtxRunsLaterCubinsTheirOwnMajor) {
   hmlt::ContainerT file;
   for (auto [target, cubin] : {std::pair("x86-64-v3", false),
@@ -160,17 +209,91 @@ TEST(PickGpuImage, PtxRunsLaterCubinsTheirOwnMajor) {
     if (cubin)
       image->cubin = {1};
   }
-  auto pick = [&](int capability) {
-    bool useCubin = false;
-    const hmlt::ImageT *image = cuda::pickGpuImage(file, capability, useCubin);
-    return image ? image->target + (useCubin ? " cubin" : " ptx") : "none";
+  EXPECT_EQ(picked(file, 75), "none");
+  EXPECT_EQ(picked(file, 80), "sm_80 cubin");
+  EXPECT_EQ(picked(file, 86), "sm_80 cubin");
+  EXPECT_EQ(picked(file, 89), "sm_89 ptx");
+  EXPECT_EQ(picked(file, 90), "sm_90a cubin");
+  EXPECT_EQ(picked(file, 120), "sm_89 ptx");
+}
+
+// Every set of the eight targets on every device, with cubins and without.
+TEST(PickGpuImage, EverySetOnEveryDevice) {
+  struct Gpu {
+    std::string name;
+    int capability;
+    bool exact; // runs nowhere else
   };
-  EXPECT_EQ(pick(75), "none");
-  EXPECT_EQ(pick(80), "sm_80 cubin");
-  EXPECT_EQ(pick(86), "sm_80 cubin");
-  EXPECT_EQ(pick(89), "sm_89 ptx");
-  EXPECT_EQ(pick(90), "sm_90a cubin");
-  EXPECT_EQ(pick(120), "sm_89 ptx");
+  const std::vector<Gpu> gpus = {
+      {"sm_80", 80, false},   {"sm_86", 86, false},   {"sm_89", 89, false},
+      {"sm_90a", 90, true},   {"sm_100a", 100, true}, {"sm_103a", 103, true},
+      {"sm_120a", 120, true}, {"sm_121a", 121, true}};
+  for (unsigned set = 0; set < 256; ++set)
+    for (bool cubins : {false, true}) {
+      hmlt::ContainerT file;
+      // The order in a file does not matter.
+      for (size_t i = 0; i < gpus.size(); ++i) {
+        size_t j = (3 * i + set) % gpus.size();
+        if (set >> j & 1)
+          addImage(file, gpus[j].name, gpus[j].name, cubins);
+      }
+      for (const Gpu &device : gpus) {
+        std::string expected = "none";
+        for (size_t i = 0; i < gpus.size(); ++i) {
+          const Gpu &code = gpus[i];
+          if (!(set >> i & 1) || code.capability > device.capability ||
+              (code.exact && code.capability != device.capability))
+            continue; // of what is left, the last is the newest
+          bool runs = code.capability / 10 == device.capability / 10;
+          expected = code.name + (cubins && runs ? " cubin" : " ptx");
+        }
+        EXPECT_EQ(picked(file, device.capability), expected)
+            << set << " " << device.name;
+        std::string ptx = expected.substr(0, expected.find(' '));
+        EXPECT_EQ(picked(file, device.capability, true),
+                  ptx == "none" ? ptx : ptx + " ptx");
+      }
+    }
+}
+
+TEST(PickGpuImage, ExactThenCubinThenNewest) {
+  hmlt::ContainerT file;
+  addImage(file, "sm_100", "sm_100", true);
+  addImage(file, "sm_100f", "sm_100f", true);
+  addImage(file, "sm_100a", "sm_100a", false);
+  // The suffix a before a cubin without.
+  EXPECT_EQ(picked(file, 100), "sm_100a ptx");
+  // Of the family: the newest is the same, f has more instructions.
+  EXPECT_EQ(picked(file, 103), "sm_100f cubin");
+  EXPECT_EQ(picked(file, 120), "sm_100 ptx");
+
+  file.images.clear();
+  addImage(file, "sm_80", "sm_80", true);
+  addImage(file, "sm_86", "sm_86", false);
+  // A cubin needs no compiler, newer PTX does.
+  EXPECT_EQ(picked(file, 89), "sm_80 cubin");
+  EXPECT_EQ(picked(file, 89, true), "sm_86 ptx");
+  EXPECT_EQ(picked(file, 90), "sm_86 ptx");
+  // Cubins do not serve Tegra chips, PTX does.
+  EXPECT_EQ(picked(file, 87), "sm_86 ptx");
+
+  // Without PTX to compile there is nothing for a newer major version.
+  file.images.clear();
+  addImage(file, "sm_80", "sm_80", true, false);
+  EXPECT_EQ(picked(file, 86), "sm_80 cubin");
+  EXPECT_EQ(picked(file, 90), "none");
+  EXPECT_EQ(picked(file, 86, true), "none");
+}
+
+// A target's name says nothing, its code does.
+TEST(PickGpuImage, NamesAreNotArchitectures) {
+  hmlt::ContainerT file;
+  addImage(file, "sm_80", "sm_80", true);
+  addImage(file, "h200", "sm_90a", true);
+  addImage(file, "orin", "sm_87, debug", false);
+  EXPECT_EQ(picked(file, 90), "h200 cubin");
+  EXPECT_EQ(picked(file, 87), "orin ptx");
+  EXPECT_EQ(picked(file, 100), "orin ptx");
 }
 
 } // namespace

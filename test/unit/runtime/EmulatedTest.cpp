@@ -2,8 +2,11 @@
 #include "runtime/Call.h"
 #include "test/unit/runtime/ToyModel.h"
 
+#include <bit>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <gtest/gtest.h>
 
 namespace {
@@ -50,18 +53,35 @@ constexpr char kTwice[] = R"(.version 8.0
 }
 )";
 
-TEST(EmulatedDevice, RunsPtxOfAContainer) {
-  if (!std::getenv("HAMLET_EMULATOR") && !*HAMLET_EMULATED_DRIVER)
-    GTEST_SKIP() << "the emulated driver is not part of this build";
+/// Whether there is a stand-in driver, which is then the one in use.
+bool useEmulator() {
   if (*HAMLET_EMULATED_DRIVER)
     setenv("HAMLET_EMULATOR", HAMLET_EMULATED_DRIVER, 1);
+  return std::getenv("HAMLET_EMULATOR");
+}
+
+/// The toy's function `twice` alone, without an image for a GPU.
+hmlt::ContainerT twiceContainer() {
   hmlt::ContainerT file = toyContainer();
   file.functions.erase(file.functions.begin()); // step
   file.kernels.erase(file.kernels.begin(), file.kernels.end() - 1);
   file.functions[0]->launches[0]->kernel = 0;
-  addGpu(file, "sm_80", kTwice);
-  file.kernels[0]->realizations.back()->variants[0]->scratch_bytes = 16;
   file.weights.clear();
+  return file;
+}
+
+/// With scratch of a block.
+void addImage(hmlt::ContainerT &file, const std::string &target,
+              const std::string &ptx) {
+  addGpu(file, target, ptx);
+  file.kernels[0]->realizations.back()->variants[0]->scratch_bytes = 16;
+}
+
+TEST(EmulatedDevice, RunsPtxOfAContainer) {
+  if (!useEmulator())
+    GTEST_SKIP() << "the emulated driver is not part of this build";
+  hmlt::ContainerT file = twiceContainer();
+  addImage(file, "sm_80", kTwice);
   TemporaryFolder folder;
   std::string path = folder / "twice.hmlt";
   Status status = writeContainer(file, path);
@@ -86,6 +106,126 @@ TEST(EmulatedDevice, RunsPtxOfAContainer) {
     float value;
     std::memcpy(&value, (*results)[0].bytes.data() + 4 * i, 4);
     EXPECT_EQ(value, 2 * (float(i) - 20) + 7);
+  }
+}
+
+/// kTwice for an architecture; it multiplies by `factor` instead of 2.
+std::string timesFor(const std::string &architecture, float factor) {
+  std::string text = kTwice;
+  auto replace = [&](const std::string &from, const std::string &to) {
+    text.replace(text.find(from), from.size(), to);
+  };
+  char bits[16];
+  std::snprintf(bits, sizeof bits, "0f%08X", std::bit_cast<uint32_t>(factor));
+  replace(".version 8.0", ".version 8.8");
+  replace("sm_80", architecture);
+  replace("0f40000000", bits);
+  return text;
+}
+
+/// Ends the process: which factor the image has that the stand-in for `sm`
+/// executes, or the error, on stderr.
+[[noreturn]] void runOn(int sm, hmlt::ContainerT file) {
+  setenv("EMU_SM", std::to_string(sm).c_str(), 1);
+  TemporaryFolder folder;
+  std::string path = folder / "times.hmlt";
+  auto give = [&](const std::string &text, int status) {
+    std::fprintf(stderr, "%s\n", text.c_str());
+    std::filesystem::remove_all(folder / "");
+    std::_Exit(status);
+  };
+  if (Status status = writeContainer(file, path); status.failed())
+    give(status.message(), 1);
+  auto model = loadModel(path, "emulated", 1);
+  if (model.failed())
+    give(model.message(), 1);
+  auto weights = loadWeights(*(*model)->file, "", *(*model)->device,
+                             *(*model)->pool, nullptr);
+  if (weights.failed())
+    give(weights.message(), 1);
+  (*model)->weights = std::move(*weights);
+  NpyArray in;
+  in.shape = {1};
+  float one = 1, out = 0;
+  in.bytes.assign(reinterpret_cast<uint8_t *>(&one),
+                  reinterpret_cast<uint8_t *>(&one) + 4);
+  auto results = callFunction(**model, "twice", {in});
+  if (results.failed())
+    give(results.message(), 1);
+  std::memcpy(&out, (*results)[0].bytes.data(), 4);
+  give("factor " + std::to_string(static_cast<int>(out - 7)), 0);
+  __builtin_unreachable();
+}
+
+// The driver reads EMU_SM once, so every device is a process.
+TEST(EmulatedDeviceDeathTest, EveryDeviceTakesItsImage) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  if (!useEmulator())
+    GTEST_SKIP() << "the emulated driver is not part of this build";
+  struct Gpu {
+    const char *name;
+    int capability;
+  };
+  const std::vector<Gpu> all = {
+      {"sm_80", 80},    {"sm_86", 86},    {"sm_89", 89},    {"sm_90a", 90},
+      {"sm_100a", 100}, {"sm_103a", 103}, {"sm_120a", 120}, {"sm_121a", 121}};
+  auto of = [&](auto fits) {
+    hmlt::ContainerT file = twiceContainer();
+    for (const Gpu &gpu : all)
+      if (fits(gpu))
+        addImage(file, gpu.name,
+                 timesFor(gpu.name, static_cast<float>(gpu.capability)));
+    return file;
+  };
+  auto ran = testing::ExitedWithCode(0);
+  for (const Gpu &gpu : all) {
+    std::string own = "factor " + std::to_string(gpu.capability) + "\n";
+    EXPECT_EXIT(runOn(gpu.capability, of([](Gpu) { return true; })), ran, own);
+    // Without its own: the newest that is not for one GPU only, or nothing.
+    auto others = [&](Gpu g) { return g.capability != gpu.capability; };
+    if (gpu.capability == 80)
+      EXPECT_EXIT(runOn(80, of(others)), testing::ExitedWithCode(1),
+                  "the file has no code for Hamlet emulated sm_80 .sm_80., it "
+                  "has .*sm_86 .PTX., .*; compile with --target cpu,sm_80");
+    else
+      EXPECT_EXIT(runOn(gpu.capability, of(others)), ran,
+                  gpu.capability == 86   ? "factor 80\n"
+                  : gpu.capability == 89 ? "factor 86\n"
+                                         : "factor 89\n");
+    // Another's with the suffix does not do.
+    auto exact = [&](Gpu g) { return others(g) && g.capability >= 90; };
+    EXPECT_EXIT(runOn(gpu.capability, of(exact)), testing::ExitedWithCode(1),
+                std::string("compile with --target cpu,") + gpu.name);
+  }
+}
+
+// The limits of a block are those of targets/.
+TEST(EmulatedDeviceDeathTest, DevicesHaveTheirLimits) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  if (!useEmulator())
+    GTEST_SKIP() << "the emulated driver is not part of this build";
+  auto with = [](int kib) {
+    hmlt::ContainerT file = twiceContainer();
+    addImage(file, "sm_80", timesFor("sm_80", 80));
+    file.kernels[0]->realizations.back()->variants[0]->shared_bytes = kib << 10;
+    return file;
+  };
+  for (auto [sm, kib] : {std::pair(80, 163),
+                         {86, 99},
+                         {89, 99},
+                         {90, 227},
+                         {100, 227},
+                         {103, 227},
+                         {120, 99},
+                         {121, 99}}) {
+    EXPECT_EXIT(runOn(sm, with(kib)), testing::ExitedWithCode(0),
+                "factor 80\n");
+    EXPECT_EXIT(runOn(sm, with(kib + 1)), testing::ExitedWithCode(1),
+                "kernel 'twice': variant of 1 rows: its blocks share " +
+                    std::to_string((kib + 1) << 10) +
+                    " bytes of memory, those of Hamlet emulated sm_" +
+                    std::to_string(sm) + " .* at most " +
+                    std::to_string(kib << 10));
   }
 }
 

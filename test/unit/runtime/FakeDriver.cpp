@@ -56,8 +56,16 @@ int cuDeviceGetName(char *name, int size, int) {
   std::snprintf(name, static_cast<size_t>(size), "Fake");
   return 0;
 }
+/// An sm_90, with less room in a block where the environment says so.
 int cuDeviceGetAttribute(int *value, int attribute, int) {
-  *value = attribute == 75 ? 9 : 0;
+  auto limit = [](const char *name, int usual) {
+    const char *text = std::getenv(name);
+    return text ? std::atoi(text) : usual;
+  };
+  *value = attribute == 1    ? limit("FAKE_THREADS", 1024)
+           : attribute == 75 ? 9
+           : attribute == 97 ? limit("FAKE_SHARED", 227 << 10)
+                             : 0;
   return 0;
 }
 int cuDevicePrimaryCtxRetain(void **context, int) {
