@@ -10,7 +10,6 @@ using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
 
 namespace {
-constexpr u64 kMemory = u64(141) << 30; // an H200's
 constexpr int kVersion = 13000;
 
 bool validDevice(int d) {
@@ -19,11 +18,12 @@ bool validDevice(int d) {
 
 int attribute(int id) {
   int sm = state().architecture;
+  const GpuRow &gpu = *state().limits;
   switch (id) {
   case 1: // threads of a block
   case 2:
   case 3:
-    return 1024;
+    return gpu.threadsPerBlock;
   case 4:
     return 64;
   case 5:
@@ -41,11 +41,11 @@ int attribute(int id) {
     return 2147483647;
   case 12:
   case 82:
-    return 65536;
+    return gpu.registersPerMultiprocessor;
   case 13:
-    return 1980000; // kHz
+    return gpu.clockKhz;
   case 16:
-    return sm >= 90 ? 132 : 108;
+    return gpu.multiprocessors;
   case 31:
   case 40:
   case 41: // unified addressing
@@ -54,27 +54,27 @@ int attribute(int id) {
   case 115: // memory pools
     return 1;
   case 36:
-    return 3201000;
+    return gpu.memoryClockKhz;
   case 37:
-    return 6144;
+    return gpu.memoryBusBits;
   case 38:
-    return 60 << 20;
+    return gpu.l2Bytes;
   case 39:
-    return 2048;
+    return gpu.threadsPerMultiprocessor;
   case 75:
     return sm / 10;
   case 76:
     return sm % 10;
   case 81:
-    return sm >= 90 ? 233472 : 167936;
+    return gpu.sharedBytesPerMultiprocessor;
   case 97:
-    return sm >= 90 ? 232448 : 166912;
+    return gpu.sharedBytesPerBlock;
   case 106:
-    return 32;
+    return gpu.blocksPerMultiprocessor;
   case 111:
     return 1024;
   case 120: // cluster launch
-    return sm >= 90;
+    return gpu.largestCluster > 1;
   default:
     return 0;
   }
@@ -108,6 +108,24 @@ CUcontext newContext(Device *d, bool primary) {
   state().contexts.insert(c);
   return c;
 }
+/// The GPU of targets/ with this compute capability, else the nearest below it
+/// (above it for the first), which is said.
+const GpuRow &limitsOf(int architecture) {
+  const GpuRow *best = nullptr;
+  for (const GpuRow &row : hamlet::targets::kGpus)
+    if (!best ||
+        (row.capability <= architecture ? row.capability > best->capability ||
+                                              best->capability > architecture
+                                        : row.capability < best->capability))
+      best = &row;
+  if (best->capability != architecture)
+    std::fprintf(stderr,
+                 "libcuda (emulated): EMU_SM is %d, which no file of targets/ "
+                 "describes; the limits are those of %s\n",
+                 architecture, best->name);
+  return *best;
+}
+
 /// `value` from the environment where it is set; says so where it is wrong.
 bool fromEnvironment(const char *name, u64 least, u64 most, u64 &value) {
   const char *text = std::getenv(name);
@@ -129,14 +147,16 @@ HAMLET_CUDA cuInit(unsigned flags) {
     return kInvalidValue;
   if (s.initialised)
     return kSuccess;
-  u64 count = 1, architecture = static_cast<u64>(s.architecture),
-      bytes = kMemory;
+  u64 count = 1, architecture = static_cast<u64>(s.architecture);
   if (!fromEnvironment("EMU_DEVICES", 1, 64, count) ||
-      !fromEnvironment("EMU_SM", 50, 999, architecture) ||
-      !fromEnvironment("EMU_MEMORY", 1, u64(1) << 46, bytes))
+      !fromEnvironment("EMU_SM", 50, 999, architecture))
+    return kInvalidValue;
+  s.architecture = static_cast<int>(architecture);
+  s.limits = &limitsOf(s.architecture);
+  u64 bytes = static_cast<u64>(s.limits->memoryBytes);
+  if (!fromEnvironment("EMU_MEMORY", 1, u64(1) << 46, bytes))
     return kInvalidValue;
   const char *faults = std::getenv("EMU_FAULT");
-  s.architecture = static_cast<int>(architecture);
   for (u64 i = 0; i < count; ++i) {
     auto d = std::make_unique<Device>();
     d->ordinal = static_cast<int>(i);

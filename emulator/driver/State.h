@@ -4,6 +4,7 @@
 
 #include "emulator/driver/Scheduler.h"
 #include "emulator/module/Module.h"
+#include "targets/GpuTable.h"
 
 #include <map>
 #include <mutex>
@@ -14,6 +15,8 @@
 #include <vector>
 
 namespace hamlet::emu::driver {
+
+using targets::GpuRow;
 
 struct Capture;
 struct Device {
@@ -36,7 +39,8 @@ struct State {
   std::mutex mutex;
   Scheduler scheduler{mutex};
   bool initialised = false;
-  int architecture = 90;
+  int architecture = 90;          ///< compute capability, 90 is 9.0
+  const GpuRow *limits = nullptr; ///< of every device, from targets/
   std::vector<std::unique_ptr<Device>> devices;
   std::map<const void *, Pinned> pinned;
   DeviceMemory host{kHost, ~u64(0)}; ///< what is pinned, at its own address
