@@ -1,0 +1,203 @@
+"""GPUs are data: every target of targets/ compiles, assembles and runs on the stand-in device of its kind, and one more takes a
+file. HAMLET_TEST_ALL=1: a whole model for each."""
+
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+import harness
+
+GPUS = ("sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_103a", "sm_120a", "sm_121a")
+ROWS, N, K = 13, 72, 96
+NUMERICS = "#tile.numerics<operands = bf16, accumulate = f32, group = 2>"
+PRODUCT = f"""func.func @f(%x: tensor<?x{K}xbf16>, %w: tensor<{N}x{K}xbf16>) -> tensor<?x{N}xbf16> {{
+  %y = nn.linear {NUMERICS} %x, %w : (tensor<?x{K}xbf16>, tensor<{N}x{K}xbf16>) -> tensor<?x{N}xbf16>
+  return %y : tensor<?x{N}xbf16>
+}}
+"""
+# Tiles of 64 queries and keys of 128 elements share more than 99 KiB where they may.
+ATTENTION = """func.func @f(%q: tensor<?x2x128xf32>, %k: tensor<?x1x128xf32>, %v: tensor<?x1x128xf32>, %starts: tensor<?xi32>) -> tensor<?x2x128xf32> {
+  %o = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v starts(%starts) {scale = 0.25 : f32} : (tensor<?x2x128xf32>, tensor<?x1x128xf32>, tensor<?x1x128xf32>, tensor<?xi32>) -> tensor<?x2x128xf32>
+  return %o : tensor<?x2x128xf32>
+}
+"""
+
+
+def capability(gpu):
+    return gpu[3:].rstrip("a")
+
+
+def description(gpu, **values):
+    """The text of a built-in target with other values."""
+    text = (harness.ROOT / "targets" / f"{gpu}.yaml").read_text()
+    lines = []
+    for line in text.splitlines():
+        key = line.split(":")[0]
+        if key in values:
+            value = values.pop(key)
+            source = line[line.index(", source") :] if "{value:" in line else ""
+            line = f"{key}: {{value: {value}{source}" if source else f"{key}: {value}"
+        lines.append(line)
+    assert not values, f"{gpu} has no {values}"
+    return "\n".join(lines) + "\n"
+
+
+class Targets(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        rng = np.random.default_rng(5)
+        self.x, self.w = (rng.standard_normal(shape).astype(np.float32) for shape in ((ROWS, K), (N, K)))
+        np.save(self.folder / "x.npy", self.x)
+        np.save(self.folder / "w.npy", self.w)
+        (self.folder / "f.mlir").write_text(PRODUCT)
+
+    def compile(self, targets, *options, source="f.mlir"):
+        file = self.folder / "f.hmlt"
+        options = ("--target", targets, *options)
+        return file, harness.ok("compile", self.folder / source, "-o", file, *options)
+
+    def call(self, file, sm, inputs=("x", "w")):
+        arguments = [a for i in inputs for a in ("--input", self.folder / f"{i}.npy")]
+        y = self.folder / "y.npy"
+        y.unlink(missing_ok=True)
+        result = harness.run("call", file, "--function", "f", *arguments, "--output", y, "--device", "emulated",
+                             env={"EMU_SM": str(sm), "EMU_CHECK": "1"})  # fmt: skip
+        return result, np.load(y) if result.status == 0 else None
+
+    def assert_product(self, file, sm, what):
+        result, y = self.call(file, sm)
+        self.assertEqual(result.status, 0, result)
+        self.assertNotIn("[emulator]", result.err, what)
+        want = bf16(self.x) @ bf16(self.w).T
+        self.assertLessEqual(np.abs(y - want).max() / np.abs(want).max(), 2**-8, what)
+        return y.tobytes()
+
+    def test_every_gpu_in_one_file(self):
+        """One container for all of them; the same bits on each device, since it is one text and one order of sums here."""
+        file, result = self.compile(",".join(("cpu", *GPUS)))
+        images = json.loads(harness.ok("inspect", file, "--json").out)["images"]
+        self.assertEqual([i["target"] for i in images if i["target"].startswith("sm_")], list(GPUS))
+        if "no ptxas" not in result.out:
+            self.assertNotIn("no cubin", result.out)
+            self.assertTrue(all(i["cubin_bytes"] for i in images if i["target"].startswith("sm_")))
+        found = {self.assert_product(file, capability(gpu), gpu) for gpu in GPUS}
+        self.assertEqual(len(found), 1)
+
+    def test_what_a_file_has_not(self):
+        file, _ = self.compile("sm_90a,sm_120a")
+        for gpu in GPUS:
+            with self.subTest(gpu=gpu):
+                if gpu in ("sm_90a", "sm_120a"):
+                    self.assert_product(file, capability(gpu), gpu)
+                    continue
+                harness.assert_fails(self, self.call(file, capability(gpu))[0], f"(sm_{capability(gpu)})", "it has sm_90a (",
+                                     "PTX), sm_120a (", f"compile with --target cpu,{gpu}")  # fmt: skip
+
+    def test_a_ninth_gpu(self):
+        """A product with a name of its own: its file is all that it takes."""
+        folder = self.folder / "targets"
+        folder.mkdir()
+        (folder / "orin.yaml").write_text(description(
+            "sm_80", target="orin", architecture="sm_87", product="Jetson AGX Orin 64 GB", ptx_version="7.4", multiprocessors=16,
+            threads_per_sm=1536, blocks_per_sm=16))  # fmt: skip
+        (folder / "h100.yaml").write_text(description("sm_90a", target="h100-pcie", product="H100 PCIe", multiprocessors=114))
+        more = ("--targets", folder)
+        file, _ = self.compile("x86-64-v3,orin,h100-pcie", *more)
+        images = json.loads(harness.ok("inspect", file, "--json").out)["images"]
+        self.assertEqual([i["target"] for i in images], ["x86-64-v3", "orin", "h100-pcie"])
+        ptx = harness.ok("compile", self.folder / "f.mlir", "--compile-to", "ptx", "--target", "orin", *more).out
+        self.assertIn(".version 7.4\n.target sm_87\n", ptx)
+        for sm in (87, 89, 90, 120):
+            self.assert_product(file, sm, sm)
+        harness.assert_fails(self, self.call(file, 86)[0], "it has x86-64-v3, orin (sm_87, ", "h100-pcie (sm_90a, ")
+        known = harness.run("compile", self.folder / "f.mlir", "-o", file, "--target", "jetson", *more)
+        harness.assert_fails(self, known, "sm_121a, h100-pcie, orin, got 'jetson'", status=2)
+
+    def test_limits_of_a_block(self):
+        """What a block may share is the file's to say, and the cache knows it."""
+        (self.folder / "a.mlir").write_text(ATTENTION)
+        rng = np.random.default_rng(6)
+        for name, heads in (("q", 2), ("k", 1), ("v", 1)):
+            np.save(self.folder / f"{name}.npy", rng.standard_normal((70, heads, 128)).astype(np.float32))
+        np.save(self.folder / "s.npy", np.array([0, 70], np.int32))
+        inputs = ("q", "k", "v", "s")
+        cache = ("--cache", self.folder / "cache", "--time-passes")
+
+        def shared(file):
+            kernels = json.loads(harness.ok("inspect", file, "--json").out)["kernels"]
+            return max(v["shared_bytes"] for k in kernels for v in k["variants"])
+
+        file, _ = self.compile("sm_80", *cache, source="a.mlir")
+        self.assertGreater(shared(file), 99 << 10)
+        result, want = self.call(file, 80, inputs)
+        self.assertEqual(result.status, 0, result)
+        harness.assert_fails(self, self.call(file, 86, inputs)[0], "its blocks share", "at most 101376", "--target cpu,sm_86")
+
+        folder = self.folder / "targets"
+        folder.mkdir()
+        (folder / "small.yaml").write_text(description("sm_80", shared_bytes_per_block=99 << 10))
+        file, result = self.compile("sm_80", "--targets", folder, *cache, source="a.mlir")
+        self.assertIn("kernel cache: 0 found", result.err)
+        self.assertLessEqual(shared(file), 99 << 10)
+        for sm in (80, 86, 120):
+            result, y = self.call(file, sm, inputs)
+            self.assertEqual(result.status, 0, result)
+            self.assertEqual(y.tobytes(), want.tobytes(), sm)
+
+    def test_mistakes(self):
+        """One line each, before anything is compiled."""
+        folder = self.folder / "targets"
+        folder.mkdir()
+        file = self.folder / "none.hmlt"
+        for values, status, expected in (
+            ({"architecture": "sm_125", "generation": "rtx_blackwell"}, 1, "architecture: LLVM"),
+            ({"ptx_version": "8.6"}, 1, "ptx_version: LLVM"),
+            ({"threads_per_block": 64}, 1, "threads_per_block: kernels have 128 threads, got 64"),
+            ({"threads_per_block": "many"}, 1, "mine.yaml:"),
+            ({"kind": "tpu"}, 1, "kind: expected cpu or gpu, got 'tpu'"),
+        ):
+            with self.subTest(values=values):
+                (folder / "mine.yaml").write_text(description("sm_120a", target="mine", **values))
+                result = harness.run("compile", self.folder / "f.mlir", "-o", file, "--targets", folder, "--target", "mine")
+                harness.assert_fails(self, result, expected, status=status)
+                self.assertFalse(file.exists())
+        (folder / "mine.yaml").unlink()
+        result = harness.run("compile", self.folder / "f.mlir", "-o", file, "--targets", folder)
+        harness.assert_fails(self, result, "expected target descriptions")
+        text = harness.ok("compile", "--help").out
+        self.assertIn("|".join(GPUS), text)
+
+    @unittest.skipUnless(os.environ.get("HAMLET_TEST_ALL"), "a model for each GPU: HAMLET_TEST_ALL=1")
+    def test_models(self):
+        """A whole model in bf16 for each: no spill (there is a cubin), the bits of sm_80, no finding."""
+        folder = harness.pack("minimax-bf16")
+        _, truth = harness.golden(folder)
+        requests = [harness.request("a", truth["t0065.input_ids"]), harness.request("b", [1, 2, 3], 2)]
+        want = None
+        for gpu in GPUS:
+            with self.subTest(gpu=gpu):
+                file = harness.compiled(folder, "--dtype", "bf16", "--target", gpu)
+                images = json.loads(harness.ok("inspect", file, "--json").out)["images"]
+                self.assertTrue(all(i["cubin_bytes"] for i in images))
+                run = harness.batch(file, folder, requests, "--device", "emulated",
+                                    env={"EMU_SM": capability(gpu), "EMU_CHECK": "1"})  # fmt: skip
+                self.assertNotIn("[emulator]", run.result.err)
+                want = want or run.logits
+                for id, logits in run.logits.items():
+                    harness.assert_same_bits(self, logits, want[id], f"{gpu} {id}")
+
+
+def bf16(x):
+    """Rounded to bf16, to the nearest with ties to even."""
+    bits = x.view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+if __name__ == "__main__":
+    unittest.main()
