@@ -13,12 +13,14 @@ void spend(Running &running, size_t bytes) {
   running.nanoseconds += 500 + static_cast<double>(bytes) / 50;
 }
 
-/// Where bytes lie in this process; null: not wholly in one allocation.
-u8 *place(u64 address, size_t bytes, bool write) {
-  bool device = memoryOf(address) != nullptr;
+/// Where bytes lie in this process; null: not wholly in one allocation. What
+/// is `known` to be the driver's memory may have been freed since.
+u8 *place(u64 address, size_t bytes, bool write, bool known) {
   Allocation *a = allocationOf(address);
   if (!a)
-    return device || !address ? nullptr : reinterpret_cast<u8 *>(address);
+    return known || memoryOf(address) || !address
+               ? nullptr
+               : reinterpret_cast<u8 *>(address);
   if (bytes > a->end - address)
     return nullptr;
   if (write)
@@ -70,7 +72,7 @@ bool side(unsigned type, const void *host, CUdeviceptr device, size_t x,
     return false;
   address = (type == kHostSide ? reinterpret_cast<u64>(host) : device) + x +
             y * pitch + z * slice;
-  return true;
+  return type != kDeviceSide || allocationOf(address);
 }
 bool readCopy(const CUDA_MEMCPY2D &p, Copy &c) {
   c.width = p.WidthInBytes;
@@ -128,7 +130,7 @@ CUresult check(const Copy &c) {
   if ((c.height > 1 && (c.toPitch < c.width || c.fromPitch < c.width)) ||
       !span(c.width, c.height, c.depth, c.toPitch, c.toSlice, to) ||
       !span(c.width, c.height, c.depth, c.fromPitch, c.fromSlice, from) ||
-      !place(c.to, to, false) || !place(c.from, from, false))
+      !place(c.to, to, false, false) || !place(c.from, from, false, false))
     return kInvalidValue;
   return kSuccess;
 }
@@ -149,12 +151,14 @@ CUresult check(const Fill &f) {
 }
 
 Work workOf(const Copy &c) {
-  return [c](Running &running) -> CUresult {
+  bool toKnown = !pageable(c.to), fromKnown = !pageable(c.from);
+  return [=](Running &running) -> CUresult {
     for (size_t z = 0; z < c.depth; ++z)
       for (size_t y = 0; y < c.height && c.width; ++y) {
-        u8 *to = place(c.to + z * c.toSlice + y * c.toPitch, c.width, true),
+        u8 *to = place(c.to + z * c.toSlice + y * c.toPitch, c.width, true,
+                       toKnown),
            *from = place(c.from + z * c.fromSlice + y * c.fromPitch, c.width,
-                         false);
+                         false, fromKnown);
         if (!to || !from)
           return kIllegalAddress;
         std::memmove(to, from, c.width);
@@ -167,7 +171,7 @@ Work workOf(const Fill &f) {
   return [f](Running &running) -> CUresult {
     size_t row = f.width * f.elementBytes;
     for (size_t y = 0; y < f.height && row; ++y) {
-      u8 *to = place(f.to + y * f.pitch, row, true);
+      u8 *to = place(f.to + y * f.pitch, row, true, true);
       if (!to)
         return kIllegalAddress;
       if (f.elementBytes == 1)

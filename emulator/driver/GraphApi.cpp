@@ -9,9 +9,15 @@ using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
 
 namespace {
-bool known(CUgraph g) { return state().graphs.count(g) != 0; }
 bool known(CUgraphNode n) { return state().nodes.count(n) != 0; }
 bool known(CUgraphExec e) { return state().executables.count(e) != 0; }
+/// A program's graph, or one within a node.
+bool known(CUgraph g) {
+  return state().graphs.count(g) ||
+         std::ranges::any_of(state().nodes, [&](CUgraphNode n) {
+           return n->contents.child && n->contents.child.get() == g;
+         });
+}
 
 /// Nodes given by a caller; false: one is not of `g`, or is there twice.
 bool read(CUgraph g, const CUgraphNode *from, size_t n,
@@ -29,12 +35,8 @@ bool read(CUgraph g, const CUgraphNode *from, size_t n,
 
 CUresult add(CUgraphNode *out, CUgraph g, const CUgraphNode *dependencies,
              size_t n, Contents contents) {
-  // A graph within a node can be changed as well.
-  bool inner = false;
-  for (CUgraphNode node : state().nodes)
-    inner |= node->contents.child.get() == g && g;
   std::vector<CUgraphNode> after;
-  if (!out || (!known(g) && !inner) || !read(g, dependencies, n, after))
+  if (!out || !known(g) || !read(g, dependencies, n, after))
     return kInvalidValue;
   *out = addNode(g, std::move(contents), after);
   return kSuccess;
@@ -226,10 +228,10 @@ CUresult instantiate(CUgraphExec *out, CUgraph g, unsigned long long flags) {
 
 enum UpdateResult { kUpdated, kUpdateError, kTopologyChanged, kTypeChanged };
 
-CUgraphNode nodeNumbered(u64 id) {
-  for (CUgraphNode n : state().nodes)
+CUgraphNode nodeNumbered(const CUgraph_st &g, u64 id) {
+  for (auto &n : g.nodes)
     if (n->id == id)
-      return n;
+      return n.get();
   return nullptr;
 }
 } // namespace
@@ -244,7 +246,7 @@ HAMLET_CUDA cuGraphCreate(CUgraph *g, unsigned flags) {
 }
 HAMLET_CUDA cuGraphDestroy(CUgraph g) {
   HAMLET_ENTER(cuGraphDestroy, false);
-  if (!known(g))
+  if (!state().graphs.count(g))
     return kInvalidValue;
   for (CUstream s : state().streams)
     if (s->capture && s->capture->graph == g)
@@ -596,7 +598,7 @@ HAMLET_CUDA cuGraphExecUpdate_v2(CUgraphExec e, CUgraph g,
   auto refuse = [&](UpdateResult why, size_t step) {
     info->result = why;
     info->errorNode =
-        step < steps.size() ? nodeNumbered(steps[step].id) : nullptr;
+        step < steps.size() ? nodeNumbered(*g, steps[step].id) : nullptr;
     return kGraphExecUpdateFailure;
   };
   if (steps.size() != e->steps.size())

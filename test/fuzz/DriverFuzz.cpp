@@ -33,7 +33,7 @@ const char kCluster[] = R"(.version 8.0
 
 /// The input, zeros at its end.
 struct Bytes {
-  const uint8_t *at, *end;
+  const uint8_t *at = nullptr, *end = nullptr;
   uint8_t next() { return at == end ? 0 : *at++; }
   unsigned word() { return next() | next() << 8; }
 };
@@ -54,6 +54,7 @@ template <class T> struct Pool {
 };
 
 alignas(64) uint8_t host[3][4096];
+int called;
 
 struct Session {
   Bytes in;
@@ -64,6 +65,9 @@ struct Session {
   Pool<CUevent> events;
   Pool<CUgraph> graphs;
   Pool<CUgraphExec> executables;
+  Pool<CUgraphNode> nodes;
+  Pool<CUlibrary> libraries;
+  Pool<CUkernel> kernels;
   Pool<CUdeviceptr> memory;
   Pool<void *> pinned;
 
@@ -72,6 +76,40 @@ struct Session {
     return memory.pick(in) + (in.next() & 1 ? 0 : in.word() % 5000);
   }
   void *buffer() { return host[in.next() % 3]; }
+  /// In host memory, pinned or not.
+  CUdeviceptr place() {
+    return reinterpret_cast<CUdeviceptr>(buffer()) + in.word() % 4096;
+  }
+  CUDA_MEMCPY3D box() {
+    CUDA_MEMCPY3D b{};
+    b.srcMemoryType = in.next() % 3;
+    b.srcHost = host[0];
+    b.srcDevice = address();
+    b.srcPitch = in.word() % 64;
+    b.srcHeight = in.next() % 8;
+    b.srcY = in.next() % 4;
+    b.dstMemoryType = in.next() % 3;
+    b.dstHost = host[1];
+    b.dstDevice = address();
+    b.dstPitch = in.word() % 64;
+    b.dstHeight = in.next() % 8;
+    b.dstZ = in.next() % 2;
+    b.WidthInBytes = in.next() % 64;
+    b.Height = in.next() % 8;
+    b.Depth = in.next() % 4;
+    return b;
+  }
+  CUDA_KERNEL_NODE_PARAMS kernelParams(void **arguments) {
+    CUDA_KERNEL_NODE_PARAMS p{};
+    p.func = functions.pick(in);
+    p.kern = p.func ? nullptr : kernels.pick(in);
+    p.gridDimX = in.next() % 5;
+    p.gridDimY = p.gridDimZ = p.blockDimY = p.blockDimZ = 1;
+    p.blockDimX = in.next();
+    p.sharedMemBytes = in.next();
+    p.kernelParams = arguments;
+    return p;
+  }
 
   void load() {
     std::string text = in.next() & 1 ? kStores : kCluster;
@@ -95,7 +133,10 @@ struct Session {
     std::memcpy(map, &p, 8);
     void *any[] = {map, in.next() & 1 ? map : static_cast<void *>(&n)};
     unsigned grid = in.next() % 5, block = in.word() % 1100;
-    CUfunction f = functions.pick(in);
+    // A kernel of a library is launched as a function is.
+    CUfunction f = in.next() & 1
+                       ? functions.pick(in)
+                       : reinterpret_cast<CUfunction>(kernels.pick(in));
     CUstream s = streams.pick(in);
     switch (in.next() % 3) {
     case 0:
@@ -141,7 +182,8 @@ struct Session {
 
   void contextCall() {
     CUcontext c = nullptr;
-    switch (in.next() % 8) {
+    size_t n;
+    switch (in.next() % 11) {
     case 0:
       contexts.add(cuDevicePrimaryCtxRetain(&c, in.next() % 3), c);
       cuCtxSetCurrent(c);
@@ -164,6 +206,15 @@ struct Session {
     case 6:
       cuDevicePrimaryCtxRelease_v2(in.next() % 3);
       break;
+    case 7:
+      cuCtxDisablePeerAccess(contexts.pick(in));
+      break;
+    case 8:
+      cuCtxSetLimit(static_cast<int8_t>(in.next()), in.word());
+      break;
+    case 9:
+      cuCtxGetLimit(&n, static_cast<int8_t>(in.next()));
+      break;
     default:
       cuCtxEnablePeerAccess(contexts.pick(in), 0);
     }
@@ -172,7 +223,27 @@ struct Session {
   void memoryCall() {
     CUdeviceptr p = 0;
     void *h = nullptr;
-    switch (in.next() % 9) {
+    switch (in.next() % 13) {
+    case 9: {
+      int ids[2] = {in.next() % 23, in.next() % 23};
+      int64_t values[2];
+      void *out[2] = {&values[0], &values[1]};
+      cuPointerGetAttributes(2, ids, out, in.next() & 1 ? address() : place());
+      break;
+    }
+    case 10:
+      cuMemHostGetDevicePointer_v2(&p, pinned.pick(in), in.next() & 1);
+      break;
+    case 11: {
+      size_t n;
+      cuMemGetAddressRange_v2(&p, &n, in.next() & 1 ? address() : place());
+      break;
+    }
+    case 12: {
+      unsigned flags;
+      cuMemHostGetFlags(&flags, pinned.pick(in));
+      break;
+    }
     case 0:
     case 1:
       memory.add(cuMemAlloc_v2(&p, in.word()), p);
@@ -205,7 +276,16 @@ struct Session {
 
   void copyCall() {
     CUstream s = streams.pick(in);
-    switch (in.next() % 8) {
+    switch (in.next() % 10) {
+    case 8: {
+      CUDA_MEMCPY3D b = box();
+      cuMemcpy3DAsync_v2(&b, s);
+      break;
+    }
+    case 9:
+      cuMemsetD2D32Async(address(), in.word(), in.next(), in.next(), in.next(),
+                         s);
+      break;
     case 0:
       cuMemcpyHtoD_v2(address(), buffer(), bytes());
       break;
@@ -236,12 +316,30 @@ struct Session {
   void functionCall() {
     CUfunction f = functions.pick(in);
     int a = 0, b = 0;
-    switch (in.next() % 5) {
+    switch (in.next() % 8) {
+    case 5: {
+      CUkernel k = kernels.pick(in);
+      cuKernelSetAttribute(in.next() % 18, static_cast<int16_t>(in.word()), k,
+                           in.next() % 3);
+      cuKernelGetAttribute(&a, in.next() % 18, k, in.next() % 3);
+      break;
+    }
+    case 6: {
+      size_t offset, bytes;
+      cuFuncGetParamInfo(f, in.next() % 3, &offset, &bytes);
+      cuKernelGetParamInfo(kernels.pick(in), in.next() % 3, &offset, &bytes);
+      break;
+    }
+    case 7: {
+      CUfunction of = nullptr;
+      functions.add(cuKernelGetFunction(&of, kernels.pick(in)), of);
+      break;
+    }
     case 0:
-      cuFuncSetAttribute(f, in.next() % 12, static_cast<int16_t>(in.word()));
+      cuFuncSetAttribute(f, in.next() % 18, static_cast<int16_t>(in.word()));
       break;
     case 1:
-      cuFuncGetAttribute(&a, in.next() % 12, f);
+      cuFuncGetAttribute(&a, in.next() % 18, f);
       break;
     case 2:
       cuOccupancyMaxActiveBlocksPerMultiprocessor(
@@ -266,7 +364,33 @@ struct Session {
     CUevent e = nullptr;
     float ms;
     int status;
-    switch (in.next() % 9) {
+    switch (in.next() % 15) {
+    case 9:
+      cuStreamQuery(streams.pick(in));
+      break;
+    case 10:
+      cuEventQuery(events.pick(in));
+      break;
+    case 11:
+      cuEventSynchronize(events.pick(in));
+      break;
+    case 12:
+      streams.add(cuStreamCreateWithPriority(&s, in.next() & 1,
+                                             static_cast<int8_t>(in.next())),
+                  s);
+      break;
+    case 13: { // for what is there: an unmet one would wait for ever
+      static uint32_t gate = 1;
+      auto p = reinterpret_cast<CUdeviceptr>(&gate);
+      cuMemHostRegister_v2(&gate, sizeof gate, 0);
+      cuStreamWaitValue32_v2(streams.pick(in), p, 1, 0);
+      cuStreamWriteValue32_v2(streams.pick(in), address(), in.word(), 0);
+      break;
+    }
+    case 14:
+      cuLaunchHostFunc(
+          streams.pick(in), [](void *p) { ++*static_cast<int *>(p); }, &called);
+      break;
     case 0:
       streams.add(cuStreamCreate(&s, in.next() & 1), s);
       break;
@@ -300,7 +424,101 @@ struct Session {
     CUgraph g = nullptr;
     CUgraphExec e = nullptr;
     CUgraphExecUpdateResultInfo info;
-    switch (in.next() % 7) {
+    CUgraphNode n = nullptr;
+    CUgraphNode after[2] = {nodes.pick(in), nodes.pick(in)};
+    size_t count = in.next() % 3;
+    CUdeviceptr p = memory.pick(in);
+    alignas(64) uint8_t bytes[128] = {};
+    std::memcpy(bytes, &p, 8);
+    void *arguments[] = {bytes, bytes};
+    g = graphs.pick(in);
+    switch (in.next() % 24) {
+    case 7: {
+      CUgraph made = nullptr;
+      graphs.add(cuGraphCreate(&made, 0), made);
+      break;
+    }
+    case 8:
+    case 9: {
+      CUDA_KERNEL_NODE_PARAMS k = kernelParams(arguments);
+      nodes.add(cuGraphAddKernelNode_v2(&n, g, after, count, &k), n);
+      break;
+    }
+    case 10: {
+      CUDA_MEMCPY3D b = box();
+      nodes.add(cuGraphAddMemcpyNode(&n, g, after, count, &b, nullptr), n);
+      break;
+    }
+    case 11: {
+      CUDA_MEMSET_NODE_PARAMS_v1 f{address(),      in.next(), in.word(),
+                                   in.next() % 5u, in.next(), in.next() % 4u};
+      nodes.add(cuGraphAddMemsetNode(&n, g, after, count, &f, nullptr), n);
+      break;
+    }
+    case 12: {
+      CUgraphNodeParams any{};
+      any.type = in.next() % 9;
+      if (any.type == 0)
+        any.kernel = kernelParams(arguments);
+      else if (any.type == 1)
+        any.memcpy.copyParams = box();
+      else if (any.type == 4)
+        any.graph.graph = graphs.pick(in);
+      else
+        any.event.event = events.pick(in);
+      if (any.type == 3)
+        any.host = {nullptr, nullptr};
+      nodes.add(cuGraphAddNode_v2(&n, g, after, nullptr, count, &any), n);
+      break;
+    }
+    case 13:
+      nodes.add(cuGraphAddChildGraphNode(&n, g, after, count, graphs.pick(in)),
+                n);
+      break;
+    case 14:
+      nodes.add(cuGraphAddEventWaitNode(&n, g, after, count, events.pick(in)),
+                n);
+      break;
+    case 15:
+      nodes.add(cuGraphAddEventRecordNode(&n, g, after, count, events.pick(in)),
+                n);
+      break;
+    case 16:
+      cuGraphDestroyNode(nodes.pick(in));
+      break;
+    case 17:
+      cuGraphAddDependencies(g, &after[0], &after[1], 1);
+      break;
+    case 18:
+      cuGraphRemoveDependencies(g, &after[0], &after[1], 1);
+      break;
+    case 19: {
+      CUgraphNode list[4];
+      size_t room = 4;
+      if (cuGraphGetNodes(g, list, &room) == kSuccess)
+        nodes.known.insert(nodes.known.end(), list, list + room);
+      break;
+    }
+    case 20: {
+      CUDA_KERNEL_NODE_PARAMS k = kernelParams(arguments);
+      cuGraphExecKernelNodeSetParams_v2(executables.pick(in), nodes.pick(in),
+                                        &k);
+      break;
+    }
+    case 21: {
+      CUgraph made = nullptr;
+      graphs.add(cuGraphClone(&made, g), made);
+      break;
+    }
+    case 22: {
+      CUgraph inner = nullptr;
+      graphs.add(cuGraphChildGraphNodeGetGraph(nodes.pick(in), &inner), inner);
+      break;
+    }
+    case 23:
+      cuStreamUpdateCaptureDependencies(streams.pick(in), after, count,
+                                        in.next() & 1);
+      break;
     case 0:
       cuStreamBeginCapture_v2(streams.pick(in), 0);
       break;
@@ -320,7 +538,36 @@ struct Session {
       cuGraphExecDestroy(executables.pick(in));
       break;
     default:
-      cuGraphDestroy(graphs.pick(in));
+      cuGraphDestroy(g);
+    }
+  }
+
+  void libraryCall() {
+    CUlibrary l = nullptr;
+    CUkernel k = nullptr;
+    CUmodule m = nullptr;
+    CUdeviceptr p;
+    size_t n;
+    switch (in.next() % 5) {
+    case 0:
+      libraries.add(cuLibraryLoadData(&l, in.next() & 1 ? kStores : kCluster,
+                                      nullptr, nullptr, 0, nullptr, nullptr, 0),
+                    l);
+      break;
+    case 1:
+      kernels.add(cuLibraryGetKernel(&k, libraries.pick(in),
+                                     in.next() & 1 ? "stores" : "traps"),
+                  k);
+      break;
+    case 2:
+      modules.add(cuLibraryGetModule(&m, libraries.pick(in)), m);
+      break;
+    case 3:
+      if (cuLibraryGetGlobal(&p, &n, libraries.pick(in), "counter") == kSuccess)
+        memory.known.push_back(p);
+      break;
+    default:
+      cuLibraryUnload(libraries.pick(in));
     }
   }
 
@@ -349,7 +596,11 @@ struct Session {
   }
 
   void call() {
-    switch (in.next() % 16) {
+    switch (in.next() % 19) {
+    case 16:
+      return libraryCall();
+    case 17:
+      return graphCall();
     case 0:
       return contextCall();
     case 1:
@@ -386,31 +637,41 @@ struct Session {
   }
 };
 
+/// What `set` holds now; freeing changes it.
+template <class T> std::vector<T> all(const std::set<T> &set) {
+  std::lock_guard lock(state().mutex);
+  return {set.begin(), set.end()};
+}
+
 /// Ends contexts and what belongs to none.
 void finish() {
   State &s = state();
-  s.faults.clear();
-  for (CUgraph g : s.graphs)
-    delete g;
-  for (CUgraphExec e : s.executables)
-    delete e;
-  s.graphs.clear();
-  s.executables.clear();
-  for (CUcontext c : std::set<CUcontext>(s.contexts))
+  {
+    std::lock_guard lock(s.mutex);
+    s.faults.clear();
+  }
+  for (CUcontext c : all(s.contexts))
     cuCtxDestroy_v2(c);
   for (int d = 0; d < 2; ++d)
     cuDevicePrimaryCtxReset_v2(d);
   while (!contextStack().empty())
     cuCtxPopCurrent_v2(nullptr);
+  for (CUgraph g : all(s.graphs))
+    cuGraphDestroy(g);
+  for (CUgraphExec e : all(s.executables))
+    cuGraphExecDestroy(e);
+  for (CUlibrary l : all(s.libraries))
+    cuLibraryUnload(l);
   CUcontext c;
   cuDevicePrimaryCtxRetain(&c, 0);
   cuCtxSetCurrent(c);
   for (auto &[p, row] : std::map(s.pinned))
-    row.second ? cuMemHostUnregister(const_cast<void *>(p))
-               : cuMemFreeHost(const_cast<void *>(p));
+    row.registered ? cuMemHostUnregister(const_cast<void *>(p))
+                   : cuMemFreeHost(const_cast<void *>(p));
   cuDevicePrimaryCtxReset_v2(0);
   cuCtxPopCurrent_v2(nullptr);
-  if (hamletEmulatorLive() || !s.contexts.empty() || !s.functions.empty())
+  if (hamletEmulatorLive() || !s.contexts.empty() || !s.functions.empty() ||
+      !s.nodes.empty() || !s.kernels.empty() || s.host.count())
     __builtin_trap();
 }
 } // namespace
@@ -419,13 +680,15 @@ extern "C" int LLVMFuzzerInitialize(int *, char ***) {
   setenv("EMU_MEMORY", "4194304", 1);
   setenv("EMU_DEVICES", "2", 1);
   setenv("EMU_MAX_INSTRUCTIONS", "3000", 1);
+  setenv("EMU_POLL_SECONDS", "0", 1);
   setenv("HAMLET_EMULATOR_THREADS", "1", 1);
   cuInit(0);
   return 0;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  Session s{{data, data + size}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  Session s;
+  s.in = {data, data + size};
   CUcontext c;
   s.contexts.add(cuDevicePrimaryCtxRetain(&c, 0), c);
   cuCtxSetCurrent(c);

@@ -274,6 +274,21 @@ static void captured(CUstream a) {
   CHECK(cuGraphExecDestroy(exec));
   CHECK(cuGraphDestroy(graph));
   WANT(cuMemFree(p), CUDA_ERROR_INVALID_VALUE);
+  /* Pinned memory that went before the launch is an error, no crash. */
+  void *gone;
+  CUcontext context;
+  CHECK(cuMemAllocHost(&gone, 1 << 20));
+  CHECK(cuStreamBeginCapture(a, CU_STREAM_CAPTURE_MODE_RELAXED));
+  CHECK(cuMemcpyDtoHAsync(gone, memory, 4, a));
+  CHECK(cuStreamEndCapture(a, &graph));
+  CHECK(cuGraphInstantiate(&exec, graph, 0));
+  CHECK(cuMemFreeHost(gone));
+  CHECK(cuCtxCreate(&context, 0, 0, 0));
+  CHECK(cuGraphLaunch(exec, 0));
+  WANT(cuStreamSynchronize(0), CUDA_ERROR_ILLEGAL_ADDRESS);
+  CHECK(cuCtxDestroy(context));
+  CHECK(cuGraphExecDestroy(exec));
+  CHECK(cuGraphDestroy(graph));
   /* A stream that goes takes its capture along. */
   CHECK(cuStreamBeginCapture(c, CU_STREAM_CAPTURE_MODE_GLOBAL));
   CHECK(launchStep(c, memory, 1, 1));

@@ -1,6 +1,7 @@
 /* Streams make progress on their own, in the order that the interface promises
  * and no other. */
 #include "driver_check.h"
+#include <stdatomic.h>
 #include <unistd.h>
 
 static const char text[] =
@@ -33,7 +34,7 @@ static const char text[] =
     "L: mad.lo.u32 %r2, %r2, 5, 1; sub.u32 %r1, %r1, 1;\n"
     "  setp.ne.u32 %p, %r1, 0; @%p bra L; st.global.u32 [%d], %r2; ret; }\n";
 
-typedef volatile unsigned Word;
+typedef atomic_uint Word;
 static CUmodule module;
 
 /* Half a minute at most: what goes on by itself does so much sooner. */
@@ -42,7 +43,7 @@ static int becomes(Word *word, unsigned value) {
     usleep(1000);
   return *word == value;
 }
-static void bump(void *word) { __sync_fetch_and_add((unsigned *)word, 1); }
+static void bump(void *word) { ++*(Word *)word; }
 /* Holds its stream until *word is not 0. */
 static void hold(void *word) {
   while (!*(Word *)word)
