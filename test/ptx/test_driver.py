@@ -30,18 +30,28 @@ def abi(folder, header, names):
     return failed
 
 
-def bindings(ptx):
-    """PyPI's cuda-bindings in the Python that HAMLET_CUDA_PYTHON names, or this one."""
+def python_with(modules):
+    """The Python that HAMLET_CUDA_PYTHON names, or this one, if it has them."""
     for python in (os.environ.get("HAMLET_CUDA_PYTHON"), shutil.which("python3"), sys.executable):
-        if python and not subprocess.run([python, "-c", "import cuda.bindings.driver, numpy"], cwd="/", capture_output=True).returncode:
-            break
-    else:
-        print("cuda-bindings: skipped, no Python here has it (HAMLET_CUDA_PYTHON names one)")
-        return 0
-    env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY))
-    done = subprocess.run([python, os.path.join(HERE, "driver_program.py"), ptx], capture_output=True, text=True, env=env, timeout=120)
-    print("cuda-bindings:", done.stdout.strip() or done.stderr[-600:])
-    return done.returncode
+        if python and not subprocess.run([python, "-c", "import " + modules], cwd="/", capture_output=True).returncode:
+            return python
+    return None
+
+
+def bindings(ptx):
+    """PyPI's cuda-bindings and cuda-core."""
+    failed = 0
+    env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY) + ":%s/lib64" % CUDA, CUDA_HOME=CUDA)
+    for name, modules, script in (("cuda-bindings", "cuda.bindings.driver, numpy", ["driver_program.py", ptx]),
+                                  ("cuda-core", "cuda.core, numpy", ["driver_core.py"])):
+        python = python_with(modules)
+        if not python:
+            print("%s: skipped, no Python here has it (HAMLET_CUDA_PYTHON names one)" % name)
+            continue
+        done = subprocess.run([python, os.path.join(HERE, script[0])] + script[1:], capture_output=True, text=True, env=env, timeout=120)
+        print("%s:" % name, done.stdout.strip() or done.stderr[-600:])
+        failed += done.returncode != 0
+    return failed
 
 
 # What a program needs beside the driver: variables, libraries that may be absent.

@@ -1,4 +1,5 @@
 // The GPU path on the emulated driver, with PTX written by hand.
+#include "emulator/driver/Api.h"
 #include "runtime/Call.h"
 #include "test/unit/runtime/ToyModel.h"
 
@@ -6,8 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <thread>
 
 namespace {
 
@@ -227,6 +230,113 @@ TEST(EmulatedDeviceDeathTest, DevicesHaveTheirLimits) {
                     std::to_string(sm) + " .* at most " +
                     std::to_string(kib << 10));
   }
+
+// *p = 3 * *p + n, as often as threads and streams see fit to ask.
+constexpr char kStep[] = R"(.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry step(.param .u64 p, .param .u32 n)
+{
+  .reg .b32 %r<3>;
+  .reg .b64 %d;
+  ld.param.u64 %d, [p];
+  ld.param.u32 %r1, [n];
+  ld.global.u32 %r2, [%d];
+  mad.lo.u32 %r2, %r2, 3, %r1;
+  st.global.u32 [%d], %r2;
+  ret;
+}
+)";
+
+/// A function of the stand-in driver.
+template <class... A> struct Entry {
+  explicit Entry(void *library, const char *name)
+      : call(reinterpret_cast<int (*)(A...)>(dlsym(library, name))) {}
+  int operator()(A... a) const { return call(a...); }
+  int (*call)(A...);
+};
+
+TEST(EmulatedDriver, ThreadsWithStreamsOfTheirOwn) {
+  if (!*HAMLET_EMULATED_DRIVER)
+    GTEST_SKIP() << "the emulated driver is not part of this build";
+  void *library = dlopen(HAMLET_EMULATED_DRIVER, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << dlerror();
+  const Entry<unsigned> init(library, "cuInit");
+  const Entry<CUcontext *, int> retain(library, "cuDevicePrimaryCtxRetain");
+  const Entry<int> letGo(library, "cuDevicePrimaryCtxRelease_v2");
+  const Entry<CUcontext> setCurrent(library, "cuCtxSetCurrent");
+  const Entry<CUmodule *, const void *> load(library, "cuModuleLoadData");
+  const Entry<CUmodule> unload(library, "cuModuleUnload");
+  const Entry<CUfunction *, CUmodule, const char *> function(
+      library, "cuModuleGetFunction");
+  const Entry<CUdeviceptr *, size_t> allocate(library, "cuMemAlloc_v2");
+  const Entry<CUdeviceptr> release(library, "cuMemFree_v2");
+  const Entry<CUstream *, unsigned> newStream(library, "cuStreamCreate");
+  const Entry<CUstream> endStream(library, "cuStreamDestroy_v2");
+  const Entry<CUstream> wait(library, "cuStreamSynchronize");
+  const Entry<CUstream, CUevent, unsigned> waitFor(library,
+                                                   "cuStreamWaitEvent");
+  const Entry<CUevent *, unsigned> newEvent(library, "cuEventCreate");
+  const Entry<CUevent, CUstream> record(library, "cuEventRecord");
+  const Entry<CUevent> endEvent(library, "cuEventDestroy_v2");
+  const Entry<CUdeviceptr, unsigned, size_t, CUstream> fill(library,
+                                                            "cuMemsetD32Async");
+  const Entry<void *, CUdeviceptr, size_t, CUstream> copyOut(
+      library, "cuMemcpyDtoHAsync_v2");
+  const Entry<CUstream, CUhostFn, void *> callHost(library, "cuLaunchHostFunc");
+  const Entry<CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned,
+              unsigned, unsigned, CUstream, void **, void **>
+      launch(library, "cuLaunchKernel");
+  CUcontext context = nullptr;
+  CUmodule module = nullptr;
+  CUfunction step = nullptr;
+  ASSERT_EQ(init(0), 0);
+  ASSERT_EQ(retain(&context, 0), 0);
+  ASSERT_EQ(setCurrent(context), 0);
+  ASSERT_EQ(load(&module, kStep), 0);
+  ASSERT_EQ(function(&step, module, "step"), 0);
+
+  // Each thread's kernels alternate between two streams, ordered by events.
+  auto work = [&](uint32_t seed) {
+    CUdeviceptr memory = 0;
+    CUstream streams[2] = {};
+    CUevent event = nullptr;
+    uint32_t expected = seed, found = 0, calls = 0;
+    EXPECT_EQ(setCurrent(context), 0);
+    EXPECT_EQ(allocate(&memory, 4), 0);
+    EXPECT_EQ(newEvent(&event, 0), 0);
+    for (CUstream &s : streams)
+      EXPECT_EQ(newStream(&s, 1), 0);
+    EXPECT_EQ(fill(memory, seed, 1, streams[1]), 0);
+    for (uint32_t i = 0; i < 40; ++i) {
+      CUstream now = streams[i & 1];
+      void *arguments[] = {&memory, &i};
+      EXPECT_EQ(record(event, streams[~i & 1]), 0);
+      EXPECT_EQ(waitFor(now, event, 0), 0);
+      EXPECT_EQ(launch(step, 1, 1, 1, 1, 1, 1, 0, now, arguments, nullptr), 0);
+      EXPECT_EQ(
+          callHost(
+              now, [](void *p) { ++*static_cast<uint32_t *>(p); }, &calls),
+          0);
+      expected = 3 * expected + i;
+    }
+    EXPECT_EQ(copyOut(&found, memory, 4, streams[1]), 0);
+    EXPECT_EQ(found, expected);
+    EXPECT_EQ(wait(streams[1]), 0);
+    EXPECT_EQ(calls, 40u);
+    EXPECT_EQ(endEvent(event), 0);
+    for (CUstream s : streams)
+      EXPECT_EQ(endStream(s), 0);
+    EXPECT_EQ(release(memory), 0);
+    EXPECT_EQ(setCurrent(nullptr), 0);
+  };
+  std::vector<std::thread> threads;
+  for (uint32_t i = 1; i <= 4; ++i)
+    threads.emplace_back(work, i);
+  for (std::thread &t : threads)
+    t.join();
+  EXPECT_EQ(unload(module), 0);
+  EXPECT_EQ(letGo(0), 0);
 }
 
 } // namespace
