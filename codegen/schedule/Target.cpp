@@ -370,6 +370,7 @@ static auto *findNamed(auto &all, StringRef name) {
 template <typename T>
 static std::vector<std::string> namesOf(const std::vector<T> &all) {
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const T &target : all)
     names.push_back(target.name);
   return names;
@@ -386,8 +387,8 @@ Error Targets::add(Target target, StringRef path) {
   auto fail = [&](const Twine &message) {
     return createStringError(path + ": target: " + message);
   };
-  auto put = [](auto &all, auto &&mine) {
-    if (auto *old = findNamed(all, mine.name))
+  auto put = []<typename T>(std::vector<T> &all, T mine) {
+    if (T *old = findNamed(all, mine.name))
       *old = std::move(mine);
     else
       all.push_back(std::move(mine));
@@ -445,7 +446,7 @@ readFolder(const std::string &folder) {
         [](auto &t) -> const std::string & { return t.name; }, *target);
     auto [other, fresh] = pathOf.try_emplace(name, path);
     if (!fresh)
-      return createStringError(path + ": target: '" + name +
+      return createStringError(Twine(path) + ": target: '" + name +
                                "' is described in " + other->second + " too");
     found.emplace_back(path, std::move(*target));
   }
