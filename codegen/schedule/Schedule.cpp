@@ -232,6 +232,35 @@ static bool fits(const Override &entry, StringRef symbol, StringRef target) {
          (entry.target.empty() || entry.target == target);
 }
 
+llvm::Error hamlet::schedule::checkOverrides(ModuleOp kernels,
+                                             const Targets &targets,
+                                             ArrayRef<Override> overrides) {
+  std::vector<StringRef> symbols;
+  std::set<std::string> names;
+  for (auto kernel : kernels.getOps<func::FuncOp>())
+    if (kernel.walk([](tile::DotOp) { return WalkResult::interrupt(); })
+            .wasInterrupted()) {
+      symbols.push_back(kernel.getName());
+      names.insert(kernel.getName().rsplit("_r").first.str());
+    }
+  for (const Override &entry : overrides) {
+    if (!entry.target.empty() && !targets.findCpu(entry.target))
+      return llvm::createStringError(entry.place +
+                                     ": target: expected one of the CPUs " +
+                                     llvm::join(targets.cpuNames(), ", ") +
+                                     ", got '" + entry.target + "'");
+    if (llvm::none_of(symbols, [&](StringRef symbol) {
+          return fits(entry, symbol, entry.target);
+        }))
+      return llvm::createStringError(
+          entry.place +
+          ": matches no variant of a kernel with products; the "
+          "kernels are " +
+          (names.empty() ? "none" : llvm::join(names, ", ")));
+  }
+  return llvm::Error::success();
+}
+
 FailureOr<std::vector<Record>>
 hamlet::schedule::scheduleDots(ModuleOp kernels, const CpuTarget &target,
                                ArrayRef<Override> overrides) {
@@ -312,6 +341,8 @@ public:
         return fail(llvm::toString(read.takeError()));
       given = std::move(*read);
     }
+    if (llvm::Error error = checkOverrides(getOperation(), *known, given))
+      return fail(llvm::toString(std::move(error)));
     if (failed(scheduleDots(getOperation(), *which, given)))
       signalPassFailure();
   }

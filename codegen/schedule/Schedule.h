@@ -71,6 +71,11 @@ struct Override {
 /// Reads a file of them; the last entry that fits a product counts.
 llvm::Expected<std::vector<Override>> readOverrides(llvm::StringRef path);
 
+/// Whether each of them can fit: its target is a CPU of `targets`, and some
+/// kernel of `kernels` with a product has its name and rows.
+llvm::Error checkOverrides(mlir::ModuleOp kernels, const Targets &targets,
+                           llvm::ArrayRef<Override> overrides);
+
 /// What was chosen for one product of a kernel.
 struct Record {
   std::string symbol; ///< of the kernel's variant

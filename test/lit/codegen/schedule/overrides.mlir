@@ -3,6 +3,8 @@
 // RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 schedules=%t/large.yaml" 2>&1 | FileCheck %s --check-prefix=LARGE
 // RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 schedules=%t/odd.yaml" 2>&1 | FileCheck %s --check-prefix=ODD
 // RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 schedules=%t/key.yaml" 2>&1 | FileCheck %s --check-prefix=KEY
+// RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 schedules=%t/nothing.yaml" 2>&1 | FileCheck %s --check-prefix=NOTHING
+// RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 schedules=%t/other.yaml" 2>&1 | FileCheck %s --check-prefix=OTHER
 // RUN: not hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v9" 2>&1 | FileCheck %s --check-prefix=TARGET
 // RUN: hamlet-opt %t/kernels.mlir "-tile-schedule=target=x86-64-v4 targets=%t/small" | FileCheck %s --check-prefix=SMALL
 // A schedule file takes the place of the cost model; a folder of targets takes the place of the built-in ones.
@@ -10,6 +12,8 @@
 // LARGE: is given a block of 12 rows and 4 panels by {{.*}}large.yaml, entry 1; it takes 53 registers, and x86-64-v4 has 32
 // ODD: odd.yaml:{{.*}}expected an even depth, got 7
 // KEY: key.yaml:{{.*}}unknown key 'colums'
+// NOTHING: tile-schedule: {{.*}}nothing.yaml, entry 1: matches no variant of a kernel with products; the kernels are linear, linear_2
+// OTHER: tile-schedule: {{.*}}other.yaml, entry 2: target: expected one of the CPUs x86-64-v3, {{.*}}, got 'zen5'
 // TARGET: tile-schedule: expected one of the targets {{.*}}, got 'x86-64-v9'
 // SMALL: array<i64: 8, 2, 256>
 
@@ -57,6 +61,16 @@ func.func @linear_r64(%a: tensor<64x1024xf32>, %b: tensor<1024x64xf32>, %c: tens
 
 //--- key.yaml
 - colums: 4
+  block: {rows: 4, panels: 4, depth: 8}
+
+//--- nothing.yaml
+- kernel: linear_2
+  rows: 16
+  block: {rows: 4, panels: 4, depth: 8}
+
+//--- other.yaml
+- block: {rows: 4, panels: 4, depth: 8}
+- target: zen5
   block: {rows: 4, panels: 4, depth: 8}
 
 //--- small/v4.yaml
