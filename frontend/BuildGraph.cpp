@@ -163,14 +163,37 @@ private:
                                      : Type(b.getF16Type());
   }
 
+  /// `type`, or f32 where a source is stored in what `type` does not hold. A
+  /// model compiled for another dtype than it is stored in is rounded to it.
+  Type holding(const WeightRecipe &recipe, Type type, FloatType held) {
+    if (type == f32 || options.others.empty())
+      return type;
+    return llvm::all_of(recipe.sources,
+                        [&](const WeightSource &source) {
+                          auto other = options.others.find(source.tensor);
+                          return (other == options.others.end()
+                                      ? options.stored
+                                      : other->second) == held;
+                        })
+               ? type
+               : f32;
+  }
+  Type matrixType(const WeightRecipe &recipe) {
+    return options.asStored ? holding(recipe, matrix, options.dtype) : matrix;
+  }
+  /// The head is exact in every mode.
+  Type headType(const WeightRecipe &recipe) {
+    return holding(recipe, head, options.stored);
+  }
+
   Type elementType(const WeightRecipe &recipe) {
     switch (recipe.use) {
     case WeightUse::Matrix:
-      return matrix;
+      return matrixType(recipe);
     case WeightUse::Embedding:
-      return spec.tiedEmbeddings ? head : matrix;
+      return spec.tiedEmbeddings ? headType(recipe) : matrixType(recipe);
     case WeightUse::LmHead:
-      return head;
+      return headType(recipe);
     case WeightUse::Norm:
     case WeightUse::Router:
     case WeightUse::RouterBias:
@@ -181,6 +204,9 @@ private:
   }
 
   Value weight(const WeightRecipe &recipe) {
+    return weight(recipe, elementType(recipe));
+  }
+  Value weight(const WeightRecipe &recipe, Type element) {
     assert((!recipe.stacked || recipe.parts == 1) &&
            "the manifest stacks or concatenates, not both");
     SmallVector<StringRef> tensors;
@@ -198,7 +224,7 @@ private:
       entries.push_back(b.getNamedAttr(
           "permute", b.getDenseI64ArrayAttr(
                          {recipe.rows.a, recipe.rows.b, recipe.rows.c})));
-    auto type = RankedTensorType::get(recipe.shape, elementType(recipe));
+    auto type = RankedTensorType::get(recipe.shape, element);
     return nn::WeightOp::create(b, at(recipe.name), type,
                                 b.getStringAttr(recipe.name),
                                 b.getDictionaryAttr(entries));
@@ -232,11 +258,17 @@ private:
     return b.getF32FloatAttr(static_cast<float>(value));
   }
 
+  /// Sums of products with the weight: one that is wider than activations is
+  /// not rounded to them.
+  tile::NumericsAttr sumsWith(Value w) {
+    return getElementTypeOrSelf(w.getType()) == f32 ? f32Sums : sums;
+  }
+
   Value linear(Value x, const WeightRecipe &recipe) {
     Value w = weight(recipe);
     return nn::LinearOp::create(b, at(recipe.name),
                                 typed({recipe.shape[0]}, activation), x, w,
-                                Value(), sums);
+                                Value(), sumsWith(w));
   }
   Value linear(Value x, StringRef role) { return linear(x, recipe(role)); }
 
@@ -407,17 +439,21 @@ private:
         TypeRange{RankedTensorType::get({m.experts + 1}, i32), pairs,
                   slotsOf(i32)},
         route.getIds(), i64(m.experts));
-    Value gate = weight("experts.gate"), up = weight("experts.up"),
+    // Gate and up go into one product.
+    const WeightRecipe &gateRecipe = recipe("experts.gate"),
+                       &upRecipe = recipe("experts.up");
+    Type wider = elementType(gateRecipe) == f32 ? f32 : elementType(upRecipe);
+    Value gate = weight(gateRecipe, wider), up = weight(upRecipe, wider),
           down = weight("experts.down");
     auto function =
         nn::ActivationAttr::get(b.getContext(), functionOf(m.activation));
     Value hidden = moe::ExpertUpOp::create(
         b, part("experts.up"), typed({m.intermediate}, activation), x,
         dispatch.getOffsets(), dispatch.getOrder(), gate, up, function,
-        i64(m.topK), sums);
+        i64(m.topK), sumsWith(up));
     Value each = moe::ExpertDownOp::create(
         b, part("experts.down"), typed({spec.hidden}, activation), hidden,
-        dispatch.getOffsets(), down, sums);
+        dispatch.getOffsets(), down, sumsWith(down));
     Value routed = moe::CombineOp::create(
         b, part("combine"), typed({spec.hidden}, activation), each,
         dispatch.getPlace(), route.getGates());

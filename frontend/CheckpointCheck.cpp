@@ -1,6 +1,9 @@
 #include "frontend/CheckpointCheck.h"
 
+#include "frontend/KnownKeys.h"
+
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -13,27 +16,66 @@ static std::string shapeText(const std::vector<int64_t> &shape) {
   return text + "]";
 }
 
-/// Shell pattern with * only.
-static bool matches(std::string_view pattern, std::string_view name) {
-  size_t star = std::string_view::npos, resume = 0, p = 0, n = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
+static FloatType floatType(safetensors::DType dtype) {
+  switch (dtype) {
+  case safetensors::DType::BF16:
+    return FloatType::BF16;
+  case safetensors::DType::F16:
+    return FloatType::F16;
+  default: // Only weight types come here.
+    return FloatType::F32;
   }
-  while (p < pattern.size() && pattern[p] == '*')
-    ++p;
-  return p == pattern.size();
 }
+
+namespace {
+
+/// What matrices and embeddings are stored in.
+class StoredTypes {
+public:
+  void add(const std::string &name, const safetensors::Tensor &tensor) {
+    FloatType type = floatType(tensor.dtype);
+    Share &share = shares[type];
+    ++share.tensors;
+    share.bytes += tensor.size;
+    tensors.emplace_back(name, type);
+  }
+
+  void decide(const std::optional<FloatType> &configured,
+              CheckpointReport &report, std::string &text) const {
+    if (shares.empty())
+      return;
+    // Of equal shares the wider type, which is the first.
+    auto most = std::max_element(shares.begin(), shares.end(),
+                                 [](const auto &a, const auto &b) {
+                                   return a.second.bytes < b.second.bytes;
+                                 });
+    bool mixed = shares.size() > 1;
+    report.stored = mixed && configured ? *configured : most->first;
+    for (const auto &[name, type] : tensors)
+      if (type != report.stored)
+        report.others.emplace(name, type);
+    if (!mixed)
+      return;
+    for (const auto &[type, share] : shares)
+      text += (text.empty() ? "" : ", ") + std::to_string(share.tensors) +
+              " in " + std::string(floatTypeName(type));
+    text = "matrices and embeddings differ in dtype: " + text +
+           "; the model counts as stored in " +
+           std::string(floatTypeName(report.stored)) + ", " +
+           (configured ? "as its configuration says"
+                       : "which most of their bytes are in");
+  }
+
+private:
+  struct Share {
+    size_t tensors = 0;
+    uint64_t bytes = 0;
+  };
+  std::map<FloatType, Share> shares;
+  std::vector<std::pair<std::string, FloatType>> tensors;
+};
+
+} // namespace
 
 CheckpointReport checkCheckpoint(const ModelSpec &spec,
                                  const safetensors::Checkpoint &checkpoint,
@@ -41,8 +83,9 @@ CheckpointReport checkCheckpoint(const ModelSpec &spec,
   CheckpointReport report;
   report.place = std::move(place);
   report.duplicates = checkpoint.duplicates;
+  report.notes = checkpoint.notes;
   std::set<std::string_view> used;
-  std::set<safetensors::DType> matrixTypes;
+  StoredTypes types;
   for (const WeightRecipe &recipe : spec.weights) {
     bool matrix = recipe.use == WeightUse::Matrix ||
                   recipe.use == WeightUse::Embedding ||
@@ -67,59 +110,93 @@ CheckpointReport checkCheckpoint(const ModelSpec &spec,
       if (!safetensors::isWeightType(tensor.dtype))
         report.badDType.push_back(
             {source.tensor, file, "F32, BF16 or F16",
-             std::string(safetensors::dtypeName(tensor.dtype))});
+             std::string(safetensors::dtypeName(tensor))});
       else if (matrix)
-        matrixTypes.insert(tensor.dtype);
+        types.add(source.tensor, tensor);
     }
   }
-  if (matrixTypes.size() == 1 &&
-      *matrixTypes.begin() == safetensors::DType::BF16)
-    report.stored = FloatType::BF16;
-  else if (matrixTypes.size() == 1 &&
-           *matrixTypes.begin() == safetensors::DType::F16)
-    report.stored = FloatType::F16;
-  for (const auto &[name, tensor] : checkpoint.tensors)
-    if (!used.count(name))
-      report.unused.push_back(
-          {name,
-           std::any_of(spec.ignoredTensors.begin(), spec.ignoredTensors.end(),
-                       [&, &tensorName = name](const std::string &pattern) {
-                         return matches(pattern, tensorName);
-                       })});
+  types.decide(spec.configDType, report, report.dtypes);
+  for (const auto &[name, tensor] : checkpoint.tensors) {
+    if (used.count(name))
+      continue;
+    const IgnoredTensors *known = findIgnored(spec.configuration.ignored, name);
+    report.unused.push_back(
+        {name, known ? known->reason : "",
+         known ? "" : KnownKeys::builtin().kindOfTensor(name).str()});
+  }
   return report;
 }
 
-std::string CheckpointReport::text(size_t listed) const {
-  std::string result;
-  auto group = [&](const auto &entries, const std::string &title, auto &&line) {
-    if (entries.empty())
-      return;
-    result += place + ": tensors: " + std::to_string(entries.size()) + " " +
-              title + "\n";
-    for (size_t i = 0; i < std::min(entries.size(), listed); ++i)
-      result += "  " + line(entries[i]) + "\n";
-    if (entries.size() > listed)
-      result += "  and " + std::to_string(entries.size() - listed) + " more\n";
-  };
+/// "<place>: tensors: N <title>", then a line for each of the first `listed`.
+template <typename Entry, typename Line>
+static std::string group(const std::string &place,
+                         const std::vector<Entry> &entries,
+                         const std::string &title, size_t listed, Line line) {
+  if (entries.empty())
+    return "";
+  std::string result = place + ": tensors: " + std::to_string(entries.size()) +
+                       " " + title + "\n";
+  for (size_t i = 0; i < std::min(entries.size(), listed); ++i)
+    result += "  " + line(entries[i]) + "\n";
+  if (entries.size() > listed)
+    result += "  and " + std::to_string(entries.size() - listed) + " more\n";
+  return result;
+}
+
+std::string CheckpointReport::errors(size_t listed) const {
   auto mismatchLine = [](const Mismatch &entry) {
     return entry.tensor + " in " + entry.file + ": expected " + entry.expected +
            ", found " + entry.found;
   };
-  group(missing, "missing", [](const Missing &entry) {
-    return entry.tensor + ": expected " + shapeText(entry.expected) + " for " +
-           entry.weight + ", found nothing";
-  });
-  group(misshaped, "of another shape", mismatchLine);
-  group(badDType, "of a dtype that weights cannot have", mismatchLine);
-  group(duplicates, "in more than one file",
-        [](const safetensors::Duplicate &entry) {
-          return entry.name + ": expected once, found in " + entry.kept +
-                 " and " + entry.other;
-        });
-  group(unused, "unused, ignored", [](const Unused &entry) {
-    return entry.tensor +
-           (entry.known ? " (a buffer that hamlet computes itself)" : "");
-  });
+  return group(place, missing, "missing", listed,
+               [](const Missing &entry) {
+                 return entry.tensor + ": expected " +
+                        shapeText(entry.expected) + " for " + entry.weight +
+                        ", found nothing";
+               }) +
+         group(place, misshaped, "of another shape", listed, mismatchLine) +
+         group(place, badDType, "of a dtype that weights cannot have", listed,
+               mismatchLine) +
+         group(place, duplicates, "in more than one file", listed,
+               [](const safetensors::Duplicate &entry) {
+                 return entry.name + ": expected once, found in " + entry.kept +
+                        " and " + entry.other;
+               });
+}
+
+std::string CheckpointReport::unusedParts(size_t listed) const {
+  std::vector<Unused> parts;
+  std::copy_if(unused.begin(), unused.end(), std::back_inserter(parts),
+               [](const Unused &entry) { return !entry.part.empty(); });
+  return group(place, parts,
+               "unused, and by their names part of what a layer computes",
+               listed, [](const Unused &entry) {
+                 return entry.tensor + " (" + entry.part + ")";
+               });
+}
+
+std::string CheckpointReport::unusedOthers(size_t listed) const {
+  std::vector<Unused> others;
+  std::copy_if(unused.begin(), unused.end(), std::back_inserter(others),
+               [](const Unused &entry) {
+                 return entry.part.empty() && entry.reason.empty();
+               });
+  return group(place, others, "unused", listed,
+               [](const Unused &entry) { return entry.tensor; });
+}
+
+std::vector<std::string> CheckpointReport::remarks() const {
+  std::vector<std::string> result = notes;
+  if (!dtypes.empty())
+    result.push_back(place + ": " + dtypes);
+  std::map<std::string, std::vector<std::string>> byReason;
+  for (const Unused &entry : unused)
+    if (!entry.reason.empty())
+      byReason[entry.reason].push_back(entry.tensor);
+  for (const auto &[reason, tensors] : byReason)
+    result.push_back(place + ": tensors: " + std::to_string(tensors.size()) +
+                     " unused (" + reason + "): " + tensors.front() +
+                     (tensors.size() > 1 ? ", ..." : ""));
   return result;
 }
 

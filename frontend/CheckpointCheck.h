@@ -4,6 +4,7 @@
 #include "container/Safetensors.h"
 #include "frontend/ModelSpec.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,25 +21,44 @@ struct CheckpointReport {
   };
   struct Unused {
     std::string tensor;
-    bool known; ///< The family says that it is of no use (decay buffers).
+    std::string reason; ///< Why the family does without it; empty: no reason.
+    /// The part of a layer that its name says it is, without a reason to do
+    /// without it: the model would be another one.
+    std::string part;
   };
   std::string place; ///< Folder or index, for messages.
   std::vector<Missing> missing;
   std::vector<Mismatch> misshaped, badDType;
   std::vector<safetensors::Duplicate> duplicates;
-  std::vector<Unused> unused; ///< Reported and ignored.
+  std::vector<Unused> unused;
+  std::vector<std::string> notes; ///< Of the files, for the user to see.
   size_t used = 0;
-  /// What the matrices and embeddings that the model uses are stored in; f32 if
-  /// they differ from each other.
+  /// What the matrices and embeddings that the model uses are stored in. If
+  /// they differ, what the configuration says, else what most bytes are in.
   FloatType stored = FloatType::F32;
+  /// Those of them that are stored in another type.
+  std::map<std::string, FloatType, std::less<>> others;
 
   bool ok() const {
     return missing.empty() && misshaped.empty() && badDType.empty() &&
            duplicates.empty();
   }
-  /// Everything, one line a group with at most `listed` names each. Empty if
-  /// there is nothing to tell.
-  std::string text(size_t listed = 8) const;
+  /// What makes the checkpoint unusable, with at most `listed` names a group;
+  /// empty if it is `ok`.
+  std::string errors(size_t listed = 8) const;
+  /// The unused tensors that are part of a layer; empty if there are none.
+  std::string unusedParts(size_t listed = 8) const;
+  /// The other unused tensors without a reason; empty if there are none.
+  std::string unusedOthers(size_t listed = 8) const;
+  /// What else the user should know: tensors that the family does without, and
+  /// why; what was decided about dtypes; `notes`.
+  std::vector<std::string> remarks() const;
+
+private:
+  friend CheckpointReport checkCheckpoint(const ModelSpec &,
+                                          const safetensors::Checkpoint &,
+                                          std::string);
+  std::string dtypes; ///< What was decided, if they differ.
 };
 
 /// Matches the sources of all recipes with the tensors of `checkpoint`. Shapes

@@ -3,9 +3,11 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
+#include <utility>
 
 using namespace llvm;
 
@@ -89,14 +91,15 @@ struct ConfigScope::Parser {
       return fail("expected a number or a name in the expression, found '" +
                   rest.take_front(20) + "'");
     rest = rest.drop_front(name.size());
-    if (name == "int" || name == "first")
-      return call(name == "int");
+    if (name == "int" || name == "first" || name == "same")
+      return call(name);
     Result result = scope.parameter(name.str(), layer, field);
     keys.insert(result.keys.begin(), result.keys.end());
     return result.value;
   }
 
-  json::Value call(bool isInt) {
+  json::Value call(StringRef function) {
+    bool isInt = function == "int";
     if (!take("("))
       return fail("expected '(' in the expression");
     json::Value chosen = nullptr;
@@ -106,6 +109,9 @@ struct ConfigScope::Parser {
       json::Value argument = sum();
       if (chosen.getAsNull())
         chosen = std::move(argument);
+      else if (function == "same" && !argument.getAsNull() &&
+               argument != chosen)
+        return outside(chosen, argument, "values that should be one");
       else
         keys = before;
     } while (!isInt && !scope.problem->failed() && take(","));
@@ -185,18 +191,19 @@ const json::Value *ConfigScope::lookup(StringRef key) const {
 }
 
 const json::Value *ConfigScope::lookupFirst(ArrayRef<std::string> keys,
-                                            std::string &found,
-                                            bool spellingsDiffer) {
+                                            std::string &found) {
   const json::Value *value = nullptr;
   found = keys.empty() ? "" : keys.front();
   for (const std::string &key : keys) {
     const json::Value *candidate = lookup(key);
-    if (!candidate)
+    markKnown(key);
+    // A null says that there is none under this name.
+    if (!candidate || (value && candidate->getAsNull()))
       continue;
-    if (!value) {
+    if (!value || value->getAsNull()) {
       value = candidate;
       found = key;
-    } else if (!spellingsDiffer && *value != *candidate) {
+    } else if (*value != *candidate) {
       problem->report(
           (Twine(path) + ": " + found + ", " + key +
            ": two names of one thing disagree: expected equal values, found " +
@@ -213,14 +220,18 @@ void ConfigScope::mismatch(const std::string &keys, const Twine &what,
                   (found ? shown(*found) : std::string("nothing")));
 }
 
+bool ConfigScope::applies(const Node &definition) {
+  Node condition = definition.member("only_if");
+  return !condition || boolean(condition, -1);
+}
+
 ConfigScope::Result ConfigScope::resolve(const std::string &name,
                                          const Node &definition) {
   definition.onlyKeys({"key", "default", "on_null", "only_if"});
   if (problem->failed())
     return {};
   std::vector<std::string> keys = definition.required("key").texts();
-  if (Node condition = definition.member("only_if");
-      condition && !boolean(condition, -1)) {
+  if (!applies(definition)) {
     Result none;
     none.keys = {keys.empty() ? name : keys.front()};
     return none;
@@ -393,6 +404,78 @@ bool ConfigScope::nonzero(const Node &field) {
   if (const json::Array *list = value.getAsArray())
     return any_of(*list, isSet);
   return isSet(value);
+}
+
+bool ConfigScope::isGiven(const Node &field) {
+  if (!field)
+    return false;
+  std::set<std::string> keys = evaluateWhole(field).keys;
+  return any_of(keys, [&](const std::string &key) {
+    const json::Value *value = lookup(key);
+    return value && !value->getAsNull();
+  });
+}
+
+std::set<std::string> ConfigScope::knownKeys() const {
+  std::set<std::string> names = known;
+  if (const json::Object *definitions = section.object())
+    for (const auto &entry : *definitions)
+      for (const std::string &key :
+           section.member(entry.first).member("key").texts())
+        names.insert(key);
+  return names;
+}
+
+std::vector<std::pair<std::string, const json::Value *>>
+ConfigScope::unknown() const {
+  std::set<std::string> names = knownKeys();
+  std::vector<std::pair<std::string, const json::Value *>> result;
+  auto walk = [&](const json::Object &object, const std::string &prefix,
+                  auto &self) -> void {
+    for (const auto &entry : object) {
+      std::string key = prefix + entry.first.str();
+      if (names.count(key))
+        continue;
+      auto below = names.lower_bound(key + ".");
+      const json::Object *members = entry.second.getAsObject();
+      if (members && below != names.end() &&
+          StringRef(*below).starts_with(key + "."))
+        self(*members, key + ".", self);
+      else
+        result.emplace_back(key, &entry.second);
+    }
+  };
+  if (const json::Object *object = config->getAsObject())
+    walk(*object, "", walk);
+  // The object's own order differs between runs.
+  llvm::sort(result, llvm::less_first());
+  return result;
+}
+
+std::vector<Setting> ConfigScope::settings() {
+  std::vector<Setting> result;
+  // Defaults that this model does not need may not be computable.
+  Problem unneeded;
+  Problem *problems = std::exchange(problem, &unneeded);
+  std::set<std::string> names;
+  for (const auto &entry : resolved)
+    names.insert(entry.getKey().str());
+  for (const std::string &name : names) {
+    Node definition = section.member(name);
+    if (!applies(definition))
+      continue;
+    Setting setting;
+    setting.keys = definition.member("key").texts();
+    setting.value = formatv("{0}", resolved.find(name)->second.value);
+    for (auto [text, part] : {std::pair{&setting.absent, "default"},
+                              std::pair{&setting.null, "on_null"}})
+      if (Node substitute = definition.member(part))
+        *text = formatv("{0}", evaluate(substitute, -1).value);
+    unneeded = Problem();
+    result.push_back(std::move(setting));
+  }
+  problem = problems;
+  return result;
 }
 
 std::vector<int64_t> ConfigScope::integers(const Node &field, int64_t min,

@@ -1,6 +1,7 @@
 #ifndef HAMLET_FRONTEND_CONFIGSCOPE_H
 #define HAMLET_FRONTEND_CONFIGSCOPE_H
 
+#include "container/Configuration.h"
 #include "frontend/Document.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -20,8 +21,9 @@ std::string scalarText(const llvm::json::Value &value);
 ///
 /// A value is a number, true or false, a text, a list (one entry per layer, or
 /// one for all) or none. An expression has numbers, names, + - * / (exact), //
-/// (rounded down), parentheses, int(x) (towards zero) and first(a, b, ...) (the
-/// first that is not none); arithmetic with none gives none.
+/// (rounded down), parentheses, int(x) (towards zero), first(a, b, ...) (the
+/// first that is not none) and same(a, b, ...) (likewise, and all that are not
+/// none must be equal); arithmetic with none gives none.
 class ConfigScope {
 public:
   /// `config` is the configuration at `path`; both nodes must outlive the
@@ -59,11 +61,28 @@ public:
   /// The value at a key of the configuration, "a.b" being b in object a; null
   /// if absent.
   const llvm::json::Value *lookup(llvm::StringRef key) const;
-  /// The first of `keys` that the configuration has, and its name in `found`.
-  /// Reports two that disagree, unless only their spelling may differ.
+  /// The first of `keys` that the configuration has, and its name in `found`;
+  /// one that is null only if all are that are there. Reports two that
+  /// disagree.
   const llvm::json::Value *lookupFirst(llvm::ArrayRef<std::string> keys,
-                                       std::string &found,
-                                       bool spellingsDiffer = false);
+                                       std::string &found);
+
+  /// True if the configuration itself has the value of the field, not only a
+  /// default for it.
+  bool isGiven(const Node &field);
+
+  /// Says that the description knows the key, whatever its value.
+  void markKnown(llvm::StringRef key) { known.insert(key.str()); }
+  /// Those keys, and all for which the `config` section has names.
+  std::set<std::string> knownKeys() const;
+  /// The keys of the configuration that the description does not know, with
+  /// their values: within an object of which it knows members, "a.b".
+  std::vector<std::pair<std::string, const llvm::json::Value *>>
+  unknown() const;
+
+  /// The values that were taken, for the container. After everything was
+  /// resolved without a problem.
+  std::vector<Setting> settings();
 
   void setLayers(int64_t count) { layers = count; }
   int64_t layerCount() const { return layers; }
@@ -89,6 +108,8 @@ private:
   }
   Result parameter(const std::string &name, int layer, const Node &user);
   Result resolve(const std::string &name, const Node &definition);
+  /// False if the definition's `only_if` is.
+  bool applies(const Node &definition);
   Result evaluateText(llvm::StringRef expression, const Node &field, int layer);
   std::string describe(const Result &result, const Node &field) const;
 
@@ -99,6 +120,7 @@ private:
   int64_t layers = -1;
   llvm::StringMap<Result> resolved;
   std::set<std::string> resolving;
+  std::set<std::string> known; ///< Keys, as descriptions spell them.
 };
 
 } // namespace hamlet::frontend

@@ -1,5 +1,7 @@
 #include "frontend/Document.h"
 
+#include "container/Configuration.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -65,7 +67,7 @@ Expected<json::Value> parseJson(StringRef text, StringRef path) {
   if (bracketDepth(text, /*strings=*/true) > kMaxDepth)
     return makeError(path + ": is nested deeper than " + Twine(kMaxDepth) +
                      " levels");
-  Expected<json::Value> value = json::parse(text);
+  Expected<json::Value> value = json::parse(quoteNonFinite(text));
   if (!value)
     return makeError(path +
                      ": is not valid JSON: " + toString(value.takeError()));

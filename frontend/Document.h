@@ -32,7 +32,8 @@ private:
 std::string shown(const llvm::json::Value &value);
 
 /// Reads JSON text; "<path>: ..." on failure. Nesting deeper than 64 is
-/// refused: the parser is recursive.
+/// refused: the parser is recursive. NaN and infinities, as Python writes them,
+/// become texts: no number that counts is one.
 llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef text,
                                             llvm::StringRef path);
 

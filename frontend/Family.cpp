@@ -43,7 +43,7 @@ Expected<Family> parseFamily(StringRef yaml, StringRef path) {
   Problem problem;
   Node root(&family.description, (path + ": ").str(), problem);
   root.onlyKeys({"family", "model_types", "architectures", "config", "accept",
-                 "model", "layers", "mixers", "moe"});
+                 "harmless", "model", "layers", "mixers", "moe"});
   family.name = root.required("family").text();
   family.modelTypes = root.required("model_types").texts();
   family.architectures = root.member("architectures").texts();
@@ -104,6 +104,28 @@ const Family *FamilyRegistry::find(StringRef modelType,
   return nullptr;
 }
 
+/// The model type and the architectures are two names of one thing. One that
+/// another family claims is an error, one that nobody does becomes a warning.
+static Error checkArchitectures(const Family &family,
+                                const FamilyRegistry &registry,
+                                ArrayRef<std::string> architectures,
+                                StringRef path, std::string &warning) {
+  for (const std::string &architecture : architectures) {
+    const Family *owner = registry.find("", {architecture});
+    if (family.architectures.empty() || owner == &family)
+      continue;
+    std::string shown = StringRef(architecture).take_front(80).str();
+    if (owner)
+      return makeError(path + ": architectures: expected one of family '" +
+                       family.name + "' (" + join(family.architectures, ", ") +
+                       "), as the model type is, found '" + shown + "'");
+    warning = (path + ": architectures: '" + shown + "' is unknown; read as " +
+               join(family.architectures, " or ") + ", as the model type is")
+                  .str();
+  }
+  return Error::success();
+}
+
 Expected<ModelSpec> parseModel(StringRef text, StringRef path,
                                const FamilyRegistry &registry) {
   Expected<json::Value> config = parseJson(text, path);
@@ -125,8 +147,17 @@ Expected<ModelSpec> parseModel(StringRef text, StringRef path,
       root.member("model_type") && !root.member("model_type").get().getAsNull();
   if (named)
     architectures.clear();
-  if (const Family *family = registry.find(modelType, architectures))
-    return resolveModel(*family, *config, path);
+  if (const Family *family = registry.find(modelType, architectures)) {
+    std::string unknown;
+    if (Error error = checkArchitectures(*family, registry,
+                                         root.member("architectures").texts(),
+                                         path, unknown))
+      return std::move(error);
+    Expected<ModelSpec> spec = resolveModel(*family, *config, path);
+    if (spec)
+      spec->unknownArchitecture = std::move(unknown);
+    return spec;
+  }
   std::vector<std::string> known;
   for (const Family &family : registry.all())
     llvm::append_range(known, family.modelTypes);

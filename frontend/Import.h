@@ -5,6 +5,7 @@
 #include "frontend/Family.h"
 #include "frontend/ModelSpec.h"
 
+#include <map>
 #include <optional>
 
 namespace hamlet::frontend {
@@ -16,28 +17,41 @@ struct GraphOptions {
   /// What the checkpoint's matrices are stored in; the LM head keeps it under
   /// bf16.
   FloatType stored = FloatType::BF16;
+  /// Tensors that are stored in another type.
+  std::map<std::string, FloatType, std::less<>> others = {};
+  /// `dtype` is what is stored, so nothing is rounded: what `dtype` does not
+  /// hold exactly stays as wide as it is.
+  bool asStored = true;
   int64_t chunk = 64; ///< Tokens between the anchors of lightning states.
 };
 
 struct ImportOptions {
-  std::optional<FloatType> dtype; ///< F32 or BF16; none: as stored.
+  /// F32 or BF16; none: as stored.
+  std::optional<FloatType> dtype = std::nullopt;
   int64_t chunk = 64;
-  std::vector<std::string> modelFolders; ///< More family descriptions.
+  std::vector<std::string> modelFolders = {}; ///< More family descriptions.
+  /// Take a checkpoint with tensors that look like parts of its layers and that
+  /// the family does not read.
+  bool ignoreUnused = false;
 };
 
 struct ImportedModel {
   ModelSpec spec;
   GraphOptions graph;
-  /// What the checkpoint has; none for a lone configuration. Its unused tensors
-  /// are for the user to see.
+  /// What the checkpoint has; none for a lone configuration.
   std::optional<CheckpointReport> report;
+  /// For the user to see: what was not understood, and what was decided.
+  std::vector<std::string> warnings, notes;
+  /// What the container keeps of all this, see container/Configuration.h.
+  std::vector<std::string> entries() const;
 };
 
 /// Reads what `hamlet compile` takes: a checkpoint's folder or a `config.json`
 /// alone. A folder's tensors must be all there and of the right shapes. A
 /// folder that has an index and none of its shards is checked by names only;
 /// then, and for a lone configuration, the stored dtype is that of the
-/// configuration, else bf16.
+/// configuration, else bf16. Tokens that end an answer are those of the
+/// configuration, else those of a `generation_config.json` beside it.
 llvm::Expected<ImportedModel> importModel(llvm::StringRef path,
                                           const ImportOptions &options);
 

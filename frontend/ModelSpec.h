@@ -1,6 +1,7 @@
 #ifndef HAMLET_FRONTEND_MODELSPEC_H
 #define HAMLET_FRONTEND_MODELSPEC_H
 
+#include "container/Configuration.h"
 #include "frontend/WeightRecipe.h"
 
 #include <cstdint>
@@ -144,12 +145,18 @@ struct ModelSpec {
   bool tiedEmbeddings = false;
   int64_t maxPositions = 0;
   std::vector<int64_t> eosIds;
+  bool eosGiven = false; ///< By the configuration, not only a default.
   /// `dtype` or `torch_dtype` of the configuration.
   std::optional<FloatType> configDType;
   std::vector<WeightRecipe> weights; ///< In order of use.
-  /// Shell patterns (* any text, one per tensor name) of tensors known to be of
-  /// no use, such as decay buffers.
-  std::vector<std::string> ignoredTensors;
+  /// What was taken from the configuration, which of its keys change nothing,
+  /// and which tensors are known to be of no use, such as decay buffers.
+  ConfigurationEntries configuration;
+  /// Keys of the configuration that nothing reads and nobody knows, as one
+  /// message; empty if there are none.
+  std::string unknownKeys;
+  /// The same of an architecture that no family claims.
+  std::string unknownArchitecture;
 
   /// The recipe named `name`; null if the model has none.
   const WeightRecipe *weight(std::string_view name) const;

@@ -3,9 +3,11 @@
 // after another, and every number passes a range check on its way.
 #include "frontend/ConfigScope.h"
 #include "frontend/Family.h"
+#include "frontend/KnownKeys.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
 
@@ -45,12 +47,29 @@ public:
       resolveLayers();
     if (!problem.failed())
       resolveWeights();
+    if (!problem.failed())
+      checkUnknownKeys();
     if (problem.failed())
       return problem.take();
+    keepConfiguration();
     return std::move(spec);
   }
 
 private:
+  /// What a container compares with the configuration beside its weights.
+  void keepConfiguration() {
+    ConfigurationEntries &kept = spec.configuration;
+    append_range(kept.settings, scope.settings());
+    std::set<std::string> compared;
+    for (const Setting &setting : kept.settings)
+      compared.insert(setting.keys.begin(), setting.keys.end());
+    // What has a name here and no effect on this model, such as the width of a
+    // window that is off.
+    for (const std::string &key : scope.knownKeys())
+      if (!compared.count(key))
+        kept.harmless.patterns.push_back(StringRef(key).lower());
+  }
+
   // ---- sections
 
   void resolveModel() {
@@ -71,7 +90,16 @@ private:
     spec.tiedEmbeddings =
         scope.boolean(model.member("tied_embeddings"), -1, false);
     spec.eosIds = scope.integers(model.member("eos"), 0, kMaxVocab);
-    spec.ignoredTensors = model.member("ignored_tensors").texts();
+    spec.eosGiven = scope.isGiven(model.member("eos"));
+    if (Node ignored = model.member("ignored_tensors"))
+      if (const json::Object *patterns = ignored.object())
+        for (const auto &entry : *patterns)
+          spec.configuration.ignored.push_back(
+              {entry.first.str(), ignored.member(entry.first).text()});
+    // The object's own order differs between runs.
+    llvm::sort(spec.configuration.ignored, [](const auto &a, const auto &b) {
+      return a.pattern < b.pattern;
+    });
     resolveIdentity();
   }
 
@@ -91,6 +119,8 @@ private:
       else if (name != "auto")
         scope.mismatch(key, "float32, bfloat16 or float16", dtype);
     }
+    scope.markKnown("model_type");
+    scope.markKnown("architectures");
     if (const json::Value *names = scope.lookup("architectures"))
       if (const json::Array *list = names->getAsArray(); list && !list->empty())
         spec.architecture = list->front().getAsString().value_or("").str();
@@ -109,21 +139,82 @@ private:
     for (size_t i = 0; i < rules->size() && !problem.failed(); ++i) {
       Node rule(&(*rules)[i], accept.where() + "[" + std::to_string(i) + "]",
                 problem);
-      rule.onlyKeys({"key", "values", "when"});
-      std::string key = rule.required("key").text();
-      Node values = rule.required("values");
+      rule.onlyKeys({"key", "values", "each", "when"});
+      bool each = static_cast<bool>(rule.member("each"));
+      Node values = rule.required(each ? "each" : "values");
       const json::Array *allowed = values ? values.get().getAsArray() : nullptr;
       if (!allowed)
         return values.expected("a list");
-      const json::Value *found = scope.lookup(key);
-      if (!found || is_contained(*allowed, *found) ||
-          !scope.nonzero(rule.member("when")))
-        continue;
-      std::string list;
-      for (const json::Value &value : *allowed)
-        list += (list.empty() ? "" : " or ") + shown(value);
-      scope.mismatch(key, list + " (hamlet supports nothing else here)", found);
+      bool applies = scope.nonzero(rule.member("when"));
+      std::vector<std::string> keys = rule.required("key").texts();
+      for (const std::string &key : keys) {
+        scope.markKnown(key);
+        if (applies && !problem.failed())
+          checkAccepted(key, *allowed, each);
+      }
+      if (applies && !each && !allowed->empty() && !problem.failed())
+        spec.configuration.settings.push_back(acceptedSetting(keys, *allowed));
     }
+  }
+
+  /// Reports a value that is neither none nor `allowed`; with `each`, a list
+  /// that has another entry.
+  void checkAccepted(const std::string &key, const json::Array &allowed,
+                     bool each) {
+    const json::Value *found = scope.lookup(key);
+    if (!found || found->getAsNull() || is_contained(allowed, *found))
+      return;
+    const json::Array *list = each ? found->getAsArray() : nullptr;
+    if (list && all_of(*list, [&](const json::Value &entry) {
+          return is_contained(allowed, entry);
+        }))
+      return;
+    std::string text = each ? "a list of nothing but " : "";
+    for (const json::Value &value : allowed)
+      text += (&value == &allowed.front() ? "" : " or ") + shown(value);
+    scope.mismatch(key, text + " (hamlet supports nothing else here)", found);
+  }
+
+  static Setting acceptedSetting(const std::vector<std::string> &keys,
+                                 const json::Array &allowed) {
+    Setting setting;
+    setting.keys = keys;
+    setting.value = formatv("{0}", allowed.front());
+    for (const json::Value &value : allowed)
+      setting.alike.push_back(formatv("{0}", value));
+    setting.alike.push_back("null");
+    return setting;
+  }
+
+  /// Every key is read, harmless, or told of; one that would change results is
+  /// refused.
+  void checkUnknownKeys() {
+    const KnownKeys &keys = KnownKeys::builtin();
+    std::vector<std::string> &harmless = spec.configuration.harmless.patterns;
+    harmless = keys.harmlessKeys();
+    append_range(harmless, root.member("harmless").texts());
+    std::string refused;
+    std::vector<std::string> unknown;
+    for (const auto &[key, value] : scope.unknown()) {
+      if (matchesAny(harmless, key))
+        continue;
+      Setting &setting = spec.configuration.settings.emplace_back();
+      setting.keys = {key};
+      setting.value = formatv("{0}", *value);
+      std::optional<StringRef> kind = keys.kindOf(key, *value);
+      if (kind && !kind->empty())
+        refused += (refused.empty() ? path + ": " : "; ") + key +
+                   ": expected none, found " + shown(*value) + " (" +
+                   kind->str() + ")";
+      else if (!kind && !value->getAsNull())
+        unknown.push_back(key);
+    }
+    if (!refused.empty())
+      problem.report(refused + ": the description of family '" + spec.family +
+                     "' does not have it, and without it results would differ");
+    if (!unknown.empty())
+      spec.unknownKeys =
+          path + ": keys that nothing reads, ignored: " + join(unknown, ", ");
   }
 
   void resolveLayers() {
@@ -149,6 +240,8 @@ private:
       layerSpec.moeResidual = resolveResidual(moe.member("residual"), layer);
       spec.layers.push_back(std::move(layerSpec));
     }
+    if (!problem.failed())
+      addLayersSetting();
   }
 
   /// The mixer of every layer: {every: m}, {alternate: [m, ..]}, {period: n,
@@ -159,27 +252,51 @@ private:
       return pattern(layers);
     }
     layers.onlyKeys({"key", "values", "default"});
-    std::string key;
-    const json::Value *found = scope.lookupFirst(layers.required("key").texts(),
-                                                 key, /*spellingsDiffer=*/true);
     Node values = layers.required("values");
     const json::Object *table = values.object();
-    if (problem.failed() || !table)
+    std::vector<std::string> keys = layers.required("key").texts();
+    if (problem.failed() || !table || keys.empty())
       return {};
-    if (!found || found->getAsNull()) {
-      if (!layers.member("default"))
-        scope.mismatch(key, "a list of " + Twine(layerCount) + " layer kinds",
-                       found);
-      return pattern(layers.member("default"));
+    std::vector<std::string> names;
+    std::string from;
+    for (const std::string &key : keys) {
+      scope.markKnown(key);
+      const json::Value *found = scope.lookup(key);
+      if (!found || found->getAsNull() || problem.failed())
+        continue;
+      std::vector<std::string> more = listedMixers(key, *found, values);
+      if (from.empty()) {
+        from = key;
+        names = std::move(more);
+      } else if (more != names && !problem.failed()) {
+        problem.report(path + ": " + from + ", " + key +
+                       ": two names of one thing disagree: expected the same "
+                       "layer kinds");
+      }
     }
-    const json::Array *list = found->getAsArray();
+    if (!from.empty() || problem.failed())
+      return names;
+    if (!layers.member("default"))
+      scope.mismatch(keys.front(),
+                     "a list of " + Twine(layerCount) + " layer kinds",
+                     scope.lookup(keys.front()));
+    return pattern(layers.member("default"));
+  }
+
+  /// The mixers that the list `found` at `key` of the configuration names, each
+  /// by its entry in `values`.
+  std::vector<std::string> listedMixers(const std::string &key,
+                                        const json::Value &found,
+                                        const Node &values) {
+    const json::Object *table = values.object();
+    const json::Array *list = found.getAsArray();
     if (!list || static_cast<int64_t>(list->size()) != layerCount) {
       std::string text =
           list ? " with " + std::to_string(list->size()) + " entries" : "";
       problem.report(path + ": " + key + ": expected a list of " +
                      std::to_string(layerCount) +
-                     " layer kinds, one for each layer, found " +
-                     shown(*found) + text);
+                     " layer kinds, one for each layer, found " + shown(found) +
+                     text);
       return {};
     }
     std::vector<std::string> names;
@@ -196,6 +313,28 @@ private:
       names.push_back(values.member(kind).text());
     }
     return names;
+  }
+
+  /// The mixers as a setting, if the configuration has a say.
+  void addLayersSetting() {
+    Node layers = root.member("layers");
+    if (!layers.member("key"))
+      return;
+    Setting setting;
+    setting.keys = layers.member("key").texts();
+    json::Array names;
+    for (const LayerSpec &layer : spec.layers)
+      names.push_back(layer.mixerName);
+    setting.value = formatv("{0}", json::Value(std::move(names)));
+    if (Node fallback = layers.member("default")) {
+      setting.absent =
+          formatv("{0}", json::Value(json::Array(pattern(fallback))));
+      setting.null = setting.absent;
+    }
+    Node values = layers.member("values");
+    for (const auto &entry : *values.object())
+      setting.spelling[entry.first.str()] = values.member(entry.first).text();
+    spec.configuration.settings.push_back(std::move(setting));
   }
 
   std::vector<std::string> pattern(const Node &node) {

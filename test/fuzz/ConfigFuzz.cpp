@@ -1,5 +1,6 @@
 // Any bytes as a configuration, and any bytes as a family description: an error
 // or a model, never a crash.
+#include "container/Configuration.h"
 #include "frontend/Document.h"
 #include "frontend/Family.h"
 #include "frontend/Plan.h"
@@ -11,6 +12,8 @@
 using namespace hamlet::frontend;
 
 static void resolve(llvm::StringRef config, const FamilyRegistry &registry) {
+  // Any text as a line of a container, too.
+  hamlet::readEntries({config.str()});
   auto spec = parseModel(config, "config.json", registry);
   if (!spec) {
     if (llvm::toString(spec.takeError()).rfind("config.json: ", 0) != 0)
@@ -19,6 +22,14 @@ static void resolve(llvm::StringRef config, const FamilyRegistry &registry) {
   }
   if (spec->parameters() <= 0)
     std::abort();
+  // What the container keeps comes back from it.
+  for (const hamlet::Setting &setting : spec->configuration.settings) {
+    hamlet::ConfigurationEntries entries =
+        hamlet::readEntries({hamlet::entryText(setting)});
+    if (entries.settings.size() != 1 ||
+        entries.settings[0].keys != setting.keys)
+      std::abort();
+  }
   if (auto plan = makePlan(*spec, {.tensorParallel = 2}))
     planText(*plan);
   else

@@ -112,7 +112,12 @@ cl::opt<bool> timePasses("time-passes", cl::desc("say where the time went"),
 cl::opt<std::string> remarks("remarks",
                              cl::desc("write every decision, as YAML"),
                              cl::value_desc("F"), cl::sub(compileCommand));
-cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors"),
+cl::opt<bool> ignoreUnused(
+    "ignore-unused",
+    cl::desc("compile without tensors that look like parts of a layer and that "
+             "the family does not read"),
+    cl::sub(compileCommand));
+cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors and warnings"),
                     cl::sub(compileCommand));
 
 cl::opt<std::string> planSource(cl::Positional, cl::Required,
@@ -125,6 +130,10 @@ cl::opt<bool> planJsonFlag("json", cl::desc("as JSON"), cl::sub(planCommand));
 int fail(const llvm::Twine &message) {
   llvm::errs() << "hamlet: error: " << message << "\n";
   return kFailed;
+}
+void warn(llvm::ArrayRef<std::string> warnings) {
+  for (const std::string &warning : warnings)
+    llvm::errs() << "hamlet: warning: " << warning << "\n";
 }
 int misuse(const llvm::Twine &message) {
   llvm::errs() << "hamlet: " << message << "\n";
@@ -157,9 +166,9 @@ std::optional<std::optional<frontend::FloatType>> parseDtype(StringRef name) {
 }
 
 /// A checkpoint, a lone configuration or MLIR text, as a graph module.
-llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
-                                                CompileSummary &summary,
-                                                std::string &imported) {
+llvm::Expected<OwningOpRef<ModuleOp>>
+readGraph(MLIRContext &context, CompileSummary &summary, std::string &imported,
+          std::vector<std::string> &entries) {
   if (StringRef path = source;
       path.ends_with(".hmlt") || path.ends_with(".safetensors"))
     return llvm::createStringError("cannot compile '%s', expected a "
@@ -187,15 +196,14 @@ llvm::Expected<OwningOpRef<ModuleOp>> readGraph(MLIRContext &context,
   options.chunk = chunk;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
   options.dtype = *parseDtype(dtype);
+  options.ignoreUnused = ignoreUnused;
   llvm::Expected<frontend::ImportedModel> model =
       frontend::importModel(source, options);
   if (!model)
     return model.takeError();
-  if (model->report) {
-    std::string text = model->report->text();
-    if (!text.empty())
-      summary.notes.push_back(text);
-  }
+  warn(model->warnings);
+  llvm::append_range(summary.notes, model->notes);
+  entries = model->entries();
   llvm::raw_string_ostream out(imported);
   out << model->spec.architecture << ", " << model->spec.layers.size()
       << " layers, " << model->spec.parameters() << " parameters, "
@@ -368,7 +376,8 @@ struct Outputs {
 
 DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
                             const Saved &given, const CompileSummary &summary,
-                            const std::string &hash) {
+                            const std::string &hash,
+                            ArrayRef<std::string> entries) {
   std::string flags = "--target " + llvm::join(options.targets, ",");
   if (!isMlir(given.source))
     flags += " --dtype " + given.dtype;
@@ -379,7 +388,9 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
   };
   return b.getDictionaryAttr(
       {entry("compiler", "hamlet 0.1.0, LLVM " LLVM_VERSION_STRING),
-       entry("flags", flags), entry("input_hash", hash)});
+       entry("flags", flags), entry("input_hash", hash),
+       b.getNamedAttr("entries", b.getStrArrayAttr(SmallVector<StringRef>(
+                                     entries.begin(), entries.end())))});
 }
 
 int compile() {
@@ -426,8 +437,9 @@ int compile() {
 
   CompileSummary summary;
   std::string imported;
+  std::vector<std::string> entries;
   llvm::Expected<OwningOpRef<ModuleOp>> graph =
-      readGraph(context, summary, imported);
+      readGraph(context, summary, imported, entries);
   if (!graph)
     return fail(llvm::toString(graph.takeError()));
   std::string hash = inputHash(**graph);
@@ -439,9 +451,9 @@ int compile() {
   std::unique_ptr<hmlt::ContainerT> container;
   std::vector<uint8_t> bytes;
   if (*program) {
-    (**program)->setAttr(
-        codegen::kProvenanceAttr,
-        provenanceOf(Builder(&context), options, given, summary, hash));
+    (**program)->setAttr(codegen::kProvenanceAttr,
+                         provenanceOf(Builder(&context), options, given,
+                                      summary, hash, entries));
     FailureOr<std::unique_ptr<hmlt::ContainerT>> stored =
         codegen::serializeProgram(**program);
     if (failed(stored))
@@ -473,10 +485,12 @@ int plan() {
                   llvm::Twine(tensorParallel));
   frontend::ImportOptions options;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
+  options.ignoreUnused = true; // Told of, but not what a plan is about.
   llvm::Expected<frontend::ImportedModel> model =
       frontend::importModel(planSource, options);
   if (!model)
     return fail(llvm::toString(model.takeError()));
+  warn(model->warnings);
   frontend::PlanOptions planOptions;
   planOptions.tensorParallel = tensorParallel;
   planOptions.dtype = model->graph.dtype;

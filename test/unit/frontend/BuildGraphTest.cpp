@@ -200,6 +200,55 @@ TEST_F(BuildGraph, EveryOpIsNamed) {
     EXPECT_TRUE(names.count(name)) << name;
 }
 
+// Weights that are stored wider than the model is are not rounded to it.
+TEST_F(BuildGraph, SingleTensorsOfAnotherDType) {
+  ModelSpec spec = resolved(std::string(kSmall) + "}");
+  const std::string moe = "model.layers.1.block_sparse_moe.experts.2.w1.weight",
+                    out = "model.layers.0.self_attn.out_proj.weight";
+  auto typeOf = [&](const std::string &name) -> std::string {
+    for (nn::WeightOp weight : all<nn::WeightOp>())
+      if (weight.getSymName() == name) {
+        std::string text;
+        llvm::raw_string_ostream(text)
+            << mlir::getElementTypeOrSelf(weight.getType());
+        return text;
+      }
+    return "none";
+  };
+  GraphOptions options{FloatType::BF16, FloatType::BF16};
+  options.others = {{moe, FloatType::F32},
+                    {out, FloatType::F16},
+                    {"lm_head.weight", FloatType::F32},
+                    {"model.embed_tokens.weight", FloatType::F32}};
+  build(spec, options);
+  EXPECT_EQ(typeOf("layers.0.out"), "f32"); // bf16 does not hold f16
+  EXPECT_EQ(typeOf("layers.2.out"), "bf16");
+  EXPECT_EQ(typeOf("layers.1.experts.gate"), "f32");
+  EXPECT_EQ(typeOf("layers.1.experts.up"), "f32"); // one product with the gate
+  EXPECT_EQ(typeOf("layers.1.experts.down"), "bf16");
+  EXPECT_EQ(typeOf("lm_head"), "f32");
+  EXPECT_EQ(typeOf("embed"), "f32");
+  for (nn::LinearOp linear : all<nn::LinearOp>()) {
+    mlir::Type weight = mlir::getElementTypeOrSelf(linear.getW().getType());
+    EXPECT_EQ(linear.getNumerics().getOperands(), weight);
+  }
+  EXPECT_TRUE(mlir::getElementTypeOrSelf(
+                  all<moe::ExpertUpOp>()[1].getResult().getType())
+                  .isBF16());
+  // Asked for bf16, everything but the head is rounded to it.
+  options.asStored = false;
+  build(spec, options);
+  EXPECT_EQ(typeOf("layers.0.out"), "bf16");
+  EXPECT_EQ(typeOf("layers.1.experts.gate"), "bf16");
+  EXPECT_EQ(typeOf("lm_head"), "f32");
+  // f16 weights under f32 arithmetic: a bf16 one is widened.
+  options = {FloatType::F16, FloatType::F16};
+  options.others = {{out, FloatType::BF16}};
+  build(spec, options);
+  EXPECT_EQ(typeOf("layers.0.out"), "f32");
+  EXPECT_EQ(typeOf("layers.2.out"), "f16");
+}
+
 TEST_F(BuildGraph, SaysWhatIsNotLowered) {
   std::string config =
       R"({"model_type":"OddBall","d_model":48,"n_layer":3,"sizes":{"words":99},"n_head":3,"n_kv":1,

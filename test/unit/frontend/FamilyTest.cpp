@@ -1,4 +1,5 @@
 #include "TestFiles.h"
+#include "frontend/KnownKeys.h"
 
 using namespace hamlet::frontend;
 using namespace hamlet::test;
@@ -112,6 +113,34 @@ TEST(Family, MistakesInADescriptionAreNamed) {
         << c.to << "\n -> " << error;
   }
   EXPECT_EQ(familyError("family: oddball", "family: oddball"), "");
+}
+
+TEST(Family, IgnoredTensorsHaveReasons) {
+  EXPECT_NE(familyError("eos: stop", "ignored_tensors: [\"*.x\"]")
+                .find("odd.yaml: model.ignored_tensors: expected a mapping"),
+            std::string::npos);
+  EXPECT_NE(familyError("eos: stop", "ignored_tensors: {\"*.x\": 3}")
+                .find("odd.yaml: model.ignored_tensors.*.x: expected text"),
+            std::string::npos);
+  EXPECT_EQ(familyError("eos: stop", "ignored_tensors: {\"*.x\": a buffer}"),
+            "");
+}
+
+TEST(KnownKeys, MistakesAreNamed) {
+  auto error = [](const char *yaml) {
+    auto keys = KnownKeys::parse(yaml, "keys.yaml");
+    return keys ? "" : llvm::toString(keys.takeError());
+  };
+  EXPECT_EQ(error("harmless: [a]\nkinds: []\ntensors: []"), "");
+  EXPECT_EQ(error("harmless: [a]\nkinds: []"),
+            "keys.yaml: tensors: is missing");
+  EXPECT_NE(error("harmless: [a]\nkinds: [{kind: b, names: [c]}]\ntensors: []")
+                .find("keys.yaml: kinds[0]: key 'names' is unknown"),
+            std::string::npos);
+  EXPECT_NE(error("harmless: a\nkinds: [{kind: b, keys: [c], off: 1}]\n"
+                  "tensors: []")
+                .find("kinds[0].off: expected a list"),
+            std::string::npos);
 }
 
 TEST(Family, FoldersComeBeforeBuiltIn) {
