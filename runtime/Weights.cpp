@@ -1,5 +1,6 @@
 #include "runtime/Weights.h"
 
+#include "container/Configuration.h"
 #include "container/Safetensors.h"
 #include "runtime/PackWeight.h"
 
@@ -8,11 +9,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <optional>
-#include <set>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <unordered_set>
 
 namespace hamlet::runtime {
 namespace {
@@ -122,9 +124,10 @@ private:
 class Loader {
 public:
   Loader(const hmlt::ContainerT &file, const std::string &directory,
-         Device &device, ThreadPool &pool, const Progress &progress)
+         Device &device, ThreadPool &pool, const Progress &progress,
+         UnusedTensors unused)
       : file(file), directory(directory), device(device), pool(pool),
-        progress(progress) {}
+        progress(progress), unused(unused) {}
 
   Result<WeightStore> run() {
     if (!file.weights.empty())
@@ -150,9 +153,22 @@ public:
 private:
   Status openCheckpoint() {
     std::string error;
-    if (!safetensors::openCheckpoint(directory, checkpoint, error))
+    std::unordered_set<std::string_view> sources;
+    for (const auto &weight : file.weights)
+      for (const auto &source : weight->sources)
+        sources.insert(source->tensor);
+    auto needed = [&](std::string_view tensor) {
+      return sources.contains(tensor);
+    };
+    if (!safetensors::openCheckpoint(directory, checkpoint, error, needed))
       return Status::failure(error);
+    for (const std::string &note : checkpoint.notes)
+      store.messages.push_back("note: " + note);
     HAMLET_TRY(checkSources());
+    if (file.provenance)
+      entries = readEntries(file.provenance->entries);
+    HAMLET_TRY(checkUnused(sources));
+    compareConfiguration();
     for (const std::string &path : checkpoint.files)
       HAMLET_TRY(files.emplace_back().open(path));
     return {};
@@ -161,7 +177,6 @@ private:
   Status checkSources() {
     Complaints missing("missing"), shapes("of another shape"),
         dtypes("of an unusable dtype"), repeated("in more than one file");
-    std::set<std::string_view> used;
     for (const auto &weight : file.weights) {
       bool wantsFloat = weight->dtype == hmlt::DType::f32 ||
                         weight->dtype == hmlt::DType::bf16 ||
@@ -173,7 +188,6 @@ private:
                       shown(source->shape));
           continue;
         }
-        used.insert(found->first);
         const safetensors::Tensor &tensor = found->second;
         std::string where =
             "'" + source->tensor + "' in " + checkpoint.files[tensor.file];
@@ -186,7 +200,7 @@ private:
           dtypes.add(where + ": expected " +
                      (wantsFloat ? "F32, BF16 or F16"
                                  : hmlt::EnumNameDType(weight->dtype)) +
-                     ", found " + std::string(dtypeName(tensor.dtype)));
+                     ", found " + std::string(dtypeName(tensor)));
       }
     }
     for (const safetensors::Duplicate &entry : checkpoint.duplicates)
@@ -200,10 +214,42 @@ private:
     if (!message.empty())
       return failure("the checkpoint '", directory,
                      "' does not fit the container; tensors", message);
-    for (const auto &[name, tensor] : checkpoint.tensors)
-      if (!used.contains(name))
-        store.unused.push_back(name);
     return {};
+  }
+
+  /// Tensors that no weight names: each has a reason, or is refused.
+  Status checkUnused(const std::unordered_set<std::string_view> &used) {
+    std::map<std::string, size_t> reasons;
+    Complaints complaints("unused");
+    for (const auto &[name, tensor] : checkpoint.tensors) {
+      if (used.contains(name))
+        continue;
+      store.unused.push_back(name);
+      if (const IgnoredTensors *known = findIgnored(entries.ignored, name))
+        ++reasons["'" + known->pattern + "' (" + known->reason + ")"];
+      else
+        complaints.add("'" + name + "' in " + checkpoint.files[tensor.file]);
+    }
+    for (const auto &[reason, count] : reasons)
+      store.messages.push_back("note: unused tensors, " +
+                               std::to_string(count) + ": " + reason);
+    std::string message;
+    complaints.appendTo(message);
+    if (message.empty())
+      return {};
+    message =
+        "'" + directory + "' has tensors that the model does not use" + message;
+    if (unused == UnusedTensors::Refuse)
+      return failure("the checkpoint ", message,
+                     "\n--ignore-unused runs without them");
+    store.messages.push_back("warning: the checkpoint " + message);
+    return {};
+  }
+
+  void compareConfiguration() {
+    for (const std::string &line : differences(entries, directory))
+      store.messages.push_back("warning: the configuration in '" + directory +
+                               "' is another one than was compiled: " + line);
   }
 
   Status allocate() {
@@ -357,7 +403,9 @@ private:
   Device &device;
   ThreadPool &pool;
   const Progress &progress;
+  UnusedTensors unused;
   safetensors::Checkpoint checkpoint;
+  ConfigurationEntries entries;
   std::vector<MappedFile> files;
   std::vector<uint8_t> stage;
   /// A weight in one layout.
@@ -375,8 +423,9 @@ private:
 
 Result<WeightStore> loadWeights(const hmlt::ContainerT &file,
                                 const std::string &directory, Device &device,
-                                ThreadPool &pool, const Progress &progress) {
-  return Loader(file, directory, device, pool, progress).run();
+                                ThreadPool &pool, const Progress &progress,
+                                UnusedTensors unused) {
+  return Loader(file, directory, device, pool, progress, unused).run();
 }
 
 } // namespace hamlet::runtime

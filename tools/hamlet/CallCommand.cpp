@@ -59,8 +59,9 @@ Status call(const CallOptions &options) {
     return failure("'", options.file,
                    "' has weights: name the checkpoint's "
                    "folder with --weights");
+  // A function needs what it needs of a checkpoint.
   auto weights = loadWeights(*model.file, options.weights, *model.device,
-                             *model.pool, nullptr);
+                             *model.pool, nullptr, UnusedTensors::Ignore);
   if (weights.failed())
     return weights.status();
   model.weights = std::move(*weights);

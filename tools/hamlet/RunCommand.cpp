@@ -28,6 +28,7 @@ struct RunOptions {
   int maxBatch = GenerateOptions().maxBatch;
   int64_t maxContext = 0;
   unsigned threads = 0;
+  bool ignoreUnused = false;
   CLI::Option *hasPrompt = nullptr, *hasEarlyCount = nullptr,
               *hasEarlyProbability = nullptr, *hasMaxContext = nullptr;
 };
@@ -65,18 +66,6 @@ private:
   bool shown, drawn = false;
   Clock::time_point last;
 };
-
-Status reportUnused(const std::vector<std::string> &unused) {
-  if (unused.empty())
-    return {};
-  constexpr size_t kShown = 10;
-  std::string names;
-  for (size_t i = 0; i < unused.size() && i < kShown; ++i)
-    names += (i ? ", " : "") + unused[i];
-  std::fprintf(stderr, "hamlet: unused tensors, %zu: %s%s\n", unused.size(),
-               names.c_str(), unused.size() > kShown ? ", ..." : "");
-  return {};
-}
 
 Result<std::vector<Request>> collectRequests(const RunOptions &options,
                                              const hmlt::ModelT &model) {
@@ -222,13 +211,15 @@ Status run(const RunOptions &options) {
     ProgressBar bar;
     auto weights = loadWeights(
         *model.file, options.weights, *model.device, *model.pool,
-        [&](uint64_t done, uint64_t total) { bar.update(done, total); });
+        [&](uint64_t done, uint64_t total) { bar.update(done, total); },
+        options.ignoreUnused ? UnusedTensors::Ignore : UnusedTensors::Refuse);
     if (weights.failed())
       return weights.status();
     model.weights = std::move(*weights);
   }
   double loadSeconds = secondsSince(begin);
-  HAMLET_TRY(reportUnused(model.weights.unused));
+  for (const std::string &message : model.weights.messages)
+    std::fprintf(stderr, "hamlet: %s\n", message.c_str());
 
   bool stream = options.batch.empty();
   bool first = true;
@@ -344,6 +335,9 @@ Action addRunCommand(CLI::App &app) {
                              "the requests need",
                              1)
                         ->default_str("");
+  app.add_flag("--ignore-unused", o.ignoreUnused,
+               "Run without tensors that the model does not use")
+      ->default_str("");
   addDeviceOptions(app, o.threads, o.device);
   app.add_option("--stats", o.stats, "Write timings and counts (.json)");
   app.add_option("--profile", o.profile,

@@ -185,6 +185,28 @@ TEST(Weights, ReportMissingAndMisShapedTensors) {
       << weights.message();
 }
 
+TEST(Weights, UnusedTensorsNeedAReason) {
+  ToyFiles files;
+  auto model = load(files);
+  EXPECT_EQ(model->weights.messages,
+            std::vector<std::string>{
+                "note: unused tensors, 1: 'unus*' (a tensor of no use)"});
+  auto &file = *model->file;
+  file.provenance = nullptr;
+  auto weights = loadWeights(file, files.folder / "", *model->device,
+                             *model->pool, nullptr);
+  ASSERT_TRUE(weights.failed());
+  EXPECT_NE(weights.message().find("does not use\n1 unused:\n  'unused' in "),
+            std::string::npos)
+      << weights.message();
+  weights = loadWeights(file, files.folder / "", *model->device, *model->pool,
+                        nullptr, UnusedTensors::Ignore);
+  ASSERT_TRUE(weights.ok()) << weights.message();
+  EXPECT_EQ(weights->unused, std::vector<std::string>{"unused"});
+  ASSERT_EQ(weights->messages.size(), 1u);
+  EXPECT_EQ(weights->messages[0].find("warning: the checkpoint"), 0u);
+}
+
 #if defined(__x86_64__)
 TEST(Device, TakesTheFasterLevel) {
   if (!__builtin_cpu_supports("avx512bf16") ||

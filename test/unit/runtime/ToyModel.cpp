@@ -1,6 +1,7 @@
 #include "test/unit/runtime/ToyModel.h"
 
 #include "container/AtomicFile.h"
+#include "container/Configuration.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -227,6 +228,9 @@ ContainerT toyContainer() {
   }
   file.functions.push_back(stepFunction());
   file.functions.push_back(twiceFunction());
+  file.provenance = std::make_unique<ProvenanceT>();
+  file.provenance->entries = {
+      entryText(IgnoredTensors{"unus*", "a tensor of no use"})};
   return file;
 }
 
