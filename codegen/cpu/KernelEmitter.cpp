@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/cpu/KernelEmitter.h"
+#include "codegen/tile/IndexMath.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -15,8 +16,13 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::cpu;
 
+/// A buffer is a strip away; reading and widening are as cheap, and lanes of
+/// one vector are not.
+static constexpr tile::MaterializePolicy kPolicy = {
+    .repeatsRows = true, .scalarReads = true, .tables = true};
+
 KernelEmitter::KernelEmitter(func::FuncOp kernel, Level level)
-    : kernel(kernel), level(level), plan(kernel),
+    : kernel(kernel), level(level), plan(kernel, kPolicy),
       b(kernel.getLoc(), kernel.getContext()) {
   i1 = b.getI1Type();
   i8 = b.getI8Type();
@@ -95,34 +101,15 @@ std::optional<int64_t> KernelEmitter::constantOf(Value v) {
 }
 
 Value KernelEmitter::add(Value x, Value y) {
-  auto cx = constantOf(x), cy = constantOf(y);
-  if (cx && cy)
-    return c(*cx + *cy);
-  if (cx && *cx == 0)
-    return y;
-  if (cy && *cy == 0)
-    return x;
-  return arith::AddIOp::create(b, x, y);
+  return tile::addIndices(b, b.getLoc(), x, y, [&](int64_t v) { return c(v); });
 }
 
 Value KernelEmitter::sub(Value x, Value y) {
-  auto cx = constantOf(x), cy = constantOf(y);
-  if (cx && cy)
-    return c(*cx - *cy);
-  if (cy && *cy == 0)
-    return x;
-  return arith::SubIOp::create(b, x, y);
+  return tile::subIndices(b, b.getLoc(), x, y, [&](int64_t v) { return c(v); });
 }
 
 Value KernelEmitter::mul(Value x, Value y) {
-  auto cx = constantOf(x), cy = constantOf(y);
-  if (cx && cy)
-    return c(*cx * *cy);
-  if ((cx && *cx == 0) || (cy && *cy == 1))
-    return x;
-  if ((cy && *cy == 0) || (cx && *cx == 1))
-    return y;
-  return arith::MulIOp::create(b, x, y);
+  return tile::mulIndices(b, b.getLoc(), x, y, [&](int64_t v) { return c(v); });
 }
 
 Value KernelEmitter::divBy(Value x, int64_t y) {
@@ -319,8 +306,9 @@ KernelEmitter::Buffer KernelEmitter::allocate(Type element,
       LLVM::GEPOp::create(b, ptrType, i8, scratch, LLVM::GEPArg(int32_t(1)));
   buffer.ptr = address;
   slots.push_back(
-      {int64_t(llvm::alignTo(elements * bytesOf(buffer.element), 64)), now, now,
-       0, address});
+      {{int64_t(llvm::alignTo(elements * bytesOf(buffer.element), 64)), now,
+        now},
+       address});
   touch(buffer.id);
   return buffer;
 }
@@ -331,7 +319,7 @@ KernelEmitter::Buffer KernelEmitter::allocateFor(Value tile) {
 }
 
 void KernelEmitter::touch(int id) {
-  slots[id].last = now;
+  slots[id].life.last = now;
   for (OpenLoop &loop : openLoops)
     loop.touched.insert(id);
 }
@@ -345,31 +333,10 @@ const KernelEmitter::Buffer *KernelEmitter::bufferOf(Value tile) {
 }
 
 int64_t KernelEmitter::placeSlots() {
-  // First fit among those whose lifetimes meet, larger ones first.
-  SmallVector<Slot *> order;
+  std::vector<Lifetime *> lives;
   for (Slot &slot : slots)
-    order.push_back(&slot);
-  llvm::sort(order, [](Slot *x, Slot *y) {
-    return std::pair(-x->bytes, x) < std::pair(-y->bytes, y);
-  });
-  SmallVector<Slot *> placed;
-  int64_t total = 0;
-  for (Slot *slot : order) {
-    SmallVector<Slot *> busy;
-    for (Slot *other : placed)
-      if (slot->first <= other->last && other->first <= slot->last)
-        busy.push_back(other);
-    llvm::sort(busy, [](Slot *x, Slot *y) { return x->offset < y->offset; });
-    int64_t offset = 0;
-    for (Slot *other : busy) {
-      if (offset + slot->bytes <= other->offset)
-        break;
-      offset = std::max(offset, other->offset + other->bytes);
-    }
-    slot->offset = offset;
-    total = std::max(total, offset + slot->bytes);
-    placed.push_back(slot);
-  }
+    lives.push_back(&slot.life);
+  int64_t total = placeLifetimes(lives);
   if (total > std::numeric_limits<int32_t>::max()) {
     error(kernel, "needs " + Twine(total) +
                       " bytes of scratch; make its tiles smaller");
@@ -377,8 +344,8 @@ int64_t KernelEmitter::placeSlots() {
   }
   for (Slot &slot : slots) {
     b.setInsertionPoint(slot.address);
-    Value address = LLVM::GEPOp::create(b, ptrType, i8, scratch,
-                                        LLVM::GEPArg(int32_t(slot.offset)));
+    Value address = LLVM::GEPOp::create(
+        b, ptrType, i8, scratch, LLVM::GEPArg(int32_t(slot.life.offset)));
     slot.address.replaceAllUsesWith(address);
     slot.address.erase();
   }

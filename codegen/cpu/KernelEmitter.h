@@ -24,6 +24,7 @@
 #define HAMLET_CODEGEN_CPU_KERNELEMITTER_H
 
 #include "codegen/cpu/Emit.h"
+#include "codegen/tile/Lifetimes.h"
 #include "codegen/tile/Materialize.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -87,7 +88,7 @@ private:
   };
   /// Scratch of one lifetime, in steps of `now`.
   struct Slot {
-    int64_t bytes, first, last, offset = 0;
+    Lifetime life;
     mlir::LLVM::GEPOp address;
   };
 

@@ -262,8 +262,8 @@ void KernelEmitter::emitFor(scf::ForOp op) {
   if (!inits.empty())
     scf::YieldOp::create(b, yielded);
   for (int id : openLoops.back().touched)
-    if (slots[id].first <= openLoops.back().start)
-      slots[id].last = now;
+    if (slots[id].life.first <= openLoops.back().start)
+      slots[id].life.last = now;
   openLoops.pop_back();
   b.setInsertionPointAfter(loop);
   next = 0;

@@ -83,10 +83,10 @@ void KernelEmitter::emitMmaBlock(tile::DotOp op, const DotSchedule &s,
   bool ragged = s.k % s.kSlice != 0;
   Type bf16 = b.getBF16Type(), i16 = b.getI16Type(), word = b.getI32Type();
   auto aAt = [&](Type type, Value offset) {
-    return address(false, staging->offset, type, offset);
+    return address(false, staging->life.offset, type, offset);
   };
   auto bAt = [&](Value offset) {
-    return address(false, staging->offset + s.aBytes, word, offset);
+    return address(false, staging->life.offset + s.aBytes, word, offset);
   };
 
   // Rows and columns that do not exist are zero throughout.
@@ -221,10 +221,10 @@ void KernelEmitter::emitFmaBlock(tile::DotOp op, const DotSchedule &s,
   bool ragged = s.k % s.kSlice != 0;
   Type f32 = b.getF32Type();
   auto aAt = [&](Value offset) {
-    return address(false, staging->offset, f32, offset);
+    return address(false, staging->life.offset, f32, offset);
   };
   auto bAt = [&](Value offset) {
-    return address(false, staging->offset + s.aBytes, f32, offset);
+    return address(false, staging->life.offset + s.aBytes, f32, offset);
   };
   Value threadN = arith::RemUIOp::create(b, thread, i32(s.threadsN));
   Value threadM = arith::DivUIOp::create(b, thread, i32(s.threadsN));

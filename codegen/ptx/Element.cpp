@@ -243,7 +243,7 @@ Value KernelEmitter::addressOf(const Buffer *buffer, ArrayRef<Value> at) {
   Type type = buffer->type.getElementType();
   if (type.isInteger(1))
     type = b.getI8Type();
-  return address(buffer->scratch, buffer->offset, type, offset);
+  return address(buffer->scratch, buffer->life.offset, type, offset);
 }
 
 Value KernelEmitter::read(const Buffer *buffer, ArrayRef<Value> at) {

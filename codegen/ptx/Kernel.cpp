@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/ptx/Kernel.h"
+#include "codegen/tile/IndexMath.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -38,21 +39,15 @@ static Value constantLike(ImplicitLocOpBuilder &b, Value like, int64_t v) {
 }
 
 Value KernelEmitter::add(Value x, Value y) {
-  if (matchPattern(x, m_Zero()))
-    return y;
-  if (matchPattern(y, m_Zero()))
-    return x;
-  return arith::AddIOp::create(b, x, y);
+  return tile::addIndices(b, b.getLoc(), x, y,
+                          [&](int64_t v) { return constantLike(b, x, v); });
 }
 Value KernelEmitter::add(Value x, int64_t y) {
-  return y == 0
-             ? x
-             : arith::AddIOp::create(b, x, constantLike(b, x, y)).getResult();
+  return add(x, constantLike(b, x, y));
 }
 Value KernelEmitter::mul(Value x, int64_t y) {
-  if (y == 1 || matchPattern(x, m_Zero()))
-    return x;
-  return arith::MulIOp::create(b, x, constantLike(b, x, y));
+  return tile::mulIndices(b, b.getLoc(), x, constantLike(b, x, y),
+                          [&](int64_t v) { return constantLike(b, x, v); });
 }
 Value KernelEmitter::less(Value x, Value y) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, y);
@@ -176,8 +171,8 @@ KernelEmitter::Indices KernelEmitter::split(Value linear,
 static const char kSharedObject = 0, kScratchObject = 0;
 
 KernelEmitter::Access KernelEmitter::access(const Buffer *buffer, bool write) {
-  return {buffer->scratch ? &kScratchObject : &kSharedObject, buffer->offset,
-          buffer->offset + buffer->bytes, write};
+  return {buffer->scratch ? &kScratchObject : &kSharedObject,
+          buffer->life.offset, buffer->life.offset + buffer->life.bytes, write};
 }
 
 void KernelEmitter::readsArgument(Value base, SmallVectorImpl<Access> &found) {
@@ -192,7 +187,7 @@ void KernelEmitter::reads(Value tile, SmallVectorImpl<Access> &found) {
   }
   Operation *op = tile.getDefiningOp();
   if (isa<tile::LoadOp, tile::GatherOp>(op))
-    readsArgument(baseOf(op->getOperand(0)), found);
+    readsArgument(tile::baseOf(op->getOperand(0)), found);
   for (Value operand : op->getOperands())
     if (isTile(operand))
       reads(operand, found);
@@ -265,9 +260,9 @@ LogicalResult KernelEmitter::emit() {
   }
   kernel.walk([&](Operation *op) {
     if (isa<tile::StoreOp, tile::ScatterOp>(op))
-      written.insert(baseOf(op->getOperand(1)));
+      written.insert(tile::baseOf(op->getOperand(1)));
     else if (auto store = dyn_cast<tile::StoreScalarOp>(op))
-      written.insert(baseOf(store.getBase()));
+      written.insert(tile::baseOf(store.getBase()));
   });
   thread = NVVM::ThreadIdXOp::create(b, b.getI32Type());
   warp = arith::ShRUIOp::create(b, thread, i32(5));
@@ -310,7 +305,7 @@ LogicalResult KernelEmitter::emitBlock(Block &block) {
 LogicalResult KernelEmitter::emitOp(Operation *op) {
   b.setLoc(op->getLoc());
   known.clear();
-  if (isLazyOp(op)) {
+  if (tile::isLazyOp(op)) {
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (!isa<SplatElementsAttr>(constant.getValue()) &&
           failed(makeTable(constant)))
@@ -380,7 +375,7 @@ void KernelEmitter::emitStore(Operation *op) {
   auto scatter = dyn_cast<tile::ScatterOp>(op);
   if (scatter)
     reads(scatter.getRows(), touched);
-  touched.push_back({baseOf(dest).getAsOpaquePointer(), 0, 1, true});
+  touched.push_back({tile::baseOf(dest).getAsOpaquePointer(), 0, 1, true});
   touch(touched);
   forThreads(type.getNumElements(), [&](Value e) {
     Indices at = split(e, type.getShape());

@@ -13,6 +13,7 @@
 #define HAMLET_CODEGEN_PTX_KERNEL_H
 
 #include "codegen/ptx/Plan.h"
+#include "codegen/tile/Materialize.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

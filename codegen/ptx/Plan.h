@@ -5,14 +5,10 @@
 //
 // A tile of a kernel is either lazy (its elements are worked out by whoever
 // needs them, in registers) or has a buffer (its elements are worked out once,
-// by all threads of the block, and read from memory after a barrier). Results
-// of dots, reductions, scans, loops and branches always have buffers. Of the
-// rest, a tile gets one
-//  - when it must: a load whose memory is written before the tile is used;
-//  - when it pays: long arithmetic that several ops need, or that would be
-//    repeated along a broadcast or in every turn of a loop.
-// Buffers that pay are given up, largest first, when shared memory is short;
-// buffers that must be there move to scratch in global memory.
+// by all threads of the block, and read from memory after a barrier);
+// Materialize decides. Buffers that only save work are given up, largest first,
+// when shared memory is short; buffers that must be there move to scratch in
+// global memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +16,7 @@
 #define HAMLET_CODEGEN_PTX_PLAN_H
 
 #include "codegen/ptx/DotSchedule.h"
+#include "codegen/tile/Lifetimes.h"
 #include "dialects/Tile/TileOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,17 +32,9 @@ namespace hamlet::ptx {
 /// Memory of one tile, row-major without padding. i1 elements take a byte.
 struct Buffer {
   mlir::RankedTensorType type; ///< null for a dot's staging area
-  int64_t bytes = 0;
   bool scratch = false;        ///< in global memory rather than shared
-  int64_t offset = 0;          ///< bytes from the start of its space
-  int64_t first = 0, last = 0; ///< the ops between which it lives, inclusive
+  Lifetime life;               ///< in ops of the kernel, and its place
 };
-
-/// True for ops whose result is a tile that can be worked out per element.
-bool isLazyOp(mlir::Operation *op);
-
-/// The kernel argument that the memory of a load or store belongs to.
-mlir::Value baseOf(mlir::Value descOrPtr);
 
 class Plan {
 public:

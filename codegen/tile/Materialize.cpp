@@ -35,12 +35,14 @@ ArrayRef<Operation *> Materialization::getSinks(Value tile) const {
                               : found->second.getArrayRef();
 }
 
-Materialization::Materialization(func::FuncOp kernel, Options options)
-    : options(options) {
+Materialization::Materialization(func::FuncOp kernel,
+                                 const MaterializePolicy &policy,
+                                 const llvm::DenseSet<Value> &refused)
+    : policy(policy) {
   SmallVector<Operation *> ops;
   kernel.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
   for (Operation *op : llvm::reverse(ops))
-    decide(op);
+    decide(op, op->getNumResults() == 1 && refused.contains(op->getResult(0)));
 }
 
 /// True if a broadcast repeats its source along a new last dimension.
@@ -72,21 +74,26 @@ static bool isScalarCheap(Operation *op) {
 
 int64_t Materialization::cost(Value tile, llvm::DenseSet<Value> &seen) {
   Operation *op = tile.getDefiningOp();
-  if (!op || !isLazyOp(op) || !seen.insert(tile).second)
+  if (!seen.insert(tile).second)
     return 0;
-  // What it repeats is kept in a buffer, or cheap.
+  // What comes before is not decided yet and counts as lazy.
+  if (!op || !isLazyOp(op))
+    return op ? policy.fromBuffer : 0;
   if (auto broadcast = dyn_cast<BroadcastOp>(op);
-      broadcast && addsLast(broadcast))
+      broadcast && policy.repeatsRows && addsLast(broadcast))
     return 0;
   int64_t sum = 1;
-  if (isa<LoadOp, GatherOp, IotaOp, BroadcastOp, tensor::SplatOp,
-          arith::ConstantOp, arith::ExtFOp, arith::BitcastOp>(op))
+  if (isa<IotaOp, BroadcastOp, tensor::SplatOp, arith::ConstantOp>(op))
     sum = 0;
+  else if (isa<LoadOp, GatherOp>(op))
+    sum = policy.load;
+  else if (isa<arith::ExtFOp, arith::BitcastOp>(op))
+    sum = policy.widen;
   else if (isa<arith::DivFOp, math::SqrtOp, arith::DivSIOp, arith::DivUIOp,
                arith::RemSIOp, arith::RemUIOp>(op))
-    sum = 8;
+    sum = policy.division;
   else if (op->getDialect()->getNamespace() == "math" && !isa<math::FmaOp>(op))
-    sum = 8;
+    sum = policy.function;
   for (Value operand : op->getOperands())
     if (isTile(operand.getType()))
       sum += cost(operand, seen);
@@ -106,7 +113,7 @@ llvm::SetVector<Operation *> &Materialization::collectSinks(Value tile) {
   return sinks[tile] = std::move(reached);
 }
 
-void Materialization::decide(Operation *op) {
+void Materialization::decide(Operation *op, bool isRefused) {
   SmallVector<Value> tiles;
   if (!isLazyOp(op))
     tiles.append(op->result_begin(), op->result_end());
@@ -119,38 +126,68 @@ void Materialization::decide(Operation *op) {
     }
   if (!isLazyOp(op))
     return;
-
   Value tile = op->getResult(0);
-  llvm::SetVector<Operation *> &reached = collectSinks(tile);
+  collectSinks(tile);
   for (Operation *user : tile.getUsers())
     if (readsScalars(user, tile, scalar))
       scalar.insert(tile);
+  bool must = mustKeep(op);
+  if ((!must && (isRefused || !pays(op))) || tile.use_empty())
+    return;
+  buffered.insert(tile);
+  if (!must)
+    optional.push_back(tile);
+}
+
+bool Materialization::mustKeep(Operation *op) {
+  Value tile = op->getResult(0);
+  if (isa<LoadOp, GatherOp>(op) && isOverwritten(op))
+    return true;
+  // What a loop carries is worked out before any of it is replaced.
+  return policy.yielded && llvm::any_of(tile.getUsers(), [](Operation *user) {
+           return isa<scf::YieldOp>(user) &&
+                  isa<scf::ForOp>(user->getParentOp());
+         });
+}
+
+bool Materialization::pays(Operation *op) {
+  Value tile = op->getResult(0);
+  auto hasUser = [&](auto isIt) { return llvm::any_of(tile.getUsers(), isIt); };
+  if (policy.cheapOnesStay &&
+      isa<arith::ConstantOp, tensor::SplatOp, IotaOp, BroadcastOp>(op))
+    return false;
+  if (policy.scalarReads ? (scalar.contains(tile) && !isScalarCheap(op)) ||
+                               hasUser(llvm::IsaPred<ScanOp>)
+                         : hasUser([&](Operation *user) {
+                             auto gather = dyn_cast<GatherOp>(user);
+                             return gather && gather.getRows() == tile;
+                           }))
+    return true;
+  if (auto constant = dyn_cast<arith::ConstantOp>(op);
+      constant && policy.tables && !isa<SplatElementsAttr>(constant.getValue()))
+    return true;
+
+  llvm::DenseSet<Value> seen;
+  int64_t work = cost(tile, seen);
+  ArrayRef<Operation *> reached = getSinks(tile);
   // A loop that holds a sink but not the tile evaluates it again each time.
   bool deeper = llvm::any_of(reached, [&](Operation *sink) {
     auto loop = sink->getParentOfType<scf::ForOp>();
     return loop && !loop->isAncestor(op);
   });
-
-  llvm::DenseSet<Value> seen;
-  int64_t work = cost(tile, seen);
-  bool keep = scalar.contains(tile) && !isScalarCheap(op);
-  keep |= llvm::any_of(tile.getUsers(), llvm::IsaPred<ScanOp>);
-  keep |= reached.size() > 1 && work > options.recompute;
-  keep |= deeper && work > options.recomputeInLoop;
-  // Each repeated row would be evaluated again.
-  keep |= work > options.recomputeInLoop &&
-          llvm::any_of(tile.getUsers(), llvm::IsaPred<BroadcastOp>);
-  if (auto constant = dyn_cast<arith::ConstantOp>(op))
-    keep |= !isa<SplatElementsAttr>(constant.getValue());
-  if (isa<LoadOp, GatherOp>(op))
-    keep |= isOverwritten(op);
-  if (keep && !tile.use_empty())
-    buffered.insert(tile);
+  return (reached.size() > 1 && work > policy.recompute) ||
+         (deeper && work > policy.recomputeInLoop) ||
+         (work > policy.repeat && hasUser(llvm::IsaPred<BroadcastOp>)) ||
+         (work > policy.accumulate && hasUser([&](Operation *user) {
+            auto dot = dyn_cast<DotOp>(user);
+            return dot && dot.getAcc() == tile;
+          }));
 }
 
-static Value baseOf(Value view) {
-  auto op = view.getDefiningOp<ViewOp>();
-  return op ? op.getBase() : Value();
+Value hamlet::tile::baseOf(Value v) {
+  while (auto view = v.getDefiningOp<ViewOp>())
+    v = view.getBase();
+  return v;
 }
 
 /// True if `op` or something in it may write where `base` points.
@@ -164,36 +201,40 @@ static bool writes(Operation *op, Value base) {
           to = baseOf(scatter.getDest());
         else if (auto store = dyn_cast<StoreScalarOp>(inner))
           to = store.getBase();
-        else
-          return WalkResult::advance();
         // Pointers that are written through overlap with no other.
-        return !base || !to || to == base ? WalkResult::interrupt()
-                                          : WalkResult::advance();
+        return to == base ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
 }
 
+/// Whether `load` is read at the place that is worked out: through elementwise
+/// ops alone, as far as they are lazy.
+static bool keepsPlace(Value v, Operation *load, int moved,
+                       const llvm::DenseSet<Value> &buffered,
+                       llvm::DenseSet<std::pair<Value, int>> &seen) {
+  Operation *op = v.getDefiningOp();
+  if (op == load)
+    return !moved;
+  if (!op || !isLazyOp(op) || buffered.contains(v) ||
+      !seen.insert({v, moved}).second)
+    return true;
+  moved |= isa<BroadcastOp, GatherOp>(op);
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    return !isTile(operand.getType()) ||
+           keepsPlace(operand, load, moved, buffered, seen);
+  });
+}
+
 /// True if `store` reads `load` only at the element it is about to write.
-static bool updatesInPlace(StoreOp store, LoadOp load) {
-  if (store.getDest() != load.getSource() ||
-      store.getValue().getType() != load.getResult().getType() ||
-      !llvm::equal(store.getCoords(), load.getCoords()))
+bool Materialization::updatesInPlace(Operation *store, Operation *load) {
+  auto from = dyn_cast<LoadOp>(load);
+  auto to = dyn_cast<StoreOp>(store);
+  if (!from || !to || to.getDest() != from.getSource() ||
+      to.getValue().getType() != from.getResult().getType() ||
+      !llvm::equal(to.getCoords(), from.getCoords()))
     return false;
-  // Through broadcasts the load would be read elsewhere.
-  SmallVector<Value> stack{load.getResult()};
-  llvm::DenseSet<Value> seen;
-  while (!stack.empty()) {
-    Value v = stack.pop_back_val();
-    for (Operation *user : v.getUsers()) {
-      if (user->hasTrait<OpTrait::Elementwise>() && isLazyOp(user)) {
-        if (seen.insert(user->getResult(0)).second)
-          stack.push_back(user->getResult(0));
-      } else if (isa<BroadcastOp, GatherOp>(user)) {
-        return false;
-      }
-    }
-  }
-  return true;
+  llvm::DenseSet<std::pair<Value, int>> seen;
+  return keepsPlace(to.getValue(), load, /*moved=*/0, buffered, seen);
 }
 
 bool Materialization::isOverwritten(Operation *op) {
@@ -205,10 +246,8 @@ bool Materialization::isOverwritten(Operation *op) {
          next = next->getNextNode())
       if (writes(next, base))
         return true;
-    if (!writes(ancestor, base))
-      continue;
-    auto store = dyn_cast<StoreOp>(sink);
-    if (ancestor != sink || !store || !load || !updatesInPlace(store, load))
+    if (writes(ancestor, base) &&
+        (ancestor != sink || !updatesInPlace(sink, op)))
       return true;
   }
   return false;
