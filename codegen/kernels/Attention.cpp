@@ -12,6 +12,10 @@
 // stays, the correction is 2^0 = 1 and every probability is 0. So a row does
 // not depend on the rows beside it. Pages are zero when a sequence takes them;
 // keys past the sequence's end are masked and their values count 0 times 0.
+//
+// A hidden key's value that is not finite makes NaN of a row, times zero. So
+// where a row of the result is not finite, the rows are worked out again and
+// such values kept out of the product (`apart`, addSeen).
 
 #include "codegen/kernels/Kernels.h"
 
@@ -26,6 +30,9 @@ namespace {
 /// Below any score; a difference with it is finite.
 constexpr double kLowest = -1.0e+30;
 
+/// Rows that are worked out again at a time.
+constexpr int64_t kApartRows = 8;
+
 /// What decode and prefill share: the loop over pages.
 struct PageLoop {
   TileBuilder &t;
@@ -38,7 +45,7 @@ struct PageLoop {
   /// Attention of `q` [rows, dk] whose row i stands at position `first` +
   /// (perRow ? i : 0); pages from `fromPage` to `toPage`. Returns [rows, dv].
   Value run(Value q, int64_t rows, Value first, bool perRow, Value fromPage,
-            Value toPage) {
+            Value toPage, bool apart) {
     auto f32 = [&](ArrayRef<int64_t> dims) {
       return TileBuilder::tile(dims, t.f32());
     };
@@ -46,14 +53,14 @@ struct PageLoop {
     Value o = t.splat(0.0, f32({rows, shape.dv}));
     SmallVector<Value> done{m, l, o};
     // Of pages that all rows see whole, nothing is hidden.
-    if (perRow && shape.window == 0) {
+    if (perRow && shape.window == 0 && !apart) {
       Value seen = t.divFloor(t.add(first, 1), kPageTokens);
-      done =
-          pages(q, rows, first, perRow, /*hides=*/false, fromPage, seen, done);
+      done = pages(q, rows, first, perRow, /*hides=*/false, apart, fromPage,
+                   seen, done);
       fromPage = seen;
     }
-    done =
-        pages(q, rows, first, perRow, /*hides=*/true, fromPage, toPage, done);
+    done = pages(q, rows, first, perRow, /*hides=*/true, apart, fromPage,
+                 toPage, done);
     if (shape.logSumExp)
       logSumExp = t.fma(done[0], t.splat(std::numbers::ln2, f32({rows})),
                         t.log(done[1]));
@@ -63,7 +70,7 @@ struct PageLoop {
   /// One loop of `run`; `state`: largest exponent of two and sum of each row,
   /// and the sum of values.
   SmallVector<Value> pages(Value q, int64_t rows, Value first, bool perRow,
-                           bool hides, Value fromPage, Value toPage,
+                           bool hides, bool apart, Value fromPage, Value toPage,
                            ArrayRef<Value> state) {
     auto f32 = [&](ArrayRef<int64_t> dims) {
       return TileBuilder::tile(dims, t.f32());
@@ -99,6 +106,9 @@ struct PageLoop {
                             t.reduce(tile::Reduction::sum, p, 1));
           Value scaled =
               t.mulF(carried[2], t.alongColumns(correction, shape.dv));
+          if (apart)
+            return SmallVector<Value>{
+                highest, sum, addSeen(p, values, scaled, first, page, perRow)};
           Value v = t.load(values, {zero, zero}, {kPageTokens, shape.dv});
           Value out = t.dot(t.round(p, shape.element), v, scaled, shape.pairs(),
                             nextValues, zero);
@@ -123,23 +133,62 @@ struct PageLoop {
   Value visible(Value scores, Value first, Value page, bool perRow) {
     ArrayRef<int64_t> dims =
         cast<RankedTensorType>(scores.getType()).getShape();
+    Value hidden = t.splat(-std::numeric_limits<double>::infinity(),
+                           TileBuilder::tile(dims, t.f32()));
+    return whereSeen(scores, hidden, t.iota(dims, 1), first, page, perRow);
+  }
+
+  /// `x` where a row sees the `key` of a page, [rows, any], else `other`.
+  Value whereSeen(Value x, Value other, Value key, Value first, Value page,
+                  bool perRow) {
+    ArrayRef<int64_t> dims = cast<RankedTensorType>(x.getType()).getShape();
     // The query's position within this page.
     Value offset =
         t.splat(t.toI32(t.sub(first, t.mul(page, kPageTokens))), dims);
     Value position = perRow ? t.addI(t.iota(dims, 0), offset) : offset;
-    Value key = t.iota(dims, 1);
-    Value hidden = t.splat(-std::numeric_limits<double>::infinity(),
-                           TileBuilder::tile(dims, t.f32()));
-    scores = t.select(t.compareI(arith::CmpIPredicate::sle, key, position),
-                      scores, hidden);
-    if (shape.window > 0) {
-      Value oldest =
-          t.subI(position, t.splat(static_cast<double>(shape.window),
-                                   TileBuilder::tile(dims, t.i32())));
-      scores = t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest),
-                        scores, hidden);
-    }
-    return scores;
+    x = t.select(t.compareI(arith::CmpIPredicate::sle, key, position), x,
+                 other);
+    if (shape.window == 0)
+      return x;
+    Value oldest = t.subI(position, t.splat(static_cast<double>(shape.window),
+                                            TileBuilder::tile(dims, t.i32())));
+    return t.select(t.compareI(arith::CmpIPredicate::sgt, key, oldest), x,
+                    other);
+  }
+
+  /// `sum` [rows, dv] and a page's values times `p`. Those that are not finite
+  /// are zero in the product, and added to the rows that see them one by one.
+  Value addSeen(Value p, Value values, Value sum, Value first, Value page,
+                bool perRow) {
+    int64_t rows = cast<RankedTensorType>(p.getType()).getDimSize(0);
+    SmallVector<int64_t> box{kPageTokens, shape.dv}, dims{rows, shape.dv};
+    Value zero = t.index(0);
+    Value v = t.widen(t.load(values, {zero, zero}, box));
+    Value finite = t.select(t.isFinite(v), v,
+                            t.splat(0.0, TileBuilder::tile(box, t.f32())));
+    Value out = t.dot(t.round(p, shape.element), t.round(finite, shape.element),
+                      sum, shape.pairs());
+    Value keys = t.select(t.hasNonFinite(v), t.index(kPageTokens), zero);
+    return t.forLoop(zero, keys, 1, {out}, [&](Value key, ValueRange carried) {
+      Value number = t.toI32(key);
+      ArrayRef<int64_t> all = cast<RankedTensorType>(p.getType()).getShape();
+      // A row or column of one: all of a sum.
+      Value weight =
+          t.reduce(tile::Reduction::sum,
+                   t.select(t.compareI(arith::CmpIPredicate::eq, t.iota(all, 1),
+                                       t.splat(number, all)),
+                            p, t.splat(0.0, TileBuilder::tile(all, t.f32()))),
+                   1);
+      Value value =
+          t.reduce(tile::Reduction::sum,
+                   t.widen(t.load(values, {key, zero}, {1, shape.dv})), 0);
+      value = t.alongRows(value, rows);
+      Value more =
+          t.addF(carried[0], t.mulF(t.alongColumns(weight, shape.dv), value));
+      more = whereSeen(more, carried[0], t.splat(number, dims), first, page,
+                       perRow);
+      return SmallVector<Value>{t.select(t.isFinite(value), carried[0], more)};
+    })[0];
   }
 
   /// The first page that a query at `position` sees.
@@ -227,20 +276,27 @@ hamlet::codegen::attentionDecodeKernel(const KernelSite &site,
                 head,
                 t.arg("page_table"),
                 t.mul(sequence, t.arg("max_pages"))};
-  Value o =
-      loop.run(q, rows, position, /*perRow=*/false, loop.firstPage(position),
-               t.add(t.divFloor(position, kPageTokens), 1));
   Value out = t.view(t.arg("out"),
                      t.add(t.mul(token, shape.queryHeads * shape.dv),
                            t.mul(head, rows * shape.dv)),
                      {rows, shape.dv}, {shape.dv, 1});
-  t.store(t.round(o, shape.result), out, {zero, zero});
+  auto attend = [&](bool apart) {
+    Value o =
+        loop.run(q, rows, position, /*perRow=*/false, loop.firstPage(position),
+                 t.add(t.divFloor(position, kPageTokens), 1), apart);
+    t.store(t.round(o, shape.result), out, {zero, zero});
+  };
+  attend(/*apart=*/false);
   if (shape.logSumExp)
     t.store(loop.logSumExp,
             t.view(t.arg("log_sum_exp"),
                    t.add(t.mul(token, shape.queryHeads), t.mul(head, rows)),
                    {rows}, {1}),
             {zero});
+  // Without a window, what is hidden is zero.
+  if (shape.window > 0)
+    t.ifThen(t.hasNonFinite(t.load(out, {zero, zero}, {1, shape.dv})),
+             [&] { attend(/*apart=*/true); });
   return t.finish();
 }
 
@@ -256,14 +312,15 @@ func::FuncOp hamlet::codegen::attentionPrefillKernel(
     Value begin = t.loadIndex(t.arg("starts"), sequence),
           end = t.loadIndex(t.arg("starts"), t.add(sequence, 1));
     Value n = t.sub(end, begin);
-    Value first = t.add(t.loadIndex(t.arg("first"), sequence), start);
+    Value before = t.loadIndex(t.arg("first"), sequence);
     Value offset = t.add(t.mul(begin, shape.q.rowStride),
                          t.add(t.mul(head, shape.dk), shape.q.column));
     Value queries =
         t.view(t.arg("q"), offset, {-1, shape.dk}, {shape.q.rowStride, 1}, {n});
-    Value q = t.load(queries, {start, zero}, {rows, shape.dk});
-    Value last = t.add(
-        first, t.sub(t.minIndex(t.index(rows), t.sub(n, start)), t.index(1)));
+    Value outOffset =
+        t.add(t.mul(begin, shape.queryHeads * shape.dv), t.mul(head, shape.dv));
+    Value out = t.view(t.arg("out"), outOffset, {-1, shape.dv},
+                       {shape.queryHeads * shape.dv, 1}, {n});
     PageLoop loop{t,
                   shape,
                   t.arg("key_pages"),
@@ -271,19 +328,33 @@ func::FuncOp hamlet::codegen::attentionPrefillKernel(
                   t.divFloor(head, shape.group()),
                   t.arg("page_table"),
                   t.mul(sequence, t.arg("max_pages"))};
-    Value o = loop.run(q, rows, first, /*perRow=*/true, loop.firstPage(first),
-                       t.add(t.divFloor(last, kPageTokens), 1));
-    Value outOffset =
-        t.add(t.mul(begin, shape.queryHeads * shape.dv), t.mul(head, shape.dv));
-    Value out = t.view(t.arg("out"), outOffset, {-1, shape.dv},
-                       {shape.queryHeads * shape.dv, 1}, {n});
-    t.store(t.round(o, shape.result), out, {start, zero});
+    // `rows` rows of the piece from `from` on.
+    auto attend = [&](Value from, int64_t rows, bool apart) {
+      Value q = t.load(queries, {from, zero}, {rows, shape.dk});
+      Value first = t.add(before, from);
+      Value last = t.add(
+          first, t.sub(t.minIndex(t.index(rows), t.sub(n, from)), t.index(1)));
+      Value o = loop.run(q, rows, first, /*perRow=*/true, loop.firstPage(first),
+                         t.add(t.divFloor(last, kPageTokens), 1), apart);
+      t.store(t.round(o, shape.result), out, {from, zero});
+    };
+    attend(start, rows, /*apart=*/false);
     if (shape.logSumExp)
       t.store(loop.logSumExp,
               t.view(t.arg("log_sum_exp"),
                      t.add(t.mul(begin, shape.queryHeads), head), {-1},
                      {shape.queryHeads}, {n}),
               {start});
+    // Each row has met every value that any has.
+    t.ifThen(t.hasNonFinite(t.load(out, {start, zero}, {1, shape.dv})), [&] {
+      int64_t size = std::min(rows, kApartRows);
+      assert(rows % size == 0 && "no row of another block is worked out again");
+      t.forLoop(start, t.minIndex(t.add(start, rows), n), size, {},
+                [&](Value from, ValueRange) {
+                  attend(from, size, /*apart=*/true);
+                  return SmallVector<Value>{};
+                });
+    });
   });
   return t.finish();
 }

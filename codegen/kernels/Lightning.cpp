@@ -11,7 +11,8 @@
 // with G_i the sum of the chunk's log decays up to and with i, and at the
 // chunk's end S = e^(G_last) S + sum_j e^(G_last - G_j) k_j v_j. A decode row
 // and a prefill block run these same sums in the same order: S first, keys
-// ascending, products of keys masked out are exact zeros.
+// ascending, products of keys masked out are exact zeros. What a tail holds
+// past the sequence's end is zero.
 
 #include "codegen/kernels/Kernels.h"
 
@@ -89,8 +90,7 @@ private:
           rowsOf(t.arg("q"), shape.q, begin, queryHead, shape.dk));
       Value offset = t.add(t.mul(begin, shape.outHeads() * shape.dv),
                            t.mul(outHead, shape.dv));
-      outputs.push_back(t.view(t.arg("out"), offset, {-1, shape.dv},
-                               {shape.outHeads() * shape.dv, 1}, {n}));
+      outputs.push_back(outputFrom(offset, n));
     }
     Value keyHead = t.divFloor(head, hs / shape.keyHeads);
     Value keyOffset = t.add(t.mul(begin, shape.k.rowStride),
@@ -133,6 +133,12 @@ private:
     Value offset =
         t.add(t.mul(begin, in.rowStride), t.add(t.mul(head, dim), in.column));
     return t.view(base, offset, {-1, dim}, {in.rowStride, 1}, {n});
+  }
+
+  /// Rows of the output from `offset` on.
+  Value outputFrom(Value offset, Value count) {
+    return t.view(t.arg("out"), offset, {-1, shape.dv},
+                  {shape.outHeads() * shape.dv, 1}, {count});
   }
 
   RankedTensorType f32Tile(ArrayRef<int64_t> dims) {
@@ -256,11 +262,12 @@ private:
   }
 
   /// Output of `size` rows from chunk row `firstRow` on; `step` is the row of
-  /// this step that is. They see `before` blocks of keys (null: none), and
-  /// those of their own block that `last` covers. Rows that see fewer keys than
-  /// a decode row passes over have the same bits: sums that end as zero end as
-  /// +0. A prefill block brings the same rows of the next chunk near meanwhile:
-  /// rows of one head lie far apart, and no processor foresees them.
+  /// this step that is. They see `before`
+  /// blocks of keys (null: none), and those of their own block that `last`
+  /// covers. Rows that see fewer keys than a decode row passes over have the
+  /// same bits: sums that end as zero end as +0. A prefill block brings the
+  /// same rows of the next chunk near meanwhile: rows of one head lie far
+  /// apart, and no processor foresees them.
   void attend(Value firstRow, int64_t size, Value step, Value before,
               const PairDecay *last) {
     for (auto [query, output] : llvm::zip_equal(queries, outputs)) {
@@ -284,7 +291,7 @@ private:
                     *last, o, next);
       o = t.addF(o, t.splat(0.0, f32Tile({size, shape.dv})));
       t.store(t.round(t.scale(o, shape.scale), shape.result), output,
-              {step, zero});
+              {origin ? t.sub(firstRow, origin) : step, zero});
     }
   }
 
@@ -335,6 +342,14 @@ private:
   void decode() {
     Value i = t.remainder(p0, shape.chunk);
     Value zero = t.index(0);
+    // A value of another chunk or sequence that is not finite would be NaN
+    // times zero.
+    t.ifThen(t.equalIndex(i, zero), [&] {
+      SmallVector<int64_t> box{shape.block(), shape.dv};
+      for (int64_t kb = 0; kb < shape.blocks(); ++kb)
+        t.store(t.splat(0.0, TileBuilder::tile(box, shape.element)), tailValues,
+                {t.index(kb * shape.block()), zero});
+    });
     t.store(t.load(keysT, {zero, zero}, {shape.dk, 1}), tailKeys, {zero, i});
     t.store(t.load(values, {zero, zero}, {1, shape.dv}), tailValues, {i, zero});
     if (shape.perToken)
@@ -367,18 +382,7 @@ private:
                 Value step = t.sub(start, p0);
                 Value low = t.maxIndex(t.sub(zero, step), zero);
                 Value high = t.minIndex(t.sub(p1, start), chunk);
-                joinTail(step, low);
-                sumDecays(t.toI32(high));
-                if (shape.blocks() == 1) {
-                  attendBlock(zero, step, low, high);
-                } else {
-                  t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {},
-                            [&](Value rb, ValueRange) {
-                              Value first = t.mul(rb, rows);
-                              attendClipped(first, step, low, high);
-                              return SmallVector<Value>{};
-                            });
-                }
+                feed(step, low, high);
                 t.ifThen(t.equalIndex(high, chunk), [&] {
                   t.store(advanced(chunk, t.add(step, chunk)), state,
                           {zero, zero});
@@ -387,27 +391,78 @@ private:
               });
   }
 
-  /// A block of rows that may reach past the chunk's end (chunk not a multiple
-  /// of the block): those rows belong to the next chunk and are not stored.
-  void attendClipped(Value first, Value step, Value low, Value high) {
-    if (shape.chunk % rows == 0)
-      return attendBlock(first, step, low, high);
-    SmallVector<Value> whole = outputs;
-    // Rows of this step up to the chunk's end.
-    Value rowsLeft = t.minIndex(n, t.add(step, shape.chunk));
-    for (Value &output : outputs) {
-      auto view = output.getDefiningOp<tile::ViewOp>();
-      output = t.view(view.getBase(), view.getOffset(), {-1, shape.dv},
-                      {shape.outHeads() * shape.dv, 1}, {rowsLeft});
-    }
-    attendBlock(first, step, low, high);
-    outputs = whole;
+  /// Chunk rows [low, high) join the tail, and their outputs are worked out. A
+  /// value that is not finite makes NaN of the rows before its own, too, which
+  /// have it times zero. So where a row is not finite the rows are fed again,
+  /// in pieces that begin at such values: none has one that a row does not see.
+  void feed(Value step, Value low, Value high) {
+    Value zero = t.index(0), one = t.index(1);
+    Value none = t.splat(0.0, f32Tile({shape.dv}));
+    t.forLoop(
+        zero, t.index(2), 1, {t.sub(high, one)}, [&](Value, ValueRange last) {
+          Value next = t.forLoop(
+              last[0], high, 1, {low, high, none},
+              [&](Value row, ValueRange carried) {
+                Value begin = carried[0], isNan = carried[2];
+                Value end = t.add(row, 1);
+                Value v = rowOf(values, t.add(step, end));
+                // In columns that are NaN anyway, one more changes nothing.
+                Value known = t.equalF(isNan, none);
+                Value cut = t.either(t.hasNonFinite(t.select(known, v, none)),
+                                     t.equalIndex(end, high));
+                Value again = t.ifElse(
+                    cut,
+                    [&] {
+                      return t.select(feedPiece(step, begin, end),
+                                      t.sub(low, one), high);
+                    },
+                    high);
+                return SmallVector<Value>{
+                    t.select(cut, end, begin), again,
+                    t.select(t.equalF(v, v), isNan, t.addF(isNan, v))};
+              })[1];
+          return SmallVector<Value>{next};
+        });
   }
 
-  /// Tokens from chunk row `low` on join the tail; what follows this step's
-  /// last becomes zero, as it is read.
-  void joinTail(Value step, Value low) {
-    Value zero = t.index(0);
+  /// Row `row` of a view of the step: f32 [dv].
+  Value rowOf(Value view, Value row) {
+    return t.reduce(tile::Reduction::sum,
+                    t.widen(t.load(view, {row, t.index(0)}, {1, shape.dv})), 0);
+  }
+
+  /// Feeds chunk rows [low, high) as if the step ended there.
+  Value feedPiece(Value step, Value low, Value high) {
+    joinTail(step, low, high);
+    sumDecays(t.toI32(high));
+    SmallVector<Value> whole = outputs;
+    origin = low;
+    for (Value &output : outputs)
+      output = outputFrom(
+          t.add(output.getDefiningOp<tile::ViewOp>().getOffset(),
+                t.mul(t.add(step, low), shape.outHeads() * shape.dv)),
+          t.sub(high, low));
+    if (shape.blocks() == 1) {
+      attendBlock(t.index(0), step, low, high);
+    } else {
+      t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {},
+                [&](Value rb, ValueRange) {
+                  attendBlock(t.mul(rb, rows), step, low, high);
+                  return SmallVector<Value>{};
+                });
+    }
+    Value bad = t.hasNonFinite(
+        rowOf(outputs.front(), t.sub(t.sub(high, low), t.index(1))));
+    outputs = whole;
+    origin = Value();
+    return bad;
+  }
+
+  /// Tokens of chunk rows [low, high) join the tail; what follows becomes zero,
+  /// as it is read.
+  void joinTail(Value step, Value low, Value high) {
+    Value zero = t.index(0), end = t.add(step, high);
+    Value keysT = upTo(this->keysT, end), values = upTo(this->values, end);
     int64_t width = shape.block();
     auto blocks = [&](bool whole) {
       for (int64_t at = 0; at < shape.blocks() * width; at += width) {
@@ -421,11 +476,20 @@ private:
     };
     if (shape.perToken) { // two ways spill registers on sm_80
       blocks(false);
-      return join(t.load(decays, {step}, {shape.chunk}), tailDecays, {zero}, 0,
-                  t.toI32(low), false);
+      return join(t.load(upTo(decays, end), {step}, {shape.chunk}), tailDecays,
+                  {zero}, 0, t.toI32(low), false);
     }
     t.ifThen(t.equalIndex(low, zero), [&] { blocks(true); });
     t.ifThen(t.lessIndex(zero, low), [&] { blocks(false); });
+  }
+
+  /// A view of the step's tokens with those before `end` alone.
+  Value upTo(Value view, Value end) {
+    auto op = view.getDefiningOp<tile::ViewOp>();
+    return tile::ViewOp::create(t.builder(), t.loc(), op.getResult().getType(),
+                                op.getBase(), op.getOffset(), ValueRange{end},
+                                op.getStrides(), op.getStaticSizes(),
+                                op.getStaticStrides());
   }
 
   /// Stores tokens to the tail, but not the first `low` of them along `axis`,
@@ -465,6 +529,7 @@ private:
   TileBuilder t;
   Value sequence, stateHead, p0, n;
   SmallVector<Value> queries, outputs;
+  Value origin; ///< chunk row of row 0 of `outputs`; null: the step's row 0
   Value keys, keysT, values, decays, logDecay;
   Value state, tailKeys, tailValues, tailDecays;
   Value sums, errors;

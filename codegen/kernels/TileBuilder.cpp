@@ -329,6 +329,29 @@ Value TileBuilder::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, location, condition, x, y);
 }
 
+Value TileBuilder::both(Value x, Value y) {
+  return arith::AndIOp::create(b, location, x, y);
+}
+
+Value TileBuilder::either(Value x, Value y) {
+  return arith::OrIOp::create(b, location, x, y);
+}
+
+Value TileBuilder::isFinite(Value x) {
+  return equalF(subF(x, x), splat(0.0, tileType(x)));
+}
+
+Value TileBuilder::hasNonFinite(Value x) {
+  // 0 of a finite element, NaN of another.
+  Value sum = widen(x);
+  sum = subF(sum, sum);
+  while (tileType(sum).getRank() > 0)
+    sum = reduce(tile::Reduction::sum, sum, 0);
+  Value scalar = tile::ExtractOp::create(b, location, f32(), sum, ValueRange{});
+  return arith::CmpFOp::create(b, location, arith::CmpFPredicate::UNO, scalar,
+                               scalar);
+}
+
 //===----------------------------------------------------------------------===//
 // Control
 //===----------------------------------------------------------------------===//
@@ -355,6 +378,18 @@ void TileBuilder::ifThen(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(op.thenBlock());
   body();
+}
+
+Value TileBuilder::ifElse(Value condition, function_ref<Value()> body,
+                          Value other) {
+  auto op = scf::IfOp::create(b, location, other.getType(), condition,
+                              /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.thenBlock());
+  scf::YieldOp::create(b, location, body());
+  b.setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(b, location, other);
+  return op.getResult(0);
 }
 
 void TileBuilder::forCount(Value count, int64_t rows,

@@ -138,6 +138,12 @@ public:
   Value compareI(mlir::arith::CmpIPredicate predicate, Value x, Value y);
   Value equalF(Value x, Value y);
   Value select(Value condition, Value x, Value y);
+  Value both(Value x, Value y);
+  Value either(Value x, Value y);
+  /// Of f32 elements.
+  Value isFinite(Value x);
+  /// Whether a tile [m, n] has an element that is not finite: an i1.
+  Value hasNonFinite(Value x);
 
   // Control.
   /// for (i = from; i < to; i += step) with tiles carried; `body` returns the
@@ -147,6 +153,8 @@ public:
           llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
               body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
+  /// What `body` returns if `condition` holds, else `other`.
+  Value ifElse(Value condition, llvm::function_ref<Value()> body, Value other);
   /// `body(r)` for the least r of 16, 32, 48, `rows` that covers `count`
   /// (index) rows: a block's last rows do not drag the whole block. Nothing
   /// where count is 0; up to 16 rows there is one size.
