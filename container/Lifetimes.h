@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Things that are never needed at once share their bytes. The largest is placed
-// first, each at the lowest offset that is free of those that live with it:
+// Things that are never needed at once share their bytes: each is placed at the
+// lowest offset that is free of those that live with it.
 //
 //   bytes 8, steps 0..1   at 0       0       8    12
 //   bytes 8, steps 2..3   at 0       |-------|          steps 0..1
@@ -21,7 +21,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace hamlet {
@@ -71,22 +73,24 @@ private:
   int64_t used = 0;
 };
 
-/// The order in which they are best placed: the largest first, equal ones as
-/// they come.
-template <typename Pointer> void sortForPlacing(std::span<Pointer> all) {
-  std::stable_sort(
-      all.begin(), all.end(),
-      [](const Lifetime *x, const Lifetime *y) { return x->bytes > y->bytes; });
-}
-
-/// Gives every one its offset; the bytes that they take together.
+/// Gives every one its offset; the bytes that they take together. The largest
+/// come first, or the earliest where that takes less; equal ones as they stand.
 inline int64_t placeLifetimes(std::span<Lifetime *const> all) {
-  std::vector<Lifetime *> order(all.begin(), all.end());
-  sortForPlacing(std::span(order));
-  FirstFit memory;
-  for (Lifetime *one : order)
-    memory.place(*one);
-  return memory.bytes();
+  auto placeBy = [&](auto key) {
+    std::vector<size_t> order(all.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](size_t x, size_t y) {
+      return std::pair(key(*all[x]), x) < std::pair(key(*all[y]), y);
+    });
+    FirstFit memory;
+    for (size_t i : order)
+      memory.place(*all[i]);
+    return memory.bytes();
+  };
+  auto bySize = [](const Lifetime &one) { return -one.bytes; };
+  auto byStart = [](const Lifetime &one) { return one.first; };
+  int64_t largestFirst = placeBy(bySize), earliestFirst = placeBy(byStart);
+  return earliestFirst < largestFirst ? earliestFirst : placeBy(bySize);
 }
 
 } // namespace hamlet

@@ -24,7 +24,7 @@
 #define HAMLET_CODEGEN_CPU_KERNELEMITTER_H
 
 #include "codegen/cpu/Emit.h"
-#include "codegen/tile/Lifetimes.h"
+#include "container/Lifetimes.h"
 #include "codegen/tile/Materialize.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

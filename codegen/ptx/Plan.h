@@ -16,7 +16,7 @@
 #define HAMLET_CODEGEN_PTX_PLAN_H
 
 #include "codegen/ptx/DotSchedule.h"
-#include "codegen/tile/Lifetimes.h"
+#include "container/Lifetimes.h"
 #include "dialects/Tile/TileOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/tile/Lifetimes.h"
+#include "container/Lifetimes.h"
 
 #include <gtest/gtest.h>
 #include <random>
