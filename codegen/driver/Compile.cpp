@@ -286,7 +286,7 @@ private:
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
     if (llvm::Error error =
-            schedule::checkOverrides(*program.kernels, targets, overrides))
+            schedule::checkOverrides(tiles(), targets, overrides))
       return fail(llvm::toString(std::move(error)));
     const std::vector<cpu::Level> asked = levels();
     if (!llvm::is_contained(askedLevels(), cpu::Level::v4) &&

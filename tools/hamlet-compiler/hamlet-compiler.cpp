@@ -17,6 +17,7 @@
 #include "container/Container.h"
 #include "container/Lifetimes.h"
 #include "container/OutOfMemory.h"
+#include "dialects/Program/ProgramOps.h"
 #include "dialects/RegisterDialects.h"
 #include "frontend/BuildGraph.h"
 #include "frontend/Import.h"
@@ -31,6 +32,7 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Remarks/RemarkSerializer.h"
 #include "llvm/Support/CommandLine.h"
@@ -119,6 +121,12 @@ cl::opt<bool> ignoreUnused(
     cl::sub(compileCommand));
 cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors and warnings"),
                     cl::sub(compileCommand));
+
+cl::SubCommand programCommand("program",
+                              "Print the program of a container as IR");
+cl::opt<std::string> programSource(cl::Positional, cl::Required,
+                                   cl::desc("FILE.hmlt"),
+                                   cl::sub(programCommand));
 
 cl::opt<std::string> planSource(cl::Positional, cl::Required,
                                 cl::desc("CONFIG"), cl::sub(planCommand));
@@ -393,6 +401,22 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
                                      entries.begin(), entries.end())))});
 }
 
+/// The text of a program (`hamlet inspect --program`), perhaps changed by
+/// passes.
+FailureOr<OwningOpRef<ModuleOp>> assemble(OwningOpRef<ModuleOp> program) {
+  for (const cl::Option *option : std::initializer_list<const cl::Option *>{
+           std::addressof(targets), &compileTo, &chunk, &schedules})
+    if (option->getNumOccurrences())
+      return program->emitError()
+             << "--" << option->ArgStr
+             << " is for graphs; a program is compiled already";
+  PassManager passes(program->getContext());
+  passes.addPass(codegen::createProgramLifetimesPass());
+  if (failed(passes.run(*program)))
+    return mlir::failure();
+  return program;
+}
+
 int compile() {
   if (std::string text = mistake(); !text.empty())
     return misuse(text);
@@ -443,17 +467,22 @@ int compile() {
   if (!graph)
     return fail(llvm::toString(graph.takeError()));
   std::string hash = inputHash(**graph);
+  bool isProgram = !(*graph)->getOps<program::FuncOp>().empty();
   FailureOr<OwningOpRef<ModuleOp>> program = mlir::failure();
-  if (succeeded(checkGraph(**graph)))
+  if (isProgram)
+    program = assemble(std::move(*graph));
+  else if (succeeded(checkGraph(**graph)))
     program = compileGraph(**graph, options, llvm::outs(), summary);
   if (failed(program))
     return fail("'" + given.source + "' was not compiled; see above");
   std::unique_ptr<hmlt::ContainerT> container;
   std::vector<uint8_t> bytes;
   if (*program) {
-    (**program)->setAttr(codegen::kProvenanceAttr,
-                         provenanceOf(Builder(&context), options, given,
-                                      summary, hash, entries));
+    // The text of a program says where it comes from.
+    if (!isProgram)
+      (**program)->setAttr(codegen::kProvenanceAttr,
+                           provenanceOf(Builder(&context), options, given,
+                                        summary, hash, entries));
     FailureOr<std::unique_ptr<hmlt::ContainerT>> stored =
         codegen::serializeProgram(**program);
     if (failed(stored))
@@ -473,9 +502,27 @@ int compile() {
       std::chrono::steady_clock::now() - start;
   if (given.timePasses)
     printTimes(summary);
-  if (!given.quiet)
+  if (!given.quiet && isProgram)
+    llvm::outs() << "wrote      " << given.output << ", " << bytes.size()
+                 << " bytes, in " << llvm::format("%.2f", seconds.count())
+                 << " s\n";
+  else if (!given.quiet)
     printSummary(summary, imported, given.output, *container, bytes.size(),
                  seconds.count());
+  return kDone;
+}
+
+/// Prints the program of a container.
+int disassemble() {
+  Result<std::unique_ptr<hmlt::ContainerT>> file =
+      readContainer(programSource.getValue());
+  if (file.failed())
+    return fail(file.message());
+  MLIRContext context;
+  OwningOpRef<ModuleOp> program = codegen::deserializeProgram(context, **file);
+  program->print(llvm::outs(),
+                 OpPrintingFlags().printLargeElementsAttrWithHex(100));
+  llvm::outs() << "\n";
   return kDone;
 }
 
@@ -513,9 +560,11 @@ int start(int argc, char **argv) {
     llvm::errs() << complaint;
     return kWrongUsage;
   }
-  if (!compileCommand && !planCommand)
+  if (!compileCommand && !planCommand && !programCommand)
     return misuse("expected 'compile' or 'plan'");
-  int status = compileCommand ? compile() : plan();
+  int status = compileCommand   ? compile()
+               : programCommand ? disassemble()
+                                : plan();
   llvm::outs().flush();
   if (std::error_code error = llvm::outs().error()) {
     // LLVM would end the process for it.

@@ -26,20 +26,20 @@ int told(const Status &status) {
 }
 
 /// Replaces this process by the compiler, which stands beside this program.
-int startCompiler(char **argv) {
+int startCompiler(std::vector<std::string> words) {
   std::error_code error;
   std::filesystem::path self =
       std::filesystem::read_symlink("/proc/self/exe", error);
   std::string compiler = (self.parent_path() / "hamlet-compiler").string();
   std::vector<char *> arguments{compiler.data()};
-  for (char **argument = argv + 1; *argument; ++argument)
-    arguments.push_back(*argument);
+  for (std::string &word : words)
+    arguments.push_back(word.data());
   arguments.push_back(nullptr);
   execv(compiler.c_str(), arguments.data());
   std::fprintf(stderr,
                "hamlet: cannot start the compiler '%s': %s; '%s' needs it, "
                "running a container does not\n",
-               compiler.c_str(), std::strerror(errno), argv[1]);
+               compiler.c_str(), std::strerror(errno), words[0].c_str());
   return kFailed;
 }
 
@@ -48,7 +48,7 @@ int start(int argc, char **argv) {
   endWhenMemoryRunsOut();
   if (argc > 1 &&
       (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
-    return startCompiler(argv);
+    return startCompiler({argv + 1, argv + argc});
 
   CLI::App app("Compiles hybrid-attention mixture-of-experts models and runs "
                "what was compiled.",
@@ -67,7 +67,13 @@ int start(int argc, char **argv) {
   CLI::App *inspect =
       app.add_subcommand("inspect", "Print everything in a container");
   inspect->add_option("file", path, "The container")->required();
-  inspect->add_flag("--json", json, "As JSON");
+  CLI::Option *asJson = inspect->add_flag("--json", json, "As JSON");
+  bool program = false;
+  inspect
+      ->add_flag("--program", program,
+                 "The host program as IR, which hamlet-opt parses and "
+                 "'hamlet compile' takes again")
+      ->excludes(asJson);
   CLI::App *explain = app.add_subcommand(
       "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so");
   explain->add_option("file", path, "The container")->required();
@@ -93,6 +99,8 @@ int start(int argc, char **argv) {
     return told(flushStandardOutput()); // help was asked for
   }
 
+  if (program)
+    return startCompiler({"program", path});
   Status status = app.got_subcommand("run")       ? run()
                   : app.got_subcommand("call")    ? call()
                   : app.got_subcommand("inspect") ? tools::inspect(path, json)

@@ -230,6 +230,7 @@ TEST(EmulatedDeviceDeathTest, DevicesHaveTheirLimits) {
                     std::to_string(sm) + " .* at most " +
                     std::to_string(kib << 10));
   }
+}
 
 // *p = 3 * *p + n, as often as threads and streams see fit to ask.
 constexpr char kStep[] = R"(.version 8.0
