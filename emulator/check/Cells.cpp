@@ -175,12 +175,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
   auto before = [&](const Touch &t) { return ordered(w, lane, t); };
   // `theirs`: what `t` stored.
   auto sameBytes = [&](const Touch &t, u32 theirs) {
-    if (!write || !bytes.data || !isStore(t) || !isStore(now))
-      return false;
-    Touch earlier = t;
-    earlier.clock = t.changed;
     u8 both = t.bytes & now.bytes;
-    return (!t.changed || ordered(w, lane, earlier)) &&
+    return write && bytes.data && isStore(t) && isStore(now) &&
            !((theirs ^ bytesAt(bytes.data, both)) & bytesMask(both));
   };
   // One store of several threads, of copies of one number.
@@ -202,15 +198,21 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
                        reinterpret_cast<const u8 *>(&theirs) + from},
                       size, operations);
   };
-  const Touch *raced = nullptr;
-  auto checkWrite = [&](const Touch &t, u32 theirs) {
-    if (!conflict(t) || sameBytes(t, theirs))
+  Touch raced;
+  auto checkWrite = [&](Touch t, u32 theirs) {
+    if (!conflict(t))
       return;
+    if (sameBytes(t, theirs)) {
+      // The store of another value before it may race.
+      if (!t.changed || ordered(w, lane, t.earlier()))
+        return;
+      t = t.earlier();
+    }
     if (sameButRounding(t, theirs))
       roundingDiffers(w, op, lane, space, address);
     else if (write && bytes.data && space == Space::Shared && isStore(t) &&
              isStore(now))
-      raced = &t;
+      raced = t;
     else
       race(w, op, lane, t, write, true, space, address);
   };
@@ -232,8 +234,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
   checkRead(cell.read);
   if (cell.rest)
     std::ranges::for_each(cell.rest->more, checkRead);
-  if (raced)
-    return overwritten(w, op, lane, cell, Touch(*raced), now, address, bytes);
+  if (raced.valid())
+    return overwritten(w, op, lane, cell, raced, now, address, bytes);
   if (cell.rest && cell.rest->racedBytes && !conflict(cell.write) &&
       !conflict(cell.rest->lost))
     cell.rest->racedBytes &= static_cast<u8>(~now.bytes);
@@ -280,7 +282,8 @@ void HappensBefore::rememberRead(Cell &cell, const Touch &now,
   auto joins = [&](Touch &t) {
     if (!t.valid() || t.agent != now.agent || t.clock != now.clock ||
         t.scope != now.scope ||
-        (!t.sameThreads(now) && (t.bytes != now.bytes || !now.lanes)) ||
+        (!t.sameThreads(now) &&
+         (t.op != now.op || t.bytes != now.bytes || !now.lanes)) ||
         !mixes(t))
       return false;
     t.bytes |= now.bytes;
@@ -337,7 +340,7 @@ bool HappensBefore::rememberWrite(Warp &w, u32 lane, Cell &cell, Touch now,
       Differs d = differs(before, now, b);
       if (d == Differs::Partly)
         return false;
-      now.changed = d == Differs::Everywhere ? before.clock : before.changed;
+      now.followed(before, d == Differs::Everywhere);
       now.bytes |= before.bytes;
     } else if (together && before.bytes == now.bytes && now.lanes &&
                before.op == now.op && !before.changed && b.words == 1 &&
@@ -540,7 +543,7 @@ bool HappensBefore::touchOwn(Cell &c, Touch now, bool write, const Bytes &b) {
       Differs d = differs(c.write, now, b);
       if (d == Differs::Partly)
         return false;
-      now.changed = d == Differs::Everywhere ? c.write.clock : c.write.changed;
+      now.followed(c.write, d == Differs::Everywhere);
     }
     c.write = now;
     return true;

@@ -4,6 +4,7 @@
 #include "emulator/core/Decode.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace hamlet::emu {
 void HappensBefore::roundingDiffers(Warp &w, const Op &op, u32 lane,
@@ -32,8 +33,10 @@ Finding HappensBefore::describeRace(Warp &w, const Op &op, u32 lane,
   f.bytes = 4;
   f.first = site(w, op, lane);
   u32 perCta = warpsPerCta * kAgentsPerWarp, agent = before.agent % kAgents;
-  f.second = siteOf(*w.program, before.op, ctaOf(before),
-                    agent % perCta / kAgentsPerWarp, before.lane);
+  u32 others = unordered(w, lane, before);
+  f.second = siteOf(
+      *w.program, before.op, ctaOf(before), agent % perCta / kAgentsPerWarp,
+      others ? static_cast<u32>(std::countr_zero(others)) : before.lane);
   std::string missing =
       space == Space::Shared
           ? (agent % kAgentsPerWarp == kCopies &&

@@ -23,13 +23,26 @@ struct Touch {
   u32 agent = ~0u, clock = 0, op = 0;
   u32 lanes = 0;   ///< that touched the word; of a row: `lane` tells
   u32 changed = 0; ///< clock of the lane's last store of another value, 0: none
-  u8 lane = 0;     ///< the first
-  u8 bytes = 0;    ///< mask of the word's four
-  u8 scope = 0;    ///< of a strong access, 0: weak
-  u8 flags = 0;    ///< TouchFlag
+  u32 changedOp = 0;
+  u8 lane = 0;  ///< the first
+  u8 bytes = 0; ///< mask of the word's four
+  u8 scope = 0; ///< of a strong access, 0: weak
+  u8 flags = 0; ///< TouchFlag
   bool valid() const { return agent != ~0u; }
   bool sameThreads(const Touch &t) const {
     return agent == t.agent && lanes == t.lanes && lane == t.lane;
+  }
+  /// That store.
+  Touch earlier() const {
+    Touch t = *this;
+    t.clock = changed;
+    t.op = changedOp;
+    t.changed = 0;
+    return t;
+  }
+  void followed(const Touch &t, bool differs) {
+    changed = differs ? t.clock : t.changed;
+    changedOp = differs ? t.op : t.changedOp;
   }
   void by(u32 l) {
     lane = static_cast<u8>(l);

@@ -29,9 +29,9 @@ void arrive(Warp &w, const Op &o, u32 id, u32 count, u32 lanes) {
   b.expected = count;
   if (w.check)
     w.check->barrierArrive(w, id, lanes, !(o.flags & kArriveOnly));
-  // A counted barrier counts whole warps.
+  // An aligned one counts whole warps, also those of which lanes have exited.
   u32 n = static_cast<u32>(std::popcount(lanes));
-  if (count && (lanes & w.live) == w.live)
+  if (count && (o.flags & kAligned) && (lanes & w.live) == w.live)
     n = 32;
   b.arrivedThreads += n;
   if (count && b.arrivedThreads > count)

@@ -388,17 +388,19 @@ class Program:
         def lines(m):
             return {tuple(sorted((acc[i].line, acc[j].line))) for i, j in np.argwhere(m) if i <= j}
         if key[0] == "shared":
-            # Two stores matter once something reads what they left. A read that races with them may be that, too.
+            # Two stores matter once something reads what they left. Whether a read that is not ordered after both does depends
+            # on the order of execution.
             reads = ~write | atomic
-            unread = bad & stores
+            unread, perhaps = bad & stores, np.zeros_like(bad)
             for i, j in np.argwhere(unread):
                 after = before[i] & before[j]
                 for r in np.nonzero(after & reads)[0]:
                     if not (after & write & before[:, r]).any():
                         unread[i, j] = False
                         break
+                perhaps[i, j] = (reads & ~before[:, i] & ~before[:, j] & ~after).any()
             bad &= ~unread
-            reports |= lines(unread)
+            reports |= lines(unread & perhaps)
         races |= lines(bad)
 
 
@@ -428,6 +430,7 @@ class Maker:
         self.all = (1 << self.block) - 1
         self.left = 0
         self.signals = 0
+        self.once = 3  # number of the last named barrier
         # Named barriers: each has its lanes once for all.
         self.named = []
         if self.block % 32 == 0:
@@ -468,8 +471,11 @@ class Maker:
         split = 0
         whole = all((members >> 32 * w & 0xffffffff) in (0, 0xffffffff) for w in range(self.block // 32))
         kind = "named"
-        if whole and count > 32 and rng.random() < 0.4:
+        if whole and count > 32 and self.once < 15 and rng.random() < 0.4:
+            # Who does not wait may come again too early: a barrier for this once.
             kind, split = "arrive", 0xffffffff << 32 * min(w for w in range(self.block // 32) if members >> 32 * w & 1)
+            self.once += 1
+            number = self.once
         return Meet(kind, "barrier.sync %d, %d;" % (number, count), members, number, split)
 
     def statement(self):
