@@ -116,4 +116,9 @@ inline double fmaOdd(double a, double b, double c) {
   return std::bit_cast<double>(bits);
 }
 
+/// Zero of the same sign where `v` is subnormal.
+inline float flushSubnormal(float v) {
+  return std::fabs(v) < 0x1p-126f ? std::copysign(0.0f, v) : v;
+}
+
 } // namespace hamlet::emu

@@ -99,6 +99,10 @@ template <class T> Step atomicFloat(Warp &w, const Op &o, u32 m) {
       std::memcpy(&old, r.host + k * sizeof(T), sizeof(T));
       std::memcpy(&b, &raw, sizeof(T));
       T next = old + b;
+      // In global memory f32 flushes what comes in and goes out, elsewhere not.
+      if constexpr (sizeof(T) == 4)
+        if (r.space == Space::Global)
+          next = flushSubnormal(flushSubnormal(old) + flushSubnormal(b));
       if (next != next && sizeof(T) == 4)
         next = std::bit_cast<float>(0x7fffffff);
       std::memcpy(r.host + k * sizeof(T), &next, sizeof(T));

@@ -120,7 +120,8 @@ Step wait(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
-/// st.async, red.async: a destination, b value(s) in regs, mbarrier.
+/// st.async, red.async. regs: [0] mbarrier, [1] its lane bytes, [2] reduction,
+/// type and the mbarrier's space, then the values.
 Step asyncStore(Warp &w, const Op &o, u32 m) {
   Vec<u64> to = addressesOf(w, o);
   u32 n = o.regCount - 3u, size = o.bytes;
@@ -131,7 +132,10 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
     if (to[l] & (bytes - 1))
       misaligned(w, o, to[l], bytes, l);
     Resolved d = resolve(w, o, spaceOf(o), to[l], bytes, l, true);
-    BarrierRef b = barrierAt(w, o, Space::SharedCluster,
+    if (d.space != Space::Shared)
+      w.fault(o, LaunchStatus::IllegalAddress,
+              "an asynchronous store goes to shared memory", l);
+    BarrierRef b = barrierAt(w, o, static_cast<Space>(o.regs[2] >> 16),
                              wide(w, o.regs[0], o.regs[1], l) +
                                  static_cast<u64>(s64(s32(o.target))),
                              l);
@@ -147,7 +151,7 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
     }
     Engine *e = w.engine;
     u32 reduction = o.regs[2] & 0xff;
-    Type type = static_cast<Type>(o.regs[2] >> 8);
+    Type type = static_cast<Type>(o.regs[2] >> 8 & 0xff);
     std::array<u8, 32> held;
     std::memcpy(held.data(), data, 32);
     schedule(w, [=] {
@@ -159,9 +163,10 @@ Step asyncStore(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
-/// An address operand as register, lane bytes and offset.
-void addressParts(Decode &d, const ast::Operand &o, u32 &reg, u32 &bytes,
-                  u32 &offset) {
+/// An address operand as register, lane bytes and offset; the space of a named
+/// variable, else Space::Generic.
+Space addressParts(Decode &d, const ast::Operand &o, u32 &reg, u32 &bytes,
+                   u32 &offset) {
   Decode::Address a = d.address(o);
   reg = a.base;
   bytes = a.narrow ? 4 : 8;
@@ -171,6 +176,7 @@ void addressParts(Decode &d, const ast::Operand &o, u32 &reg, u32 &bytes,
     bytes = 4;
     offset = 0;
   }
+  return a.symbolSpace;
 }
 } // namespace
 
@@ -209,6 +215,8 @@ void decodeBulk(Decode &d, bool reduce) {
        group = d.take("bulk_group");
   bool multicast = d.take("multicast::cluster"),
        hint = d.take("L2::cache_hint");
+  if (d.take("cp_mask"))
+    d.fail(".cp_mask is not supported");
   if (barrier == group)
     d.fail("expected .mbarrier::complete_tx::bytes or .bulk_group");
   u32 reduction = kCopy;
@@ -239,20 +247,22 @@ void decodeAsyncStore(Decode &d, bool reduce) {
   d.take("weak");
   d.take("relaxed");
   d.take("cluster");
-  d.take("shared::cluster");
+  Space space =
+      d.take("shared::cluster") ? Space::SharedCluster : Space::Generic;
   if (!d.take("mbarrier::complete_tx::bytes"))
     d.fail("expected .mbarrier::complete_tx::bytes");
   u32 reduction = reduce ? takeReduction(d) : u32(kCopy);
   u32 n = takeVector(d);
   Type t = d.takeType();
   d.expectCount(3);
-  d.op.flags = static_cast<u32>(Space::SharedCluster);
-  setAddress(d, d.operand(0), Space::SharedCluster);
+  d.op.flags = static_cast<u32>(space);
+  setAddress(d, d.operand(0), space);
   std::vector<u32> regs(3);
   u32 offset;
-  addressParts(d, d.operand(2), regs[0], regs[1], offset);
+  Space named = addressParts(d, d.operand(2), regs[0], regs[1], offset);
   d.op.target = offset;
-  regs[2] = reduction | static_cast<u32>(t) << 8;
+  regs[2] = reduction | static_cast<u32>(t) << 8 |
+            static_cast<u32>(space == Space::Generic ? named : space) << 16;
   const ast::Operand &v = d.operand(1);
   if (n == 1)
     regs.push_back(d.source(v, t));

@@ -22,6 +22,9 @@ template <bool Store> Step matrix(Warp &w, const Op &o, u32 m) {
   u8 *at[32];
   for (u32 i = 0; i < 8 * n; ++i) {
     Resolved r = resolve(w, o, spaceOf(o), address[i], 16, i, Store);
+    if (r.space != Space::Shared)
+      w.fault(o, LaunchStatus::IllegalAddress,
+              "a matrix row lies in shared memory", i);
     at[i] = r.host;
     if (!Store) {
       if (w.check)
@@ -65,16 +68,19 @@ void decodeMatrix(Decode &d) {
   bool store = d.inst().opcode == "stmatrix";
   d.take("sync");
   d.take("aligned");
+  if (d.takeOf({"m16n16", "m16n8", "m8n16"}) >= 0)
+    d.fail("matrices of 8-bit and narrower elements are not supported");
   int shape = d.takeOf({"m8n8"});
   int n = d.takeOf({"x1", "x2", "x4"});
   bool trans = d.take("trans");
-  d.takeOf({"shared", "shared::cta"});
+  Space space =
+      d.takeOf({"shared", "shared::cta"}) < 0 ? Space::Generic : Space::Shared;
   Type t = d.takeType();
   if (shape < 0 || n < 0 || t != Type::B16)
     d.fail("expected .m8n8, .x1 .x2 or .x4 and .b16");
-  d.op.flags = static_cast<u32>(Space::Shared) | (trans ? kTrans : 0);
+  d.op.flags = static_cast<u32>(space) | (trans ? kTrans : 0);
   d.expectCount(2);
-  setAddress(d, d.operand(store ? 0 : 1), Space::Shared);
+  setAddress(d, d.operand(store ? 0 : 1), space);
   const ast::Operand &v = d.operand(store ? 1 : 0);
   std::vector<ast::Operand> elems = v.kind == ast::Operand::Kind::Vector
                                         ? v.elems

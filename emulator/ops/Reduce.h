@@ -69,7 +69,8 @@ inline void reduceInto(u8 *to, const u8 *from, u32 bytes, u32 k, Type type) {
       float a, b;
       std::memcpy(&a, to + i, 4);
       std::memcpy(&b, from + i, 4);
-      a += b;
+      // Reductions of f32 go to global memory alone, where they flush.
+      a = flushSubnormal(flushSubnormal(a) + flushSubnormal(b));
       std::memcpy(to + i, &a, 4);
     }
     return;

@@ -2,7 +2,7 @@
 (ISA 9.7.9, 9.7.13). Each lane works in 64 bytes of its own; each warp's CTA in
 the whole shared buffer."""
 import exact
-from form import form, signed, random_float
+from form import form, signed
 
 TYPES = ["b8", "u8", "s8", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64"]
 # A thread's own 64 bytes of shared memory and, in %own, their address.
@@ -74,30 +74,20 @@ pair = lambda f: lambda a, b: f(a & 0xffff, b & 0xffff) | f(a >> 16, b >> 16) <<
 for f in ("f16", "bf16"):
     one = lambda a, b, f=f: exact.add(a, b, f)
     ATOMS += [("add.noftz", f, one), ("add.noftz", f + "x2", pair(one))]
-# atom.global.f32 flushes no subnormals, atom.shared.f32 neither here: the ISA leaves f32 in global memory open.
+# Subnormals of f32 are kept in shared memory, not in global memory: spaces.py.
 for op, t, f in ATOMS:
     reg = "b%d" % (32 if "x2" in t else int(t[-2:]))
     target = "sm_90" if "bf16" in t else "sm_80"
-    nan = "f64" if t == "f64" else None
-    normal = None
-    if t == "f32":
-        def normal(rng, count):
-            draw = lambda: exact.flush(random_float("f32", rng), "f32")
-            return [[draw() for _ in range(count)] for _ in range(2)]
-        g = f
-        f = lambda a, b, g=g: exact.flush(g(a, b), "f32")
-        def same(columns, got, want):
-            return [int(x) == w or exact.flush(int(x), "f32") == w for x, w in zip(got, want)]
+    nan = t if t in ("f32", "f64") else None
     for sem in ("", ".acq_rel.cta") if op == "add" and t == "u32" else ("",):
         form("atom%s.shared.%s.%s" % (sem, op, t), t + " " + t, t + " " + t, lambda a, b, f=f: (a, f(a, b)),
              OWN + "st.shared.%s [%%own], {a0}; atom%s.shared.%s.%s {d0}, [%%own], {a1}; ld.shared.%s {d1}, [%%own]; }"
-             % (reg, sem, op, t, reg), target=target, any_nan=nan, values=normal, bound=same if t == "f32" else None)
+             % (reg, sem, op, t, reg), target=target, any_nan=nan)
         if op == "exch":
             continue
         form("red%s.shared.%s.%s" % (sem.replace("acq_rel", "release"), op, t), t, t + " " + t, lambda a, b, f=f: f(a, b),
              OWN + "st.shared.%s [%%own], {a0}; red%s.shared.%s.%s [%%own], {a1}; ld.shared.%s {d0}, [%%own]; }"
-             % (reg, sem.replace("acq_rel", "release"), op, t, reg), target=target, any_nan=nan, values=normal,
-             bound=same if t == "f32" else None)
+             % (reg, sem.replace("acq_rel", "release"), op, t, reg), target=target, any_nan=nan)
 for w in (16, 32, 64):
     t = "b%d" % w
     def cas_values(rng, count, w=w):

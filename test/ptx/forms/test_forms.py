@@ -6,7 +6,7 @@ sys.path.insert(0, HERE)
 import batch as batching
 from form import FORMS
 import integer, real
-for name in ("convert", "compare", "warp", "memory", "matrix", "warpgroup", "barrier", "bulk", "tensor", "im2col", "atomics", "wmma", "video", "cluster"):
+for name in ("convert", "compare", "warp", "memory", "matrix", "warpgroup", "barrier", "bulk", "tensor", "im2col", "atomics", "wmma", "video", "cluster", "spaces"):
     if os.path.exists(os.path.join(HERE, name + ".py")):
         __import__(name)
 
