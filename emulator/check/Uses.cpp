@@ -3,48 +3,137 @@
 #include "emulator/exec/Warp.h"
 
 #include <algorithm>
-#include <string_view>
+#include <cassert>
 #include <unordered_set>
 
 namespace hamlet::emu {
 namespace {
 using OperandKind = ast::Operand::Kind;
 
-bool registersOnly(const OpInfo &i) {
-  static const std::unordered_set<std::string_view> names = {
-      "abs",      "add",  "addc", "and",   "bfe",      "bfi",   "bfind",
-      "bmsk",     "brev", "clz",  "cnot",  "copysign", "cos",   "cvt",
-      "cvta",     "div",  "dp2a", "dp4a",  "ex2",      "fma",   "fns",
-      "isspacep", "lg2",  "lop3", "mad",   "mad24",    "madc",  "max",
-      "min",      "mov",  "mul",  "mul24", "neg",      "not",   "or",
-      "popc",     "prmt", "rcp",  "rem",   "rsqrt",    "sad",   "selp",
-      "set",      "setp", "shf",  "shl",   "shr",      "sin",   "slct",
-      "sqrt",     "sub",  "subc", "szext", "tanh",     "testp", "xor"};
-  if (!i.inst)
-    return !i.writes.empty(); // a helper of the decoder
-  // The carry is a register that the lists leave out.
-  return names.count(i.inst->opcode) && i.inst->opcode != "addc" &&
-         i.inst->opcode != "subc" && i.inst->opcode != "madc" &&
-         std::ranges::find(i.inst->modifiers, "cc") == i.inst->modifiers.end();
-}
+struct OfKind {
+  Uses::Kind kind;
+  std::vector<std::string_view> opcodes;
+};
+const std::vector<OfKind> kOpcodes = {
+    {Uses::Pure,
+     {"abs",   "add",   "and",   "bfe",      "bfi",  "bfind", "bmsk",
+      "brev",  "clz",   "cnot",  "copysign", "cos",  "cvt",   "cvta",
+      "div",   "dp2a",  "dp4a",  "ex2",      "fma",  "fns",   "isspacep",
+      "lg2",   "lop3",  "mad",   "mad24",    "max",  "min",   "mov",
+      "mul",   "mul24", "neg",   "not",      "or",   "popc",  "prmt",
+      "rcp",   "rem",   "rsqrt", "sad",      "selp", "set",   "setp",
+      "shf",   "shl",   "shr",   "sin",      "slct", "sqrt",  "sub",
+      "szext", "tanh",  "testp", "xor"}},
+    {Uses::Exchange, {"shfl"}},
+    {Uses::Load, {"ld"}},
+    {Uses::Effect, {"st", "red", "atom"}},
+    // addc and its like: the carry is a register that the lists leave out.
+    {Uses::Other,
+     {"activemask",
+      "addc",
+      "alloca",
+      "applypriority",
+      "bar",
+      "barrier",
+      "bra",
+      "brkpt",
+      "brx",
+      "call",
+      "clusterlaunchcontrol",
+      "cp",
+      "createpolicy",
+      "discard",
+      "elect",
+      "exit",
+      "fence",
+      "getctarank",
+      "griddepcontrol",
+      "istypep",
+      "ldmatrix",
+      "ldu",
+      "madc",
+      "mapa",
+      "match",
+      "mbarrier",
+      "membar",
+      "mma",
+      "movmatrix",
+      "multimem",
+      "nanosleep",
+      "pmevent",
+      "prefetch",
+      "prefetchu",
+      "redux",
+      "ret",
+      "setmaxnreg",
+      "stackrestore",
+      "stacksave",
+      "stmatrix",
+      "subc",
+      "suld",
+      "suq",
+      "sured",
+      "sust",
+      "tcgen05",
+      "tensormap",
+      "tex",
+      "tld4",
+      "trap",
+      "txq",
+      "vabsdiff",
+      "vabsdiff2",
+      "vabsdiff4",
+      "vadd",
+      "vadd2",
+      "vadd4",
+      "vavrg2",
+      "vavrg4",
+      "vmad",
+      "vmax",
+      "vmax2",
+      "vmax4",
+      "vmin",
+      "vmin2",
+      "vmin4",
+      "vote",
+      "vset",
+      "vset2",
+      "vset4",
+      "vshl",
+      "vshr",
+      "vsub",
+      "vsub2",
+      "vsub4",
+      "wgmma",
+      "wmma"}}};
 } // namespace
+
+const std::unordered_map<std::string_view, Uses::Kind> &Uses::byOpcode() {
+  static const std::unordered_map<std::string_view, Kind> all = [] {
+    std::unordered_map<std::string_view, Kind> m;
+    for (const OfKind &k : kOpcodes)
+      for (std::string_view name : k.opcodes)
+        m.emplace(name, k.kind);
+    return m;
+  }();
+  return all;
+}
 
 Uses::Uses(const Program &p)
     : program(p), kinds(p.ops.size(), Other), effects(p.ops.size(), kNone),
       quietAt(p.ops.size(), -1) {
   for (u32 pc = 0; pc < p.ops.size(); ++pc) {
     const OpInfo &i = p.info[pc];
-    if (registersOnly(i)) {
-      kinds[pc] = Pure;
-    } else if (i.inst) {
-      const std::string &o = i.inst->opcode;
-      if (o == "shfl")
-        kinds[pc] = Exchange;
-      else if (o == "ld")
-        kinds[pc] = Load;
-      else if (o == "st" || o == "red" || o == "atom")
-        kinds[pc] = Effect;
+    if (!i.inst) { // a helper of the decoder
+      kinds[pc] = i.writes.empty() ? Other : Pure;
+      continue;
     }
+    auto it = byOpcode().find(i.inst->opcode);
+    assert(it != byOpcode().end() && "an opcode that kOpcodes leaves out");
+    kinds[pc] = it->second;
+    if (kinds[pc] == Pure &&
+        std::ranges::find(i.inst->modifiers, "cc") != i.inst->modifiers.end())
+      kinds[pc] = Other;
     if (kinds[pc] == Effect)
       effects[pc] = count++;
   }

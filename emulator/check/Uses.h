@@ -7,6 +7,7 @@
 
 #include "emulator/core/Program.h"
 
+#include <string_view>
 #include <unordered_map>
 
 namespace hamlet::emu {
@@ -23,6 +24,9 @@ public:
   };
   explicit Uses(const Program &program);
   Kind kind(u32 pc) const { return kinds[pc]; }
+  /// Of every opcode that the families decode: an opcode that is added must be
+  /// added here too.
+  static const std::unordered_map<std::string_view, Kind> &byOpcode();
   /// Index of an operation that writes memory, kNone for the others.
   static constexpr u32 kNone = ~0u;
   u32 effect(u32 pc) const { return effects[pc]; }
