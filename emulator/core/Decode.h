@@ -139,6 +139,7 @@ public:
   /// Places the shared variables that `entry` and what it reaches refer to.
   void layoutShared(const ast::Function &entry);
   void begin(FunctionInfo &info);
+  void placeRegisterParameters(FunctionInfo &info);
   void instructionAt(u32 index, const OpTable &table);
   void endFunction();
   std::vector<std::string> *errors = nullptr; ///< collect instead of throwing

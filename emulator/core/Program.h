@@ -74,6 +74,7 @@ struct FunctionInfo {
   };
   std::vector<Slot> registers;
   std::vector<u32> paramOffsets, resultOffsets; ///< in its local frame
+  std::vector<Slot> resultRegisters; ///< offset kNoRegister: not in .reg space
   bool recursive = false;
 };
 
@@ -83,6 +84,7 @@ struct Callsite {
   struct Value {
     bool isRegister;
     u32 where, bytes; ///< arena offset, or offset in the caller's frame
+    bool isPredicate = false;
   };
   std::vector<Value> args, results;
   u32 frameBytes = 0; ///< of the caller

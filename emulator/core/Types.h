@@ -63,6 +63,8 @@ enum class Type : u8 {
   B1,
 };
 
+inline u64 alignUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
+
 /// The type written `name` (without the dot), None where it is no type.
 Type typeNamed(std::string_view name);
 const char *typeName(Type type);

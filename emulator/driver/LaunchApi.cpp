@@ -21,10 +21,9 @@ CUresult resultOf(const LaunchResult &r) {
     return kIllegalAddress;
   case LaunchStatus::Misaligned:
     return kMisaligned;
+  case LaunchStatus::Assert:
+    return kAssert;
   case LaunchStatus::Trap:
-    return r.message.find("assertion of the kernel failed") == r.message.npos
-               ? kLaunchFailed
-               : kAssert;
   case LaunchStatus::InvalidConfiguration:
     return kLaunchFailed;
   case LaunchStatus::IllegalInstruction:

@@ -18,8 +18,6 @@ constexpr u64 kPatience = 300000;
 constexpr u32 kRecursionBytes =
     32768; // local memory a thread of recursive code
 
-u64 alignUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
-
 [[noreturn]] void invalid(const std::string &what) { throw PtxError(0, what); }
 
 void checkConfig(const Program &p, const LaunchConfig &c) {
@@ -143,14 +141,10 @@ u32 specialValue(const std::string &name, const Cta &cta, u32 warp, u32 lane,
 } // namespace
 
 const char *launchStatusName(LaunchStatus s) {
-  static const char *const names[] = {"ok",
-                                      "illegal address",
-                                      "misaligned address",
-                                      "trap",
-                                      "illegal instruction",
-                                      "deadlock",
-                                      "instruction budget",
-                                      "invalid configuration"};
+  static const char *const names[] = {
+      "ok",       "illegal address",    "misaligned address",
+      "trap",     "assertion",          "illegal instruction",
+      "deadlock", "instruction budget", "invalid configuration"};
   return names[static_cast<u8>(s)];
 }
 
@@ -351,7 +345,9 @@ void Engine::deadlock() {
           waiting["CTA " + std::to_string(cta->linear) + " barrier " +
                   std::to_string(b) + ": " +
                   std::to_string(cta->barriers[b].arrivedThreads) + " of " +
-                  std::to_string(cta->barriers[b].expected) +
+                  std::to_string(cta->barriers[b].counted
+                                     ? cta->barriers[b].expected
+                                     : cta->liveThreads) +
                   " threads arrived"]++;
       for (auto &[address, host] : cta->mbarriers) {
         u64 word;

@@ -68,6 +68,7 @@ enum class LaunchStatus : u8 {
   IllegalAddress,
   Misaligned,
   Trap,
+  Assert, ///< of the kernel's own
   IllegalInstruction,
   Deadlock,
   Budget,

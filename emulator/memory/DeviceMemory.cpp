@@ -9,10 +9,9 @@
 
 namespace hamlet::emu {
 namespace {
-u64 roundUp(u64 v, u64 a) { return (v + a - 1) / a * a; }
 constexpr u64 kMapFrom = 1 << 16; // bytes from which mmap serves
 // 64 bytes beyond the end: vector code may read a whole register.
-u64 mappedBytes(u64 bytes) { return roundUp(bytes + 64, 256); }
+u64 mappedBytes(u64 bytes) { return alignUp(bytes + 64, 256); }
 u8 *mapPages(u64 bytes) {
   void *p = mmap(nullptr, mappedBytes(bytes), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -49,7 +48,7 @@ u64 DeviceMemory::allocate(u64 bytes, u64 align, bool track) {
   std::lock_guard lock(mutex);
   if (bytes == 0 || bytes > limitBytes || usedBytes + bytes > limitBytes)
     return 0;
-  u64 at = roundUp(next, std::max<u64>(align, 256));
+  u64 at = alignUp(next, std::max<u64>(align, 256));
   if (at + bytes + kGap > base + kRange)
     return 0;
   auto a = std::make_shared<Allocation>();
@@ -73,7 +72,7 @@ u64 DeviceMemory::allocate(u64 bytes, u64 align, bool track) {
     a->written = std::make_unique<u64[]>((bytes + 63) / 64);
   }
   usedBytes += bytes;
-  next = roundUp(a->end + kGap, 256);
+  next = alignUp(a->end + kGap, 256);
   table.emplace(at, std::move(a));
   return at;
 }
@@ -173,6 +172,33 @@ u8 *DeviceMemory::host(u64 address, u64 bytes) const {
   if (!a || bytes > a->end - address)
     return nullptr;
   return a->host + (address - a->begin);
+}
+
+u64 DeviceMemory::heapAllocate(u64 bytes, bool track) {
+  {
+    std::lock_guard lock(mutex);
+    if (bytes > heapLimitBytes || heapUsed + bytes > heapLimitBytes)
+      return 0;
+  }
+  u64 at = allocate(bytes, 256, track);
+  if (!at)
+    return 0;
+  std::lock_guard lock(mutex);
+  heap[at] = bytes;
+  heapUsed += bytes;
+  return at;
+}
+
+bool DeviceMemory::heapFree(u64 address) {
+  {
+    std::lock_guard lock(mutex);
+    auto it = heap.find(address);
+    if (it == heap.end())
+      return false;
+    heapUsed -= it->second;
+    heap.erase(it);
+  }
+  return free(address);
 }
 
 size_t DeviceMemory::count() const {

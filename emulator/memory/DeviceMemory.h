@@ -76,6 +76,13 @@ public:
   /// The allocation of this memory alone that holds `address`.
   Allocation *findOwn(u64 address) const;
 
+  // What kernels malloc, of at most `heapLimit` bytes at a time.
+  u64 heapAllocate(u64 bytes, bool track);
+  /// False unless heapAllocate returned `address`.
+  bool heapFree(u64 address);
+  u64 heapLimit() const { return heapLimitBytes; }
+  void setHeapLimit(u64 bytes) { heapLimitBytes = bytes; }
+
   static constexpr u64 kRange = u64(1) << 40;
   static constexpr u64 kGap = u64(1) << 20;
 
@@ -86,6 +93,9 @@ private:
   std::map<u64, u64> freed;
   using Others = std::vector<const DeviceMemory *>;
   std::shared_ptr<const Others> others = std::make_shared<Others>();
+  std::map<u64, u64> heap; ///< bytes by address
+  u64 heapUsed = 0;
+  u64 heapLimitBytes = u64(8) << 20; ///< CUDA's default
 };
 
 } // namespace hamlet::emu

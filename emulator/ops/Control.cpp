@@ -96,46 +96,72 @@ u8 *localMemory(Warp &w, u32 l, u64 address, u32 bytes, const Op &o) {
   return w.local + u64(l) * w.localStride + at;
 }
 
+void toRegister(Warp &w, u32 l, const Callsite::Value &v, const u8 *from) {
+  if (v.isPredicate)
+    return putPred(w, v.where, *from ? ~0u : 0, 1u << l);
+  u32 bytes = v.bytes <= 4 ? 4 : v.bytes;
+  u8 *to = w.regs + v.where + bytes * l;
+  std::memset(to, 0, bytes);
+  std::memcpy(to, from, v.bytes);
+}
+void fromRegister(Warp &w, u32 l, const Callsite::Value &v, u8 *to) {
+  if (v.isPredicate)
+    *to = pred(w, v.where) >> l & 1;
+  else
+    std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l,
+                v.bytes);
+}
+
+/// Gives a caller of the same function its registers back.
+void restoreRegisters(Warp &w, const CallFrame &f, u32 l) {
+  if (f.saved.empty())
+    return;
+  size_t at = 0;
+  for (const FunctionInfo::Slot &s : f.callee->registers) {
+    if (s.laneBytes) {
+      std::memcpy(w.regs + s.offset + s.laneBytes * l,
+                  f.saved.data() + at + s.laneBytes * l, s.laneBytes);
+      at += 32 * s.laneBytes;
+    } else {
+      u32 old;
+      std::memcpy(&old, f.saved.data() + at, 4);
+      putPred(w, s.offset, old, 1u << l);
+      at += 4;
+    }
+  }
+}
+
 Step ret(Warp &w, const Op &o, u32 m) {
   if (!w.frame)
     return exitOp(w, o, m);
   const CallFrame &f = *w.frame;
   const Callsite &site = *f.site;
+  const FunctionInfo &callee = *f.callee;
+  size_t results = std::min(site.results.size(), callee.resultOffsets.size());
   for (u32 l = 0; l < 32; ++l) {
     if (!(m >> l & 1))
       continue;
-    u64 callee = frameBase(w, l), caller = callee - site.frameBytes;
-    for (size_t i = 0;
-         i < site.results.size() && i < f.callee->resultOffsets.size(); ++i) {
+    u64 base = frameBase(w, l), caller = base - site.frameBytes;
+    auto slot = [&](size_t i) {
+      return localMemory(w, l, base + callee.resultOffsets[i],
+                         site.results[i].bytes, o);
+    };
+    for (size_t i = 0; i < results; ++i)
+      if (u32 reg = callee.resultRegisters[i].offset; reg != kNoRegister)
+        fromRegister(w, l,
+                     {true, reg, site.results[i].bytes,
+                      callee.resultRegisters[i].laneBytes == 0},
+                     slot(i));
+    restoreRegisters(w, f, l);
+    for (size_t i = 0; i < results; ++i) {
       const Callsite::Value &v = site.results[i];
-      const u8 *from =
-          localMemory(w, l, callee + f.callee->resultOffsets[i], v.bytes, o);
-      if (!v.isRegister) {
-        std::memcpy(localMemory(w, l, caller + v.where, v.bytes, o), from,
+      if (!v.isRegister)
+        std::memcpy(localMemory(w, l, caller + v.where, v.bytes, o), slot(i),
                     v.bytes);
-      } else if (v.where) {
-        u32 bytes = v.bytes <= 4 ? 4 : v.bytes;
-        u8 *to = w.regs + v.where + bytes * l;
-        std::memset(to, 0, bytes);
-        std::memcpy(to, from, v.bytes);
-      }
+      else if (v.where)
+        toRegister(w, l, v, slot(i));
     }
     frameBase(w, l) = caller;
-    if (!f.saved.empty()) {
-      size_t at = 0;
-      for (const FunctionInfo::Slot &s : f.callee->registers) {
-        if (s.laneBytes) {
-          std::memcpy(w.regs + s.offset + s.laneBytes * l,
-                      f.saved.data() + at + s.laneBytes * l, s.laneBytes);
-          at += 32 * s.laneBytes;
-        } else {
-          u32 old;
-          std::memcpy(&old, f.saved.data() + at, 4);
-          putPred(w, s.offset, old, 1u << l);
-          at += 4;
-        }
-      }
-    }
   }
   u32 next = w.pc + 1, back = f.returnPc;
   auto up = f.up;
@@ -187,8 +213,7 @@ void enter(Warp &w, const Op &o, const Callsite &site,
       const Callsite::Value &v = site.args[i];
       u8 *to = localMemory(w, l, base + callee.paramOffsets[i], v.bytes, o);
       if (v.isRegister)
-        std::memcpy(to, w.regs + v.where + (v.bytes <= 4 ? 4 : v.bytes) * l,
-                    v.bytes);
+        fromRegister(w, l, v, to);
       else
         std::memcpy(to, localMemory(w, l, caller + v.where, v.bytes, o),
                     v.bytes);
@@ -257,24 +282,125 @@ Callsite::Value value(Decode &d, const ast::Operand &o, u32 bytes, Type type,
     return v;
   }
   v.isRegister = true;
+  v.isPredicate = type == Type::Pred;
   v.where = result ? d.sink(o, type) : d.source(o, type);
   return v;
 }
 
-/// vprintf, malloc and their like are host services: printf is accepted and
-/// silent, the others are an error.
+// ---- functions of the system ----
+// regs: arguments, then results, each as where and whether it is a register.
+u64 argument(Warp &w, const Op &o, u32 i, u32 bytes, u32 l) {
+  u8 value[8] = {};
+  Callsite::Value v{o.regs[2 * i + 1] != 0, o.regs[2 * i], bytes};
+  if (v.isRegister)
+    fromRegister(w, l, v, value);
+  else
+    std::memcpy(value, localMemory(w, l, frameBase(w, l) + v.where, bytes, o),
+                bytes);
+  u64 r;
+  std::memcpy(&r, value, 8);
+  return r;
+}
+void giveBack(Warp &w, const Op &o, u32 i, u32 bytes, u32 l, u64 result) {
+  if (2 * i >= o.regCount)
+    return;
+  u8 value[8];
+  std::memcpy(value, &result, 8);
+  Callsite::Value v{o.regs[2 * i + 1] != 0, o.regs[2 * i], bytes};
+  if (!v.isRegister)
+    std::memcpy(localMemory(w, l, frameBase(w, l) + v.where, bytes, o), value,
+                bytes);
+  else if (v.where)
+    toRegister(w, l, v, value);
+}
+
+/// Accepted and silent: nothing was printed.
 Step silentPrintf(Warp &w, const Op &o, u32 m) {
-  if (o.flags)
-    for (u32 l = 0; l < 32; ++l)
-      if (m >> l & 1)
-        std::memset(
-            localMemory(w, l, frameBase(w, l) + static_cast<u64>(o.imm), 4, o),
-            0, 4);
+  for (u32 l = 0; l < 32; ++l)
+    if (m >> l & 1)
+      giveBack(w, o, 2, 4, l, 0);
   return Step::Next;
 }
 Step assertFail(Warp &w, const Op &o, u32 m) {
-  w.fault(o, LaunchStatus::Trap, "assertion of the kernel failed",
-          static_cast<u32>(std::countr_zero(m)));
+  u32 l = firstLane(m);
+  auto text = [&](u32 i) {
+    std::string s;
+    u64 at = argument(w, o, i, 8, l);
+    for (const u8 *p;
+         s.size() < 200 && (p = w.engine->memory->host(at, 1)) && *p; ++at)
+      s += static_cast<char>(*p);
+    return s;
+  };
+  w.fault(o, LaunchStatus::Assert,
+          "assertion '" + text(0) + "' of the kernel failed, " + text(1) + ":" +
+              std::to_string(argument(w, o, 2, 4, l)),
+          l);
+}
+Step mallocHeap(Warp &w, const Op &o, u32 m) {
+  for (u32 l = 0; l < 32; ++l)
+    if (m >> l & 1)
+      giveBack(w, o, 1, 8, l,
+               w.engine->memory->heapAllocate(argument(w, o, 0, 8, l),
+                                              w.check != nullptr));
+  return Step::Next;
+}
+Step freeHeap(Warp &w, const Op &o, u32 m) {
+  for (u32 l = 0; l < 32; ++l) {
+    u64 at = m >> l & 1 ? argument(w, o, 0, 8, l) : 0;
+    if (at && !w.engine->memory->heapFree(at))
+      w.fault(o, LaunchStatus::IllegalAddress,
+              "free of a pointer that malloc did not return", l);
+  }
+  // They may hold what is gone.
+  std::ranges::fill(w.engine->caches, LookupCache());
+  return Step::Next;
+}
+
+/// Functions that every device has, by name.
+struct SystemFunction {
+  const char *name;
+  size_t args, results;
+  Handler run;
+  bool heap;
+};
+const SystemFunction kSystem[] = {{"vprintf", 2, 1, silentPrintf, false},
+                                  {"__assertfail", 5, 0, assertFail, false},
+                                  {"malloc", 1, 1, mallocHeap, true},
+                                  {"free", 1, 0, freeHeap, true}};
+
+const SystemFunction *systemFunction(const Decode &d, const std::string &name) {
+  for (const ast::Function &f : d.module().functions)
+    if (f.name == name && f.hasBody)
+      return nullptr; // the module's own
+  for (const SystemFunction &s : kSystem)
+    if (name == s.name)
+      return &s;
+  return nullptr;
+}
+
+void decodeSystemCall(Decode &d, const SystemFunction &s,
+                      const std::vector<ast::Operand> &args,
+                      const std::vector<ast::Operand> &results) {
+  if (args.size() != s.args || results.size() > s.results)
+    d.fail("'" + std::string(s.name) + "' takes " + std::to_string(s.args) +
+           " arguments and gives " + std::to_string(s.results) + " results");
+  std::vector<u32> regs;
+  auto add = [&](const ast::Operand &o, u32 bytes, bool result) {
+    Callsite::Value v =
+        value(d, o, bytes, bytes == 8 ? Type::B64 : Type::B32, result);
+    regs.push_back(v.where);
+    regs.push_back(v.isRegister);
+  };
+  bool assertion = s.run == assertFail;
+  for (size_t i = 0; i < args.size(); ++i)
+    add(args[i], assertion && i == 2 ? 4 : 8, false);
+  for (const ast::Operand &o : results)
+    add(o, s.heap ? 8 : 4, true);
+  d.list(regs);
+  d.op.target = ~0u;
+  if (s.heap)
+    d.useStrongGlobal(); // one thread of the host
+  d.emit(s.run);
 }
 
 // ---- stack memory of run-time size ----
@@ -360,17 +486,8 @@ void decodeCall(Decode &d) {
   } else {
     if (target.kind != Kind::Symbol)
       d.fail("expected a function");
-    if (target.name == "vprintf") {
-      d.op.flags = results->size() == 1 && (*results)[0].kind == Kind::Symbol;
-      if (d.op.flags)
-        d.op.imm = d.frameOffset((*results)[0].name);
-      d.op.target = ~0u;
-      return d.emit(silentPrintf);
-    }
-    if (target.name == "__assertfail") {
-      d.op.target = ~0u;
-      return d.emit(assertFail);
-    }
+    if (const SystemFunction *f = systemFunction(d, target.name))
+      return decodeSystemCall(d, *f, *args, *results);
     FunctionInfo *f = d.functionNamed(target.name);
     if (!f)
       d.fail("function '" + target.name + "' is not declared");

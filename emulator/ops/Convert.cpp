@@ -384,6 +384,12 @@ u32 wideSink(Decode &d, size_t i, Type t, u32 &bytes) {
 void cvt(Decode &d) {
   if (d.take("pack"))
     return decodePack(d);
+  for (const char *t : {"e2m1x2", "e2m1x4", "e2m3x2", "e2m3x4", "e3m2x2",
+                        "e3m2x4", "e4m3x4", "e5m2x4", "ue8m0x2", "s2f6x2"})
+    if (d.take(t))
+      d.fail(std::string("conversions of .") + t + " are not supported");
+  if (d.take("rs"))
+    d.fail("stochastic rounding (.rs) is not supported");
   static constexpr Round modes[] = {
       Round::NearestEven, Round::Zero,        Round::Down,
       Round::Up,          Round::NearestAway, Round::NearestEven,

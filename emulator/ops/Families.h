@@ -31,6 +31,7 @@ void decodeProxyFence(Decode &d);
 void decodeFence(Decode &d);
 
 void registerInteger(OpTable &table);
+void registerBits(OpTable &table);
 void registerFloat(OpTable &table);
 void registerConvert(OpTable &table);
 void registerCompare(OpTable &table);

@@ -77,6 +77,20 @@ template <u32 K, bool Brain> Step mmaHalf(Warp &w, const Op &o, u32 m) {
   return Step::Next;
 }
 
+/// .kind::f8f6f4, which the 8-bit types of sm_89 may have since sm_120; what
+/// else the kinds bring is refused by name.
+void takeKind(Decode &d) {
+  if (d.takeOf({"kind::mxf8f6f4", "kind::mxf4", "kind::mxf4nvf4"}) >= 0 ||
+      d.take("block_scale"))
+    d.fail("block-scaled products are not supported");
+  if (!d.take("kind::f8f6f4"))
+    return;
+  d.needTarget(120);
+  if (d.takeOf({"e3m2", "e2m3", "e2m1"}) >= 0)
+    d.fail("products of 6- and 4-bit floats are not supported");
+  d.op.flags = 1;
+}
+
 /// Shape, layouts, types, what a form may be.
 void decodeMma(Decode &d) {
   Product s;
@@ -84,6 +98,7 @@ void decodeMma(Decode &d) {
   d.take("sync");
   d.take("aligned");
   takeShape(d, s);
+  takeKind(d);
   s.saturate = d.take("satfinite");
   int la = d.takeOf({"row", "col"}), lb = d.takeOf({"row", "col"});
   s.bits = static_cast<BitOp>(d.takeOf({"xor", "and"}) + 1);
@@ -100,6 +115,8 @@ void decodeMma(Decode &d) {
   } else if (la != 0 || lb != 1) {
     d.fail("expected .row.col");
   }
+  if (d.op.flags && (elementBits(s.a) != 8 || isInteger(s.a)))
+    d.fail(".kind::f8f6f4 needs floating-point types");
   if (!isProduct(s))
     d.fail("this combination of shape and types is not supported");
   d.expectCount(s.sparse ? 6 : 4);

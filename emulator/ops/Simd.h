@@ -170,6 +170,13 @@ template <class F> Handler forInteger(Decode &d, Type t, F f) {
 }
 
 /// d, a, b, ... all of type `t`; `n` sources.
+inline Type integerType(Decode &d) {
+  Type t = d.takeType();
+  if (!isInteger(t))
+    d.fail(std::string("type .") + typeName(t) + " is not an integer type");
+  return t;
+}
+
 inline void operands(Decode &d, Type t, u32 n) {
   d.expectCount(n + 1);
   d.op.d = d.sink(0, t);

@@ -7,6 +7,7 @@ const OpTable &table() {
   static const OpTable all = [] {
     OpTable t;
     registerInteger(t);
+    registerBits(t);
     registerFloat(t);
     registerConvert(t);
     registerCompare(t);

@@ -292,6 +292,8 @@ int takeRank(Decode &d) {
 /// .tile (the default), .im2col of loads and prefetches, .im2col_no_offs of
 /// stores. True: im2col.
 bool takeMode(Decode &d, int rank, bool store) {
+  if (d.takeOf({"im2col::w", "im2col::w::128"}) >= 0)
+    d.fail("the modes .im2col::w and .im2col::w::128 are not supported");
   bool tile = d.take("tile");
   bool columns = d.take(store ? "im2col_no_offs" : "im2col");
   if (tile && columns)
@@ -475,6 +477,8 @@ void decodeTensormap(Decode &d) {
   int field = d.takeOf({"global_address", "rank", "box_dim", "global_dim",
                         "global_stride", "element_stride", "elemtype",
                         "interleave_layout", "swizzle_mode", "fill_mode"});
+  if (d.take("swizzle_atomicity"))
+    d.fail("the atomicity of swizzles is not supported");
   int s = d.takeOf({"global", "shared::cta", "shared"});
   d.take("b1024");
   Type t = d.takeType();

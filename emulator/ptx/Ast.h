@@ -64,7 +64,9 @@ struct Variable {
   u32 align = 0;
   u64 bytes = 0;
   bool isExtern = false, isArray = false, unsized = false;
+  bool isVector = false;
   bool pointer = false; ///< .ptr parameter
+  int reg = -1;         ///< of a parameter in .reg space
   u32 line = 0, scope = 0;
   std::vector<u8> init; ///< empty: none; else `bytes` long
   std::vector<Relocation> relocations;

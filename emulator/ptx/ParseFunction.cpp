@@ -8,19 +8,40 @@ namespace {
 constexpr u64 kMaxRegisters = 1 << 19; // of one module
 } // namespace
 
-std::vector<ast::Variable> Parser::parameterList() {
+/// `registers`: where they are declared, of a function that has a body.
+std::vector<ast::Variable> Parser::parameterList(Parameters kind,
+                                                 ast::Function *registers) {
   std::vector<ast::Variable> list;
   expectPunct('(');
   while (!isPunct(')')) {
+    if (!list.empty() && list.back().unsized)
+      fail("'" + list.back().name +
+           "' is an incomplete array; only the last parameter may be");
     ast::Variable v;
     v.space = Space::Param;
-    if (!takeDot("param") && !takeDot("reg"))
+    bool reg = takeDot("reg");
+    if (!reg && !takeDot("param"))
       fail("expected .param or .reg, got " + shown());
+    if (reg && kind == Parameters::OfEntry)
+      fail("parameters of an entry are in .param space");
     v.line = token.line;
     variableType(v);
     if (token.kind == Token::Kind::Name)
       v.name = expectName();
     arrayBounds(v);
+    if (v.unsized && kind != Parameters::OfFunction)
+      fail("'" + v.name + "' is an incomplete array; only the last parameter " +
+           "of a function may be");
+    if (reg && v.isArray)
+      fail("'" + v.name + "' is an array, which fits no register");
+    if (v.isVector)
+      fail("'" + v.name + "': " +
+           (reg ? "vector registers are not supported"
+                : "vectors in .param space are not allowed"));
+    if (reg && registers) {
+      v.reg = static_cast<int>(registers->registers.size());
+      registers->registers.push_back({v.name, v.type});
+    }
     list.push_back(std::move(v));
     if (!takePunct(','))
       break;
@@ -82,10 +103,11 @@ void Parser::function(bool isEntry) {
   f.line = token.line;
   takeDot("attribute");
   if (!isEntry && isPunct('('))
-    f.results = parameterList();
+    f.results = parameterList(Parameters::Results, &f);
   f.name = expectName();
   if (isPunct('('))
-    f.params = parameterList();
+    f.params = parameterList(
+        isEntry ? Parameters::OfEntry : Parameters::OfFunction, &f);
   current = &f;
   functionDirectives();
   if (takePunct(';')) {
@@ -115,7 +137,10 @@ void Parser::body() {
   f.scopeParent.assign(1, 0);
   scope = 0;
   location = {};
-  // Parameters in registers (`.func (.reg .b32 r)`) never come from compilers.
+  for (size_t i = 0; i < f.registers.size(); ++i)
+    if (!scopes.back().emplace(f.registers[i].name, static_cast<int>(i)).second)
+      fail("parameter '" + f.registers[i].name + "' is declared twice");
+  registersDeclared += f.registers.size();
   for (u32 open = 1; open;) {
     if (token.kind == Token::Kind::End)
       fail("body of '" + f.name + "' is not closed, expected '}'");
@@ -219,10 +244,10 @@ void Parser::labelled() {
   if (takeDot("callprototype")) {
     ast::Prototype p;
     if (isPunct('('))
-      p.results = parameterList();
+      p.results = parameterList(Parameters::Results);
     expectName(); // _
     if (isPunct('('))
-      p.params = parameterList();
+      p.params = parameterList(Parameters::OfFunction);
     takeDot("noreturn");
     while (takeDot("abi_preserve") || takeDot("abi_preserve_control"))
       expectInteger();
@@ -277,6 +302,7 @@ void Parser::instruction() {
     inst.usedBytes = usedBytes;
     usedBytes = ~0u;
   }
+  inCall = inst.opcode == "call";
   while (!isPunct(';')) {
     inst.operands.push_back(operand(0));
     if (inst.operands.size() > 64)
@@ -317,7 +343,8 @@ ast::Operand Parser::atom(int depth) {
   }
   if (isPunct('{') || isPunct('(')) {
     bool braces = isPunct('{');
-    if (!braces && peek().kind != Token::Kind::Name &&
+    // Behind `call` they hold arguments, else a constant expression may follow.
+    if (!braces && !inCall && peek().kind != Token::Kind::Name &&
         !(peek().kind == Token::Kind::Punct && peek().text == ")")) {
       o.kind = Kind::Immediate;
       o.imm = constant(1);

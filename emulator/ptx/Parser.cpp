@@ -279,6 +279,7 @@ Type Parser::variableType(ast::Variable &v) {
   }
   if (v.type == Type::None)
     fail("variable has no type, got " + shown());
+  v.isVector = vectorOf > 1;
   v.bytes = u64(typeBytes(v.type)) * vectorOf;
   if (!v.align)
     v.align = static_cast<u32>(v.bytes);
@@ -292,8 +293,11 @@ void Parser::arrayBounds(ast::Variable &v) {
   u64 element = v.bytes, count = 1;
   bool unsized = false;
   while (takePunct('[')) {
+    bool outermost = !v.isArray;
     v.isArray = true;
     if (takePunct(']')) {
+      if (!outermost)
+        fail("only the first extent of '" + v.name + "' may be left out");
       unsized = true;
       continue;
     }
@@ -338,6 +342,12 @@ void Parser::variables(Space space, bool isExtern,
         fail("initialised variable '" + v.name + "' is larger than 1 GiB");
       initialiser(v);
     }
+    if (v.unsized && !isExtern)
+      fail("'" + v.name +
+           "' is an incomplete array; only external variables and the last "
+           "parameter of a function may be");
+    if (v.isVector && space == Space::Param)
+      fail("'" + v.name + "': vectors in .param space are not allowed");
     if (copies)
       for (u64 i = 0; i < copies; ++i) {
         ast::Variable c = v;

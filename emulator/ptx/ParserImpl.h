@@ -45,7 +45,9 @@ private:
 
   // Functions (ParseFunction.cpp).
   void function(bool isEntry);
-  std::vector<ast::Variable> parameterList();
+  enum class Parameters { OfEntry, OfFunction, Results };
+  std::vector<ast::Variable> parameterList(Parameters kind,
+                                           ast::Function *registers = nullptr);
   void functionDirectives();
   void triple(u32 (&into)[3]);
   void body();
@@ -68,6 +70,7 @@ private:
 
   ast::Function *current = nullptr;
   u64 registersDeclared = 0; ///< in the module
+  bool inCall = false;       ///< the instruction is a call
   u32 scope = 0;
   u32 usedBytes = ~0u;
   std::set<std::string> namedVariables; ///< whose names begin with %

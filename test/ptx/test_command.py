@@ -312,6 +312,23 @@ def not_modelled():
             ("a wrong selector", "sm_80", "mma.sp.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%f0,%f1,%f2,%f3}, {%r0,%r1,%r2,%r3}, {%r0,%r1,%r2,%r3}, {%f0,%f1,%f2,%f3}, %r0, 2;",
              "selector is a constant from 0 to 1")):
         expect(what, command("run", file(kernel % (target, code)), "--entry", "k", "--grid", "1", "--block", "32"), 2, r"k\.ptx: line 7: .*" + re.escape(says))
+    # The documentation lists them by the same words.
+    docs = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/emulator.md")).read()
+    listed = " ".join(docs[docs.index("**Not at all,**"):docs.index("Any other word that an instruction has not")].split())
+    bulk = "cp.async.bulk.global.shared::cta.bulk_group.cp_mask [%d0], [%r0], %r1, %h0;"
+    mma = "mma.sync.aligned.%s.row.col.%s {%%f0,%%f1,%%f2,%%f3}, {%%r0,%%r1,%%r2,%%r3}, {%%r0,%%r1}, {%%f0,%%f1,%%f2,%%f3}%s;"
+    for target, code, says in (
+            ("sm_100a", "ldmatrix.sync.aligned.m16n16.x1.trans.shared.b8 {%r0, %r1}, [%r2];", "matrices of 8-bit and narrower elements"),
+            ("sm_100a", "stmatrix.sync.aligned.m16n8.x1.trans.shared.b8 [%r2], {%r0};", "matrices of 8-bit and narrower elements"),
+            ("sm_120a", mma % ("m16n8k32", "kind::mxf8f6f4.block_scale.scale_vec::1X.f32.e4m3.e4m3.f32.ue8m0", ", %r0, {0, 0}, %r1, {0, 0}"), "block-scaled products"),
+            ("sm_120a", mma % ("m16n8k32", "kind::f8f6f4.f32.e3m2.e4m3.f32", ""), "products of 6- and 4-bit floats"),
+            ("sm_100a", "cvt.rp.satfinite.ue8m0x2.f32 %h0, %f0, %f1;", "conversions of .ue8m0x2"), ("sm_100a", "cvt.rn.bf16x2.ue8m0x2 %r0, %h0;", "conversions of .ue8m0x2"),
+            ("sm_100a", "cvt.rn.satfinite.e2m1x2.f32 %b0, %f0, %f1;", "conversions of .e2m1x2"), ("sm_100a", "cvt.rs.f16x2.f32 %r0, %f0, %f1, %r1;", "stochastic rounding (.rs)"),
+            ("sm_100a", bulk, ".cp_mask"), ("sm_100a", "cp.async.bulk.prefetch.tensor.3d.L2.global.im2col::w [%d0, {%r0, %r1, %r2}], {%h0, %h0};", ".im2col::w"),
+            ("sm_100a", "tensormap.replace.tile.swizzle_atomicity.global.b1024.b32 [%d0], 0;", "the atomicity of swizzles")):
+        expect(says, command("run", file((kernel % (target, code)).replace(".reg .f32", ".reg .b8 %b<2>; .reg .b16 %h<4>; .reg .f32")), "--entry", "k", "--grid", "1",
+                             "--block", "32"), 2, r"k\.ptx: line 7: .*" + re.escape(says))
+        check("the documentation lists " + says, says in listed, listed)
     # Instructions that do not execute are looked at, too.
     expect("behind ret", command("run", file(kernel % ("sm_90", "ret; tex.2d.v4.f32.f32 {%f0, %f1, %f2, %f3}, [%d0, {%f0, %f1}];")), "--entry", "k", "--grid", "1", "--block", "32"),
            2, "line 7: .*textures")

@@ -44,11 +44,13 @@ std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
   for (Outcome &r : runs) {
     if (r.result.status == emu::LaunchStatus::Budget ||
         r.result.status == emu::LaunchStatus::Trap ||
+        r.result.status == emu::LaunchStatus::Assert ||
         r.result.status == emu::LaunchStatus::IllegalInstruction) {
       emu::Finding f;
       f.kind = r.result.status == emu::LaunchStatus::Budget ? "budget"
-               : r.result.status == emu::LaunchStatus::Trap
-                   ? "trap"
+               : r.result.status == emu::LaunchStatus::Trap ? "trap"
+               : r.result.status == emu::LaunchStatus::Assert
+                   ? "assertion"
                    : "illegal-instruction";
       f.message = r.result.message;
       r.result.findings.push_back(f);

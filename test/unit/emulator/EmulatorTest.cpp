@@ -1,5 +1,7 @@
 // The library without its command: parsing, conversion against a second
 // implementation, scheduling, faults.
+#include "emulator/check/Uses.h"
+#include "emulator/core/Decode.h"
 #include "emulator/core/Narrow.h"
 #include "emulator/exec/Launch.h"
 #include "emulator/module/Module.h"
@@ -300,4 +302,181 @@ TEST(Emulator, recursion_keeps_registers_and_locals) {
     std::memcpy(&v, memory.host(p, 512) + 4 * i, 4);
     EXPECT_EQ(v, (i % 9) * (i % 9 + 1) / 2);
   }
+}
+
+TEST(Emulator, every_opcode_says_what_it_does_with_its_operands) {
+  for (const auto &[name, decode] : opTable())
+    EXPECT_TRUE(Uses::byOpcode().contains(name))
+        << "'" << name << "' is missing in kOpcodes of emulator/check/Uses.cpp";
+  for (const auto &[name, kind] : Uses::byOpcode())
+    EXPECT_TRUE(opTable().contains(std::string(name)))
+        << "kOpcodes of emulator/check/Uses.cpp names '" << name
+        << "', which no family decodes";
+}
+
+namespace {
+/// Runs entry `name` of `text` with one buffer of 4 words; what they hold then.
+LaunchResult runOn(LoadedModule &module, DeviceMemory &memory,
+                   const std::string &name, u32 threads, u32 (&words)[4]) {
+  u64 out = memory.allocate(16);
+  std::memset(memory.host(out, 16), 0, 16);
+  LaunchConfig config;
+  config.block.x = threads;
+  config.params.resize(8);
+  std::memcpy(config.params.data(), &out, 8);
+  LaunchResult r = launch(module.program(name), memory, config);
+  std::memcpy(words, memory.host(out, 16), 16);
+  memory.free(out);
+  return r;
+}
+} // namespace
+
+TEST(Emulator, parameters_in_registers) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(kHead + R"(
+.func (.reg .u32 r) inc(.reg .u32 x) { add.u32 r, x, 1; ret; }
+.func (.reg .pred r) both(.reg .pred x, .reg .pred y) { and.pred r, x, y; ret; }
+.func (.reg .u64 r) mixed(.reg .u16 x, .param .u64 y)
+{ .reg .u64 %a, %b; ld.param.u64 %a, [y]; cvt.u64.u16 %b, x; add.u64 r, %a, %b; ret; }
+.func (.reg .u32 r) fib(.reg .u32 n)
+{ .reg .pred %p; .reg .u32 %a, %b, %m;
+  mov.u32 r, n; setp.lt.u32 %p, n, 2; @%p ret;
+  sub.u32 %m, n, 1; call (%a), fib, (%m); sub.u32 %m, n, 2; call (%b), fib, (%m);
+  add.u32 r, %a, %b; ret; }
+.visible .entry k(.param .u64 o)
+{ .reg .b64 %a, %w; .reg .b16 %h; .reg .u32 %x; .reg .pred %p, %q; .param .u64 y;
+  ld.param.u64 %a, [o]; mov.u32 %x, 40; call (%x), inc, (%x); call (%x), inc, (%x);
+  st.global.u32 [%a], %x;
+  setp.eq.u32 %p, %x, 42; setp.ne.u32 %q, %x, 42; call (%q), both, (%p, %q);
+  selp.u32 %x, 1, 2, %q; st.global.u32 [%a+4], %x;
+  mov.u64 %w, 0x100000000; st.param.u64 [y], %w; mov.u16 %h, 0xffff;
+  call (%w), mixed, (%h, y); shr.u64 %w, %w, 4; st.global.u32 [%a+8], %w;
+  call (%x), fib, (12); st.global.u32 [%a+12], %x; ret; }
+)",
+                      memory);
+  u32 words[4];
+  LaunchResult r = runOn(module, memory, "k", 32, words);
+  EXPECT_EQ(r.status, LaunchStatus::Ok) << r.message;
+  EXPECT_EQ(words[0], 42u);
+  EXPECT_EQ(words[1], 2u);
+  EXPECT_EQ(words[2], 0x10000fffu);
+  EXPECT_EQ(words[3], 144u);
+}
+
+// As ptxas does, of the same texts.
+TEST(Emulator, parameters_and_arrays_that_are_refused) {
+  const std::string entry = ".visible .entry k(.param .u64 o) { ret; }\n";
+  auto message = [&](const std::string &text) -> std::string {
+    try {
+      parsePtx(kHead + text);
+    } catch (const PtxError &e) {
+      return e.what();
+    }
+    return "";
+  };
+  for (const char *text :
+       {".extern .shared .b8 s[];\n", ".global .b8 g[] = {1, 2};\n",
+        ".func f(.param .u32 x, .param .b8 o[]) { ret; }\n",
+        ".global .v4 .f32 g;\n", ".func f(.reg .u32 x) { { .reg .u32 x; } }\n"})
+    EXPECT_EQ(message(text + entry), "");
+  for (const char *text :
+       {".shared .b8 s[];\n", ".global .b8 g[];\n", ".const .b32 g[][4];\n",
+        ".func f(.param .b8 o[], .param .u32 x) { ret; }\n",
+        ".func (.param .b8 r[]) f(.param .u32 x) { ret; }\n",
+        ".entry e(.param .b8 o[]) { ret; }\n",
+        ".entry e(.param .u64 o) { .local .b8 l[]; }\n",
+        ".entry e(.param .u64 o) { .param .b8 l[]; }\n"})
+    EXPECT_NE(message(text + entry).find("incomplete array"), std::string::npos)
+        << text << message(text + entry);
+  for (const char *text :
+       {".entry e(.param .v4 .f32 o) { ret; }\n",
+        ".func f(.param .v4 .f32 o) { ret; }\n",
+        ".func (.param .v2 .f32 r) f(.param .f32 o) { ret; }\n",
+        ".entry e(.param .u64 o) { .param .v4 .f32 l; }\n"})
+    EXPECT_NE(message(text + entry).find("vectors in .param space"),
+              std::string::npos)
+        << text << message(text + entry);
+  EXPECT_NE(message(".entry e(.reg .u64 o) { ret; }\n").find(".param space"),
+            std::string::npos);
+  EXPECT_NE(message(".func f(.reg .u32 x[2]) { ret; }\n").find("array"),
+            std::string::npos);
+  for (const char *text : {".func f(.reg .u32 x) { .reg .u32 x; }\n",
+                           ".func (.reg .u32 x) f(.reg .u32 x) { ret; }\n"})
+    EXPECT_NE(message(text).find("declared twice"), std::string::npos) << text;
+  EXPECT_NE(message(".global .b32 g[4][];\n").find("first extent"),
+            std::string::npos);
+}
+
+TEST(Emulator, kernels_have_a_heap) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(kHead + R"(
+.extern .func (.param .b64 r) malloc (.param .b64 n);
+.extern .func free (.param .b64 p);
+.visible .entry k(.param .u64 o)
+{ .reg .b64 %a, %h; .reg .b32 %t, %x; .reg .pred %p; .param .b64 n; .param .b64 r;
+  ld.param.u64 %a, [o]; mov.u32 %t, %tid.x;
+  st.param.b64 [n], 64; call (r), malloc, (n); ld.param.b64 %h, [r];
+  setp.eq.u64 %p, %h, 0; @%p bra NONE;
+  st.u32 [%h+60], %t; ld.u32 %x, [%h+60]; red.global.add.u32 [%a], %x;
+  st.param.b64 [n], %h; call free, (n);
+  ret;
+NONE:
+  red.global.add.u32 [%a+4], 1; ret; }
+.visible .entry twice(.param .u64 o)
+{ .reg .b64 %h; .param .b64 n; .param .b64 r;
+  st.param.b64 [n], 64; call (r), malloc, (n); ld.param.b64 %h, [r];
+  st.param.b64 [n], %h; call free, (n); call free, (n); ret; }
+)",
+                      memory);
+  size_t before = memory.count();
+  u32 words[4];
+  LaunchResult r = runOn(module, memory, "k", 64, words);
+  EXPECT_EQ(r.status, LaunchStatus::Ok) << r.message;
+  EXPECT_EQ(words[0], 64u * 63 / 2);
+  EXPECT_EQ(words[1], 0u);
+  EXPECT_EQ(memory.count(), before);
+  // 32 threads hold a piece at once: there is room for 3 of them.
+  memory.setHeapLimit(3 * 64);
+  r = runOn(module, memory, "k", 32, words);
+  EXPECT_EQ(r.status, LaunchStatus::Ok) << r.message;
+  EXPECT_EQ(words[0], 0u + 1 + 2);
+  EXPECT_EQ(words[1], 29u);
+  EXPECT_EQ(runOn(module, memory, "twice", 1, words).status,
+            LaunchStatus::IllegalAddress);
+}
+
+TEST(Emulator, assertions_have_a_status_of_their_own) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(kHead + R"(
+.extern .func __assertfail (.param .b64 m, .param .b64 f, .param .b32 l, .param .b64 n, .param .b64 c);
+.global .align 1 .b8 what[7] = {110, 32, 62, 32, 48, 0};
+.global .align 1 .b8 file[5] = {97, 46, 99, 117, 0};
+.visible .entry k(.param .u64 o)
+{ .reg .b64 %a; .param .b64 m; .param .b64 f; .param .b32 l; .param .b64 n; .param .b64 c;
+  mov.u64 %a, what; st.param.b64 [m], %a; mov.u64 %a, file; st.param.b64 [f], %a;
+  st.param.b32 [l], 17; st.param.b64 [n], 0; st.param.b64 [c], 1;
+  call __assertfail, (m, f, l, n, c); ret; }
+)",
+                      memory);
+  u32 words[4];
+  LaunchResult r = runOn(module, memory, "k", 1, words);
+  EXPECT_EQ(r.status, LaunchStatus::Assert);
+  EXPECT_NE(r.message.find("'n > 0'"), std::string::npos) << r.message;
+  EXPECT_NE(r.message.find("a.cu:17"), std::string::npos) << r.message;
+}
+
+TEST(Emulator, a_barrier_that_cannot_fill_says_how_many_it_waits_for) {
+  DeviceMemory memory(0, u64(1) << 30);
+  LoadedModule module(kHead + R"(
+.visible .entry k(.param .u64 o)
+{ .reg .b32 %t; .reg .pred %p; mov.u32 %t, %tid.x; setp.lt.u32 %p, %t, 32;
+  @%p bar.sync 0; @!%p bar.sync 1; ret; }
+)",
+                      memory);
+  u32 words[4];
+  LaunchResult r = runOn(module, memory, "k", 64, words);
+  EXPECT_EQ(r.status, LaunchStatus::Deadlock);
+  EXPECT_NE(r.message.find("barrier 0: 32 of 64 threads arrived"),
+            std::string::npos)
+      << r.message;
 }
