@@ -456,6 +456,8 @@ HAMLET_CUDA cuCtxSetLimit(int id, size_t value) {
   if (value > limit->most)
     return kInvalidValue;
   currentContext()->limits[id] = value;
+  if (id == kMallocHeap)
+    currentContext()->device->memory->setHeapLimit(value);
   return kSuccess;
 }
 HAMLET_CUDA cuCtxGetLimit(size_t *value, int id) {
