@@ -141,7 +141,11 @@ void Scheduler::run(const QueuePointer &q, std::unique_lock<std::mutex> &lock) {
   CUresult result = kSuccess;
   Running running;
   if (t.run && !q->context->sticky) {
-    machine |= t.kernel;
+    if (t.kernel) {
+      machine = true;
+      wanted = waiting != 0;
+      ++turns;
+    }
     ++busy;
     auto mine = began.insert(++epoch);
     wake(); // for the others, as this thread is taken
@@ -213,17 +217,36 @@ bool Scheduler::handOver(uint64_t rounds, Patience &patience) {
   std::unique_lock lock(mutex);
   machine = false;
   wanted = false;
-  done.notify_all();
-  wake();
-  lock.unlock();
-  std::this_thread::sleep_for(kTurn);
-  lock.lock();
-  auto asked = Clock::now();
-  wanted = machine;
-  done.wait(lock, [&] { return !machine || stopped; });
+  // `waiters`: of them this thread.
+  auto contended = [&](unsigned waiters) {
+    return waiting > waiters ||
+           std::ranges::any_of(active, [&](const QueuePointer &q) {
+             return ready(*q) && q->tasks.front().kernel;
+           });
+  };
+  if (contended(0)) {
+    // Not again before another kernel that can run has had its turn: how soon
+    // its thread comes is the system's choice.
+    uint64_t mine = turns;
+    ++waiting;
+    done.notify_all();
+    wake();
+    wait(lock, [&] { return !machine && (turns != mine || !contended(1)); });
+    --waiting;
+  } else {
+    lock.unlock();
+    std::this_thread::sleep_for(kTurn);
+    lock.lock();
+    ++waiting;
+    wanted = wanted || machine;
+    wait(lock, [&] { return !machine; });
+    --waiting;
+  }
+  wanted = waiting != 0;
   machine = true;
+  ++turns;
   auto time = Clock::now();
-  if (uint64_t p = progress; p != patience.seen || time - asked > 1ms) {
+  if (uint64_t p = progress; p != patience.seen) {
     patience.seen = p;
     patience.since = time;
   }

@@ -112,6 +112,8 @@ private:
   std::vector<QueuePointer> active;   ///< that are not empty
   unsigned workers = 0, idle = 0, busy = 0;
   bool machine = false;            ///< a kernel runs
+  uint64_t turns = 0;              ///< of kernels, until now
+  unsigned waiting = 0;            ///< polling kernels that want a turn
   std::atomic<bool> wanted{false}; ///< by another kernel
   std::atomic<bool> cancel{false};
   bool stopped = false;

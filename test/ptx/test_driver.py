@@ -81,9 +81,9 @@ def programs(folder):
             continue
         env = dict(os.environ, LD_LIBRARY_PATH=os.path.dirname(LIBRARY) + ":%s/lib64" % CUDA, **ENVIRONMENT.get(name, {}))
         try:
-            done = subprocess.run([program], capture_output=True, text=True, timeout=60, env=env)
+            done = subprocess.run([program], capture_output=True, text=True, timeout=300, env=env)
         except subprocess.TimeoutExpired as late:
-            print("%s: no end after 60 s, %s" % (name, late.stdout))
+            print("%s: no end after %d s, %s" % (name, late.timeout, late.stdout))
             failed += 1
             continue
         print("%s: %s" % (name, "ok" if not done.returncode else "status %d\n%s%s" % (done.returncode, done.stdout, done.stderr[-2000:])))
