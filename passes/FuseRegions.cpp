@@ -158,7 +158,8 @@ public:
     writeBody(fused);
     for (auto [value, result] : llvm::zip(yields, fused.getResults())) {
       outer.map(value, result);
-      if (Operation *view = value.getDefiningOp(); view && isView(view))
+      // A view of a result, in its place: all views of it are equal.
+      if (Operation *view = value.getDefiningOp(); !inside(view))
         for (Operation *equal : view->getOperand(0).getUsers())
           outer.map(equal->getResult(0), result);
     }

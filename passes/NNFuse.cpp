@@ -65,11 +65,12 @@ public:
 private:
   /// A region that gives nothing has no kernel.
   void eraseUnused() {
-    Block &block = func.getBody().front();
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(block.without_terminator())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
+    SmallVector<Operation *> ops;
+    for (Operation &op : func.getBody().front().without_terminator())
+      ops.push_back(&op);
+    for (Operation *op : llvm::reverse(ops))
+      if (isOpTriviallyDead(op))
+        op->erase();
   }
 
   LogicalResult plan(Operation *any) {

@@ -283,3 +283,71 @@ func.func @kernel(%a: f32) attributes {tile.kernel} {
   %0 = arith.addf %a, %a : f32
   return
 }
+
+// The norm's inverse goes along, where its product has the norm.
+// CHECK-LABEL: func.func @inverse_of_a_norm_in_a_product
+func.func @inverse_of_a_norm_in_a_product(%x: tensor<?x32xf32>, %n: tensor<32xf32>, %w: tensor<48x32xf32>) -> (tensor<?x48xf32>, tensor<?x1xf32>) {
+  // CHECK: %[[R:.*]]:2 = nn.fused "linear"
+  // CHECK: %{{.*}}, %[[INVERSE:.*]] = nn.rms_norm
+  // CHECK-NEXT: %[[DOT:.*]] = nn.linear
+  // CHECK-NEXT: nn.yield %[[INVERSE]], %[[DOT]]
+  // CHECK: return %[[R]]#1, %[[R]]#0
+  %0, %r = nn.rms_norm %x, %n {eps = 1.0e-5 : f32} : (tensor<?x32xf32>, tensor<32xf32>) -> (tensor<?x32xf32>, tensor<?x1xf32>)
+  %1 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %0, %w : (tensor<?x32xf32>, tensor<48x32xf32>) -> tensor<?x48xf32>
+  return %1, %r : tensor<?x48xf32>, tensor<?x1xf32>
+}
+
+// A rotation is made in halves, a norm reads whole heads: no kernel has both.
+// CHECK-LABEL: func.func @a_norm_of_what_is_rotated
+func.func @a_norm_of_what_is_rotated(%x: tensor<?x2x16xf32>, %n: tensor<16xf32>, %cos: tensor<?x4xf32>, %sin: tensor<?x4xf32>, %starts: tensor<?xi32>) -> tensor<?x2x16xf32> {
+  // CHECK: nn.fused "attention_prepare"
+  // CHECK: nn.rotary
+  // CHECK-NEXT: nn.yield
+  // CHECK: nn.fused "attention_prepare"({{.*}}) {reason = "in one region with it rotary rotates halves of 4 columns and is asked for others, which no kernel does"}
+  // CHECK: nn.rms_norm
+  %0 = nn.rotary %x, %cos, %sin : (tensor<?x2x16xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x2x16xf32>
+  %1 = nn.rms_norm %0, %n {eps = 1.0e-5 : f32} : (tensor<?x2x16xf32>, tensor<16xf32>) -> tensor<?x2x16xf32>
+  %o = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1> %1, %x, %x starts(%starts) {scale = 0.25 : f32} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+  return %o : tensor<?x2x16xf32>
+}
+
+// CHECK-LABEL: func.func @a_router_after_groups
+func.func @a_router_after_groups(%x: tensor<?x32xf32>, %n: tensor<32xf32>, %r: tensor<4x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+  // CHECK: nn.fused "norm"
+  // CHECK: nn.fused "route"
+  %0 = nn.rms_norm %x, %n {eps = 1.0e-5 : f32, groups = 4} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
+  %i, %s = moe.route softmax %0, %r {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32} : (tensor<?x32xf32>, tensor<4x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return %i, %s : tensor<?x2xi32>, tensor<?x2xf32>
+}
+
+// A weight's bytes lie otherwise than rows.
+// CHECK-LABEL: func.func @a_weight_that_is_rows_too
+func.func @a_weight_that_is_rows_too(%w: tensor<32x32xf32>) -> tensor<32x32xf32> {
+  // CHECK: nn.fused "linear"(%arg0, %arg0)
+  // CHECK-NEXT: ^bb0(%[[X:.*]]: tensor<32x32xf32>, %[[W:.*]]: tensor<32x32xf32>)
+  // CHECK-NEXT: nn.linear {{.*}} %[[X]], %[[W]]
+  %0 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %w, %w : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
+  return %0 : tensor<32x32xf32>
+}
+
+// The heads are returned as they are, merged, and read.
+// CHECK-LABEL: func.func @a_returned_view_beside_other_users
+func.func @a_returned_view_beside_other_users(%x: tensor<?x2x16xf32>) -> (tensor<?x32xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>) {
+  // CHECK: %[[A:.*]] = nn.fused "elementwise"
+  // CHECK: %[[M:.*]] = nn.fused "view"(%[[A]])
+  // CHECK: %[[B:.*]] = nn.fused "elementwise"(%[[A]])
+  // CHECK: return %[[M]], %[[B]], %[[A]]
+  %0 = nn.activation silu %x : tensor<?x2x16xf32>
+  %1 = nn.merge_heads %0 : (tensor<?x2x16xf32>) -> tensor<?x32xf32>
+  %2 = nn.activation sigmoid %0 : tensor<?x2x16xf32>
+  return %1, %2, %0 : tensor<?x32xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>
+}
+
+// What nothing reads is no region.
+// CHECK-LABEL: func.func @unused
+func.func @unused(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  // CHECK-NEXT: return
+  %0 = nn.activation silu %x : tensor<?x32xf32>
+  %1 = nn.activation silu %0 : tensor<?x32xf32>
+  return %x : tensor<?x32xf32>
+}
