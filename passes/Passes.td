@@ -45,8 +45,15 @@ def NNFusePass : Pass<"nn-fuse", "::mlir::ModuleOp"> {
     in exactly one region, alone where nothing fits; `nn.weight` and constants
     stay outside and become operands; `nn.heads` and `nn.merge_heads` are views
     and are copied to where they are used. Regions that are there already, and
-    functions marked `tile.kernel`, are left alone. Fails on an op of another
-    dialect and on functions of more than one block.
+    functions marked `tile.kernel`, are left alone; ops that nothing reads are
+    erased. Fails on an op of another dialect and on functions of more than one
+    block.
+
+    No op is named here: each says by `GraphOpInterface::getFusion` what it is to
+    its neighbours. Before a region is made, `dialects/Graph/RegionRules.h` is
+    asked whether it has a kernel; if not, its ops stay apart and the remark says
+    why. A region gives what others ask for, and takes a weight that is read as
+    rows too as two operands.
 
     What is absorbed, where the value between has no other user unless it says:
 

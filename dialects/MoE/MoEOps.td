@@ -32,7 +32,8 @@ def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "i
     the largest logit; its sum ascends as `tile.reduce` of a last axis does.
 
     - `x`: `[T, H]`; `w`: `[E, H]`, f32 as a rule; `bias`: `[E]`; `ids`: `[T, k]`,
-      0 <= id < E; `gates`: `[T, k]` f32. All arithmetic is f32.
+      0 <= id < E; `gates`: `[T, k]` f32. All arithmetic is f32; the products of a
+      bf16 `x` and a bf16 `w`, which are exact, are added in pairs.
 
     Constraints:
     - (C1) `w` is [E, H] with the H of `x`; `bias` is [E].

@@ -126,7 +126,8 @@ def NN_LinearOp : NN_GraphOp<"linear", ["isPacked", "ask"]> {
         result[t, n] = round(sum_k x[t, k] * w[n, k] + bias[n])
 
     The sum starts at +0 and runs over k ascending as `numerics` says; the bias is
-    added to the f32 sum; the result is rounded once.
+    added to the f32 sum; the result is rounded once. Under f32 operands bf16 and
+    f16 tensors are widened. Sums in parts (`split`) are not lowered.
 
     - `x`: `[T, K]`; `w`: `[N, K]` as stored (i8 and f8E4M3FN are quantised
       storage); `bias`: `[N]`; `result`: `[T, N]`, f32 or x's type.
@@ -500,6 +501,8 @@ def NN_FusedOp : NN_Op<"fused", [Pure, IsolatedFromAbove, SingleBlock]> {
     operands: rounding happens where a value leaves the region. So the regions
     are part of a binary's meaning in bf16, and every path through the binary
     has the same. `kind` names the shape of the region, `reason` says why it is so.
+    Not every region that verifies has a kernel: lowering refuses the others at the
+    op that stands in the way (`dialects/Graph/RegionRules.h`).
 
     Constraints:
     - (C1) the block's arguments have the types of the operands.
