@@ -51,7 +51,12 @@ inline mlir::LogicalResult expectShape(mlir::Operation *op,
          << name << "' to be " << text(shape) << ", got " << value.getType();
 }
 
-/// Extents of weights, heads and features are static.
+/// Most elements along one dimension of weights, heads or features: what
+/// indices of 32 bits reach.
+inline constexpr int64_t kMostExtent = (int64_t(1) << 31) - 1;
+
+/// Extents of weights, heads and features are static, at least 1 and at most
+/// kMostExtent.
 inline mlir::LogicalResult expectStatic(mlir::Operation *op,
                                         llvm::StringRef name, mlir::Value value,
                                         unsigned from) {
@@ -60,6 +65,10 @@ inline mlir::LogicalResult expectStatic(mlir::Operation *op,
       return op->emitOpError("expected '")
              << name << "' to have static extents from dimension " << from
              << " on, got " << value.getType();
+    else if (dim < 1 || dim > kMostExtent)
+      return op->emitOpError("expected '")
+             << name << "' to have extents of 1 to " << kMostExtent
+             << " from dimension " << from << " on, got " << value.getType();
   return mlir::success();
 }
 

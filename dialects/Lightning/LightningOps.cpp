@@ -18,6 +18,9 @@ using namespace hamlet::lightning;
 #define GET_OP_CLASSES
 #include "dialects/Lightning/LightningOps.cpp.inc"
 
+/// A chunk is unrolled by blocks: the time to compile it grows with its square.
+static constexpr int64_t kMostChunk = 1024;
+
 namespace {
 /// The extents that the constraints are about.
 struct Extents {
@@ -154,9 +157,11 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyDecay(*this, e)) || failed(verifyState(*this, e)))
     return failure();
   // (C11)
-  if (getChunk() && *getChunk() < 1)
-    return emitOpError("expected 'chunk' to be at least 1, got ")
-           << *getChunk();
+  if (getChunk() &&
+      (*getChunk() < 1 || static_cast<int64_t>(*getChunk()) > kMostChunk))
+    return emitOpError("expected 'chunk' to be 1 to ")
+           << kMostChunk << " tokens, got "
+           << static_cast<int64_t>(*getChunk());
   if (!getScale().isFinite())
     return emitOpError("expected 'scale' to be finite, got ") << getScaleAttr();
   // (C12)

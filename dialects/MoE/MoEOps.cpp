@@ -43,7 +43,8 @@ static void printActivation(OpAsmPrinter &printer, Operation *,
 LogicalResult RouteOp::verify() {
   RankedTensorType x = typeOf(getX()), w = typeOf(getW());
   // (C1)
-  if (failed(expectStatic(*this, "w", getW(), 0)) ||
+  if (failed(expectStatic(*this, "x", getX(), 1)) ||
+      failed(expectStatic(*this, "w", getW(), 0)) ||
       failed(
           expectShape(*this, "w", getW(), {w.getDimSize(0), x.getDimSize(1)})))
     return failure();
@@ -77,9 +78,12 @@ LogicalResult RouteOp::verify() {
   return success();
 }
 
-/// Extent T * k, dynamic if T is.
+/// Extent T * k, dynamic if T is; no extent if it is too large for one.
 static int64_t pairs(int64_t tokens, int64_t k) {
-  return ShapedType::isDynamic(tokens) ? tokens : tokens * k;
+  if (ShapedType::isDynamic(tokens))
+    return tokens;
+  int64_t count;
+  return llvm::MulOverflow(tokens, k, count) ? -1 : count;
 }
 
 LogicalResult DispatchOp::verify() {
@@ -88,6 +92,9 @@ LogicalResult DispatchOp::verify() {
   int64_t experts = getExperts();
   if (experts < 1)
     return emitOpError("expected 'experts' to be at least 1, got ") << experts;
+  if (experts >= kMostExtent)
+    return emitOpError("expected 'experts' to be below ")
+           << kMostExtent << ", got " << experts;
   if (failed(expectShape(*this, "offsets", getOffsets(), {experts + 1})))
     return failure();
   // (C2)
@@ -102,7 +109,8 @@ LogicalResult DispatchOp::verify() {
 LogicalResult ExpertUpOp::verify() {
   RankedTensorType x = typeOf(getX()), w = typeOf(getWGate());
   // (C1)
-  if (failed(expectStatic(*this, "w_gate", getWGate(), 0)) ||
+  if (failed(expectStatic(*this, "x", getX(), 1)) ||
+      failed(expectStatic(*this, "w_gate", getWGate(), 0)) ||
       failed(expectShape(*this, "w_gate", getWGate(),
                          {w.getDimSize(0), w.getDimSize(1), x.getDimSize(1)})))
     return failure();
@@ -135,7 +143,8 @@ LogicalResult ExpertUpOp::verify() {
 LogicalResult ExpertDownOp::verify() {
   RankedTensorType h = typeOf(getH()), w = typeOf(getW());
   // (C1)
-  if (failed(expectStatic(*this, "w", getW(), 0)) ||
+  if (failed(expectStatic(*this, "h", getH(), 1)) ||
+      failed(expectStatic(*this, "w", getW(), 0)) ||
       failed(expectShape(*this, "w", getW(),
                          {w.getDimSize(0), w.getDimSize(1), h.getDimSize(1)})))
     return failure();
@@ -161,6 +170,8 @@ LogicalResult CombineOp::verify() {
       failed(expectShape(*this, "gates", getGates(), place.getShape())))
     return failure();
   // (C2)
+  if (failed(expectStatic(*this, "y", getY(), 1)))
+    return failure();
   return expectShape(*this, "result", getResult(),
                      {place.getDimSize(0), typeOf(getY()).getDimSize(1)});
 }

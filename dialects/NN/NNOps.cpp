@@ -48,7 +48,8 @@ LogicalResult EmbeddingOp::verify() {
 LogicalResult SelectRowsOp::verify() {
   RankedTensorType x = typeOf(getX());
   // (C1)
-  if (failed(expectShape(*this, "result", getResult(),
+  if (failed(expectStatic(*this, "x", getX(), 1)) ||
+      failed(expectShape(*this, "result", getResult(),
                          {typeOf(getRows()).getDimSize(0), x.getDimSize(1)})))
     return failure();
   if (typeOf(getResult()).getElementType() != x.getElementType())
@@ -90,7 +91,8 @@ LogicalResult LinearOp::verify() {
 LogicalResult LmHeadOp::verify() {
   RankedTensorType x = typeOf(getX()), w = typeOf(getW());
   // (C1)
-  if (failed(expectStatic(*this, "w", getW(), 0)) ||
+  if (failed(expectStatic(*this, "x", getX(), 1)) ||
+      failed(expectStatic(*this, "w", getW(), 0)) ||
       failed(expectShape(*this, "w", getW(),
                          {w.getDimSize(0), x.getDimSize(1)})) ||
       failed(expectShape(*this, "result", getResult(),
@@ -117,8 +119,8 @@ LogicalResult RmsNormOp::verify() {
     return failure();
   // (C2)
   int64_t groups = getGroups(), blocks = getSumBlocks();
-  if (groups < 1 || blocks < 1 || groups > width || blocks > width ||
-      width % (groups * blocks) != 0)
+  if (groups < 1 || blocks < 1 || width % groups != 0 ||
+      width / groups % blocks != 0)
     return emitOpError("expected groups * sum_blocks to divide the width ")
            << width << ", got " << groups << " * " << blocks;
   // (C3)
@@ -162,6 +164,8 @@ LogicalResult MixOp::verify() {
            << getMoe().getType() << ", " << getShared().getType() << " and "
            << getResult().getType();
   // (C2)
+  if (failed(expectStatic(*this, "moe", getMoe(), 1)))
+    return failure();
   return expectShape(*this, "gate", getGate(),
                      {typeOf(getMoe()).getDimSize(0), 1});
 }
@@ -177,8 +181,8 @@ LogicalResult HeadsOp::verify() {
     return failure();
   // (C1)
   int64_t width = x.getDimSize(1);
-  if (offset < 0 || heads < 1 || dim < 1 || offset > width || heads > width ||
-      dim > width || heads * dim > width - offset)
+  if (offset < 0 || heads < 1 || dim < 1 || offset > width ||
+      dim > (width - offset) / heads)
     return emitOpError("expected columns within the width ")
            << width << " of 'x', got " << heads << " heads of " << dim
            << " from column " << offset;
@@ -234,7 +238,7 @@ LogicalResult RotaryOp::verify() {
       failed(expectStatic(*this, "cos", getCos(), 1)))
     return failure();
   int64_t r = typeOf(getCos()).getDimSize(1);
-  if (2 * r > x.getDimSize(2))
+  if (r > x.getDimSize(2) / 2)
     return emitOpError("expected at most ")
            << x.getDimSize(2) / 2 << " angles for heads of " << x.getDimSize(2)
            << " features, got " << getCos().getType();

@@ -161,7 +161,7 @@ func.func @attention_c10_slots(%q: tensor<?x4x16xf32>, %k: tensor<?x4x16xf32>, %
 // -----
 
 func.func @attention_c11(%q: tensor<?x4x16xf32>, %k: tensor<?x4x16xf32>, %v: tensor<?x4x16xf32>, %g: tensor<4xf32>, %s: tensor<?xi32>) {
-  // expected-error @below {{'lightning.attention' op expected 'chunk' to be at least 1, got 0}}
+  // expected-error @below {{'lightning.attention' op expected 'chunk' to be 1 to 1024 tokens, got 0}}
   lightning.attention gated #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v decay(%g) starts(%s) {scale = 1.0 : f32, chunk = 0} : (tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<4xf32>, tensor<?xi32>) -> tensor<?x4x16xf32>
   return
 }
@@ -208,5 +208,21 @@ func.func private @state_extents(!lightning.state<4x16, f32, chunk 64, tail 64>)
 func.func @attention_without_starts(%q: tensor<?x4x16xf32>, %g: tensor<4xf32>) {
   // expected-error @below {{expected 'starts'}}
   lightning.attention gated #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %q, %q decay(%g) {scale = 1.0 : f32} : (tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<4xf32>) -> tensor<?x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c11_large(%q: tensor<?x4x16xf32>, %k: tensor<?x4x16xf32>, %v: tensor<?x4x16xf32>, %g: tensor<4xf32>, %s: tensor<?xi32>) {
+  // expected-error @below {{'lightning.attention' op expected 'chunk' to be 1 to 1024 tokens, got 4611686018427387904}}
+  lightning.attention gated #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v decay(%g) starts(%s) {scale = 1.0 : f32, chunk = 4611686018427387904} : (tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<?x4x16xf32>, tensor<4xf32>, tensor<?xi32>) -> tensor<?x4x16xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c1_no_keys(%q: tensor<?x4x0xf32>, %k: tensor<?x4x0xf32>, %v: tensor<?x4x16xf32>, %g: tensor<4xf32>, %s: tensor<?xi32>) {
+  // expected-error @below {{'lightning.attention' op expected 'q' to have extents of 1 to 2147483647 from dimension 1 on, got 'tensor<?x4x0xf32>'}}
+  lightning.attention gated #tile.numerics<operands = f32, accumulate = f32, group = 1> %q, %k, %v decay(%g) starts(%s) {scale = 1.0 : f32} : (tensor<?x4x0xf32>, tensor<?x4x0xf32>, tensor<?x4x16xf32>, tensor<4xf32>, tensor<?xi32>) -> tensor<?x4x16xf32>
   return
 }

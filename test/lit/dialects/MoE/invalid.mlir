@@ -213,3 +213,27 @@ func.func @activation_name(%x: tensor<?x32xf32>, %o: tensor<9xi32>, %r: tensor<?
   moe.expert_up relu #tile.numerics<operands = f32, accumulate = f32, group = 1> %x, %o, %r, %g, %u {top_k = 2} : (tensor<?x32xf32>, tensor<9xi32>, tensor<?xi32>, tensor<8x48x32xf32>, tensor<8x48x32xf32>) -> tensor<?x48xf32>
   return
 }
+
+// -----
+
+func.func @dispatch_c1_overflow(%i: tensor<?x2xi32>) {
+  // expected-error @below {{'moe.dispatch' op expected 'experts' to be below 2147483647, got 9223372036854775807}}
+  moe.dispatch %i {experts = 9223372036854775807} : (tensor<?x2xi32>) -> (tensor<8xi32>, tensor<?xi32>, tensor<?x2xi32>)
+  return
+}
+
+// -----
+
+func.func @dispatch_c2_overflow(%i: tensor<4611686018427387904x4xi32>) {
+  // expected-error @below {{'moe.dispatch' op expected 'order' to be [-1], got 'tensor<0xi32>'}}
+  moe.dispatch %i {experts = 8} : (tensor<4611686018427387904x4xi32>) -> (tensor<9xi32>, tensor<0xi32>, tensor<4611686018427387904x4xi32>)
+  return
+}
+
+// -----
+
+func.func @expert_down_c1_no_experts(%h: tensor<?x48xf32>, %o: tensor<1xi32>, %w: tensor<0x32x48xf32>) {
+  // expected-error @below {{'moe.expert_down' op expected 'w' to have extents of 1 to 2147483647 from dimension 0 on, got 'tensor<0x32x48xf32>'}}
+  moe.expert_down #tile.numerics<operands = f32, accumulate = f32, group = 1> %h, %o, %w : (tensor<?x48xf32>, tensor<1xi32>, tensor<0x32x48xf32>) -> tensor<?x32xf32>
+  return
+}

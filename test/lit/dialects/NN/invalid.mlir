@@ -350,3 +350,43 @@ func.func @fused_c4_softmax(%x: tensor<?x32xf32>, %w: tensor<32x32xf32>, %s: ten
   }
   return %0#0, %0#1 : tensor<?x2x16xf32>, tensor<?x32xf32>
 }
+
+// -----
+
+func.func @linear_c1_no_columns(%x: tensor<?x32xf32>, %w: tensor<0x32xf32>) {
+  // expected-error @below {{'nn.linear' op expected 'w' to have extents of 1 to 2147483647 from dimension 0 on, got 'tensor<0x32xf32>'}}
+  nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1> %x, %w : (tensor<?x32xf32>, tensor<0x32xf32>) -> tensor<?x0xf32>
+  return
+}
+
+// -----
+
+func.func @lm_head_c1_width(%x: tensor<?x?xf32>, %w: tensor<96x32xf32>) {
+  // expected-error @below {{'nn.lm_head' op expected 'x' to have static extents from dimension 1 on, got 'tensor<?x?xf32>'}}
+  nn.lm_head #tile.numerics<operands = f32, accumulate = f32, group = 1> %x, %w : (tensor<?x?xf32>, tensor<96x32xf32>) -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2_overflow(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
+  // expected-error @below {{'nn.rms_norm' op expected groups * sum_blocks to divide the width 32, got 4611686018427387904 * 4}}
+  nn.rms_norm %x, %w {eps = 1.0e-5 : f32, groups = 4611686018427387904, sum_blocks = 4} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @heads_c1_overflow(%x: tensor<?x96xf32>) {
+  // expected-error @below {{'nn.heads' op expected columns within the width 96 of 'x', got 4611686018427387904 heads of 4 from column 0}}
+  nn.heads %x {offset = 0, heads = 4611686018427387904, dim = 4} : (tensor<?x96xf32>) -> tensor<?x4611686018427387904x4xf32>
+  return
+}
+
+// -----
+
+func.func @merge_heads_c1_overflow(%x: tensor<?x4294967296x4294967296xf32>) {
+  // expected-error @below {{'nn.merge_heads' op expected 'x' to have extents of 1 to 2147483647 from dimension 1 on}}
+  nn.merge_heads %x : (tensor<?x4294967296x4294967296xf32>) -> tensor<?x0xf32>
+  return
+}
