@@ -98,25 +98,15 @@ std::optional<Level> hamlet::cpu::parseTargetName(StringRef text) {
 // Passes
 //===----------------------------------------------------------------------===//
 
+namespace hamlet::cpu {
+#define GEN_PASS_DEF_TILETOCPUPASS
+#include "codegen/cpu/Passes.h.inc"
+} // namespace hamlet::cpu
+
 namespace {
 
-class TileToCpuPass
-    : public PassWrapper<TileToCpuPass, OperationPass<ModuleOp>> {
-public:
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToCpuPass)
-  TileToCpuPass() = default;
-  explicit TileToCpuPass(std::string which) { level = std::move(which); }
-  TileToCpuPass(const TileToCpuPass &other) : PassWrapper(other) {
-    level = other.level;
-  }
-  StringRef getArgument() const final { return "tile-to-cpu"; }
-  StringRef getDescription() const final {
-    return "lower tile kernels to loops over strips of 16 elements";
-  }
-  void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<LLVM::LLVMDialect, vector::VectorDialect, scf::SCFDialect,
-                    arith::ArithDialect, math::MathDialect>();
-  }
+struct TileToCpu : hamlet::cpu::impl::TileToCpuPassBase<TileToCpu> {
+  using TileToCpuPassBase::TileToCpuPassBase;
 
   void runOnOperation() final {
     std::optional<Level> which = parseLevel(level.getValue());
@@ -145,16 +135,9 @@ public:
                        OpBuilder(&getContext()).getI64IntegerAttr(*bytes));
     }
   }
-
-  Option<std::string> level{*this, "level", llvm::cl::desc("v3, v4 or v4bf16"),
-                            llvm::cl::init("v3")};
 };
 
 } // namespace
-
-std::unique_ptr<Pass> hamlet::cpu::createTileToCpuPass(Level level) {
-  return std::make_unique<TileToCpuPass>(stringify(level).str());
-}
 
 static void addConversions(OpPassManager &passes) {
   passes.addPass(createSCFToControlFlowPass());
@@ -168,7 +151,7 @@ static void addConversions(OpPassManager &passes) {
 }
 
 void hamlet::cpu::buildTileToCpuPipeline(OpPassManager &passes, Level level) {
-  passes.addPass(createTileToCpuPass(level));
+  passes.addPass(createTileToCpuPass({stringify(level).str()}));
   addConversions(passes);
 }
 
@@ -180,12 +163,11 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 } // namespace
 
 void hamlet::cpu::registerCpuPasses() {
-  registerPass([] { return createTileToCpuPass(); });
+  registerTileToCpuPass();
   PassPipelineRegistration<PipelineOptions>(
       "tile-to-cpu-llvm", "lower tile kernels to the LLVM dialect",
       [](OpPassManager &passes, const PipelineOptions &options) {
-        passes.addPass(
-            std::make_unique<TileToCpuPass>(options.level.getValue()));
+        passes.addPass(createTileToCpuPass({options.level.getValue()}));
         addConversions(passes);
       });
 }

@@ -86,10 +86,9 @@ mlir::FailureOr<std::vector<char>>
 emitSharedObject(mlir::ModuleOp kernels, Level level,
                  std::vector<CpuKernel> &infos);
 
-/// The pass `tile-to-cpu{level=v3}`: replaces each kernel of a module by a
-/// function of the signature above over scf, arith, vector and pointers, with
-/// the attribute `hamlet.scratch` (bytes).
-std::unique_ptr<mlir::Pass> createTileToCpuPass(Level level = Level::v3);
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "codegen/cpu/Passes.h.inc"
 
 /// Appends `tile-to-cpu` and the upstream conversions to the LLVM dialect.
 void buildTileToCpuPipeline(mlir::OpPassManager &passes, Level level);

@@ -316,74 +316,50 @@ FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels,
   return joinPtx(SmallVector<StringRef>(texts.begin(), texts.end()));
 }
 
+namespace hamlet::ptx {
+#define GEN_PASS_DEF_TILETONVVMPASS
+#define GEN_PASS_DEF_TILETOPTXPASS
+#include "codegen/ptx/Passes.h.inc"
+} // namespace hamlet::ptx
+
 namespace {
-template <typename Derived>
-struct ChipPass : PassWrapper<Derived, OperationPass<ModuleOp>> {
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry
-        .insert<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
-                math::MathDialect, NVVM::NVVMDialect, scf::SCFDialect>();
-    registerBuiltinDialectTranslation(registry);
-    registerLLVMDialectTranslation(registry);
-    registerNVVMDialectTranslation(registry);
-  }
-  typename Pass::Option<std::string> chip{*this, "chip",
-                                          llvm::cl::desc("GPU, such as sm_80"),
-                                          llvm::cl::init("sm_80")};
-  typename Pass::ListOption<std::string> targets{
-      *this, "targets", llvm::cl::desc("folders with more descriptions")};
+/// The description of `chip` of a pass; none, with an error, where there is none.
+template <typename Pass>
+std::optional<schedule::GpuTarget> findGpu(Pass &pass, StringRef chip,
+                                           ArrayRef<std::string> folders) {
+  auto fail = [&](const Twine &message) {
+    emitError(UnknownLoc::get(&pass.getContext()))
+        << pass.getArgument() << ": " << message;
+    return std::nullopt;
+  };
+  llvm::Expected<schedule::Targets> known = schedule::Targets::load(folders);
+  if (!known)
+    return fail(llvm::toString(known.takeError()));
+  const schedule::GpuTarget *found = known->findGpu(chip);
+  if (!found)
+    return fail("expected one of the GPUs " +
+                llvm::join(known->gpuNames(), ", ") + ", got '" + chip + "'");
+  return *found;
+}
 
-protected:
-  /// The description of `chip`; none, with an error, where there is none.
-  std::optional<schedule::GpuTarget> gpu() {
-    auto fail = [&](const Twine &message) {
-      emitError(UnknownLoc::get(&this->getContext()))
-          << this->getArgument() << ": " << message;
-      return std::nullopt;
-    };
-    std::vector<std::string> folders(targets.begin(), targets.end());
-    llvm::Expected<schedule::Targets> known = schedule::Targets::load(folders);
-    if (!known)
-      return fail(llvm::toString(known.takeError()));
-    const schedule::GpuTarget *found = known->findGpu(chip.getValue());
-    if (!found)
-      return fail("expected one of the GPUs " +
-                  llvm::join(known->gpuNames(), ", ") + ", got '" +
-                  chip.getValue() + "'");
-    return *found;
-  }
-
-private:
-  friend Derived;
-  ChipPass() = default;
-  ChipPass(const ChipPass &other)
-      : PassWrapper<Derived, OperationPass<ModuleOp>>(other) {}
-};
-
-struct TileToNvvmPass : ChipPass<TileToNvvmPass> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToNvvmPass)
-  StringRef getArgument() const override { return "tile-to-nvvm"; }
-  StringRef getDescription() const override {
-    return "lower tile kernels to threads of the llvm and nvvm dialects";
-  }
+struct TileToNvvm : hamlet::ptx::impl::TileToNvvmPassBase<TileToNvvm> {
+  using TileToNvvmPassBase::TileToNvvmPassBase;
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
-    std::optional<schedule::GpuTarget> gpu = this->gpu();
+    std::optional<schedule::GpuTarget> gpu =
+        findGpu(*this, chip, SmallVector<std::string>(targets));
     if (!gpu || failed(lowerKernels(getOperation(), *gpu, infos)) ||
         failed(lowerToLlvm(getOperation())))
       signalPassFailure();
   }
 };
 
-struct TileToPtxPass : ChipPass<TileToPtxPass> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToPtxPass)
-  StringRef getArgument() const override { return "tile-to-ptx"; }
-  StringRef getDescription() const override {
-    return "print the PTX of tile kernels, with each launch as a comment";
-  }
+struct TileToPtx : hamlet::ptx::impl::TileToPtxPassBase<TileToPtx> {
+  using TileToPtxPassBase::TileToPtxPassBase;
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
-    std::optional<schedule::GpuTarget> gpu = this->gpu();
+    std::optional<schedule::GpuTarget> gpu =
+        findGpu(*this, chip, SmallVector<std::string>(targets));
     if (!gpu)
       return signalPassFailure();
     FailureOr<std::string> ptx = emitPtx(getOperation(), *gpu, infos);
@@ -397,8 +373,3 @@ struct TileToPtxPass : ChipPass<TileToPtxPass> {
   }
 };
 } // namespace
-
-void hamlet::ptx::registerPtxPasses() {
-  PassRegistration<TileToNvvmPass>();
-  PassRegistration<TileToPtxPass>();
-}

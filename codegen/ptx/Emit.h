@@ -82,11 +82,10 @@ std::optional<std::vector<char>> assembleCubin(const std::string &ptx,
 /// Whether ptxas is there; its path.
 std::optional<std::string> findPtxas();
 
-/// The passes `tile-to-nvvm{chip=sm_80}` (lowerKernels, then down to the llvm
-/// and nvvm dialects) and `tile-to-ptx{chip=sm_80}`, which prints the PTX on
-/// standard output and leaves the module alone. `chip` is a target, `targets`
-/// names folders with more of them.
-void registerPtxPasses();
+// `chip` of the passes is a target, `targets` names folders with more of them.
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "codegen/ptx/Passes.h.inc"
 
 } // namespace hamlet::ptx
 

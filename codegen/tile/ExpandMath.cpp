@@ -260,25 +260,13 @@ void hamlet::tile::expandMath(Operation *root) {
   }
 }
 
+namespace hamlet::tile {
+#define GEN_PASS_DEF_EXPANDMATHPASS
+#include "codegen/tile/Passes.h.inc"
+} // namespace hamlet::tile
+
 namespace {
-struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMathPass)
-  StringRef getArgument() const override { return "tile-expand-math"; }
-  StringRef getDescription() const override {
-    return "write exp, exp2, log, cos, sin and rsqrt of f32 out as arithmetic "
-           "that gives the same bits on every target";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, math::MathDialect>();
-  }
+struct ExpandMath : hamlet::tile::impl::ExpandMathPassBase<ExpandMath> {
   void runOnOperation() override { hamlet::tile::expandMath(getOperation()); }
 };
 } // namespace
-
-std::unique_ptr<Pass> hamlet::tile::createExpandMathPass() {
-  return std::make_unique<ExpandMathPass>();
-}
-
-void hamlet::tile::registerExpandMathPass() {
-  PassRegistration<ExpandMathPass>();
-}

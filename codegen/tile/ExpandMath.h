@@ -35,10 +35,9 @@ namespace hamlet::tile {
 void expandMath(mlir::Operation *root);
 
 /// The pass `tile-expand-math`: expandMath on any op.
-std::unique_ptr<mlir::Pass> createExpandMathPass();
-
-/// Makes `tile-expand-math` known to hamlet-opt.
-void registerExpandMathPass();
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "codegen/tile/Passes.h.inc"
 
 } // namespace hamlet::tile
 

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
   hamlet::schedule::registerSchedulePass();
 #endif
 #ifdef HAVE_HamletCodegenPTX
-  hamlet::ptx::registerPtxPasses();
+  hamlet::ptx::registerHamletCodegenPTXPasses();
 #endif
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerExpandMathPass();
