@@ -1,4 +1,4 @@
-//===- MoEGraph.cpp - what moe ops answer passes ----------------------===//
+//===- MoEGraph.cpp - what moe ops answer passes --------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
