@@ -283,11 +283,15 @@ private:
     return found;
   }
 
+  std::set<std::string> cpuNames() const {
+    std::vector<std::string> names = targets.cpuNames();
+    return {names.begin(), names.end()};
+  }
+
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
-    if (llvm::Error error =
-            schedule::checkOverrides(tiles(), targets, overrides))
-      return fail(llvm::toString(std::move(error)));
+    if (failed(schedule::checkOverrides(tiles(), overrides, cpuNames())))
+      return failure();
     const std::vector<cpu::Level> asked = levels();
     if (!llvm::is_contained(askedLevels(), cpu::Level::v4) &&
         llvm::is_contained(asked, cpu::Level::v4)) // v4bf16 without pairs

@@ -7,6 +7,7 @@
 
 #include "codegen/program/KernelTable.h"
 
+#include "codegen/tile/KernelName.h"
 #include "dialects/Tile/TileDialect.h"
 #include "mlir/IR/Builders.h"
 
@@ -58,6 +59,7 @@ LogicalResult KernelTable::realize(program::KernelOp &kernel,
         realization.write({targets.tiles, symbol, loc}, rows);
     if (failed(written))
       return failure();
+    tile::setKernelName(*written, {name.str(), info.kind, rows});
     if (!kernel)
       kernel = declare(info, name, loc, *written);
     variants.emplace_back(rows, std::move(symbol));

@@ -8,10 +8,12 @@
 #include "codegen/schedule/Schedule.h"
 
 #include "codegen/schedule/Yaml.h"
+#include "codegen/tile/KernelName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <map>
 #include <set>
 
 using namespace mlir;
@@ -217,48 +219,57 @@ hamlet::schedule::readOverrides(StringRef path) {
   return entries;
 }
 
-/// `linear_2_r64` is variant 64 of kernel `linear_2`, of kind `linear`.
-static bool fits(const Override &entry, StringRef symbol, StringRef target) {
-  auto [name, rows] = symbol.rsplit("_r");
-  StringRef kind = name;
-  if (auto [head, tail] = name.rsplit('_');
-      !tail.empty() && llvm::all_of(tail, llvm::isDigit))
-    kind = head;
-  int64_t count = 0;
-  bool hasRows = !rows.getAsInteger(10, count);
-  return (entry.kernel.empty() || entry.kernel == name ||
-          entry.kernel == kind) &&
-         (!entry.rows || (hasRows && *entry.rows == count)) &&
+static bool fits(const Override &entry, const tile::KernelName &kernel,
+                 StringRef target) {
+  return (entry.kernel.empty() || entry.kernel == kernel.name ||
+          entry.kernel == kernel.kind) &&
+         (!entry.rows || entry.rows == kernel.rows) &&
          (entry.target.empty() || entry.target == target);
 }
 
-llvm::Error hamlet::schedule::checkOverrides(ModuleOp kernels,
-                                             const Targets &targets,
-                                             ArrayRef<Override> overrides) {
-  std::vector<StringRef> symbols;
-  std::set<std::string> names;
+LogicalResult
+hamlet::schedule::checkOverrides(ModuleOp kernels, ArrayRef<Override> overrides,
+                                 const std::set<std::string> &targets) {
+  std::vector<tile::KernelName> withProducts;
+  // Of each kernel its variants, as a reader of the message wants them.
+  std::map<std::string, std::set<int64_t>> all;
   for (auto kernel : kernels.getOps<func::FuncOp>())
     if (kernel.walk([](tile::DotOp) { return WalkResult::interrupt(); })
             .wasInterrupted()) {
-      symbols.push_back(kernel.getName());
-      names.insert(kernel.getName().rsplit("_r").first.str());
+      withProducts.push_back(tile::getKernelName(kernel));
+      std::set<int64_t> &rows = all[withProducts.back().name];
+      if (withProducts.back().rows)
+        rows.insert(*withProducts.back().rows);
     }
   for (const Override &entry : overrides) {
-    if (!entry.target.empty() && !targets.findCpu(entry.target))
-      return llvm::createStringError(entry.place +
-                                     ": target: expected one of the CPUs " +
-                                     llvm::join(targets.cpuNames(), ", ") +
-                                     ", got '" + entry.target + "'");
-    if (llvm::none_of(symbols, [&](StringRef symbol) {
-          return fits(entry, symbol, entry.target);
-        }))
-      return llvm::createStringError(
-          entry.place +
-          ": matches no variant of a kernel with products; the "
-          "kernels are " +
-          (names.empty() ? "none" : llvm::join(names, ", ")));
+    if (!entry.target.empty() && !targets.count(entry.target))
+      return kernels.emitError()
+             << entry.place << ": expected the target to be one of "
+             << llvm::join(targets, ", ") << ", got '" << entry.target << "'";
+    bool isUsed = llvm::any_of(withProducts, [&](const auto &kernel) {
+      return fits(entry, kernel, entry.target);
+    });
+    if (isUsed)
+      continue;
+    InFlightDiagnostic error = kernels.emitError();
+    error << entry.place << ": fits no product: expected a kernel (or its "
+          << "kind, its name without a number) of ";
+    llvm::interleaveComma(all, error, [&](const auto &kernel) {
+      error << kernel.first;
+      if (!kernel.second.empty()) {
+        error << " (rows ";
+        llvm::interleaveComma(kernel.second, error);
+        error << ")";
+      }
+    });
+    error << ", got ";
+    if (!entry.kernel.empty())
+      error << "'" << entry.kernel << "'";
+    if (entry.rows)
+      error << (entry.kernel.empty() ? "rows " : " of rows ") << *entry.rows;
+    return error;
   }
-  return llvm::Error::success();
+  return success();
 }
 
 FailureOr<std::vector<Record>>
@@ -266,12 +277,13 @@ hamlet::schedule::scheduleDots(ModuleOp kernels, const CpuTarget &target,
                                ArrayRef<Override> overrides) {
   std::vector<Record> records;
   for (auto kernel : kernels.getOps<func::FuncOp>()) {
+    tile::KernelName name = tile::getKernelName(kernel);
     std::set<std::array<int64_t, 6>> seen;
     WalkResult walked = kernel.walk([&](tile::DotOp dot) {
       Product product = productOf(dot);
       const Override *given = nullptr;
       for (const Override &entry : overrides)
-        if (fits(entry, kernel.getName(), target.name))
+        if (fits(entry, name, target.name))
           given = &entry;
       RegisterBlock block = given ? given->block : chooseBlock(target, product);
       block.rows = std::min(block.rows, product.m);
@@ -309,16 +321,14 @@ hamlet::schedule::scheduleDots(ModuleOp kernels, const CpuTarget &target,
 // The pass
 //===----------------------------------------------------------------------===//
 
+namespace hamlet::schedule {
+#define GEN_PASS_DEF_SCHEDULEPASS
+#include "codegen/schedule/Passes.h.inc"
+} // namespace hamlet::schedule
+
 namespace {
-class SchedulePass : public PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
-public:
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SchedulePass)
-  SchedulePass() = default;
-  SchedulePass(const SchedulePass &other) : PassWrapper(other) {}
-  StringRef getArgument() const final { return "tile-schedule"; }
-  StringRef getDescription() const final {
-    return "give each product of tile kernels its register block for a target";
-  }
+struct Schedule : hamlet::schedule::impl::SchedulePassBase<Schedule> {
+  using SchedulePassBase::SchedulePassBase;
   void runOnOperation() final {
     auto fail = [&](const Twine &message) {
       emitError(UnknownLoc::get(&getContext()))
@@ -341,22 +351,11 @@ public:
         return fail(llvm::toString(read.takeError()));
       given = std::move(*read);
     }
-    if (llvm::Error error = checkOverrides(getOperation(), *known, given))
-      return fail(llvm::toString(std::move(error)));
-    if (failed(scheduleDots(getOperation(), *which, given)))
+    std::vector<std::string> names = known->cpuNames();
+    std::set<std::string> cpus(names.begin(), names.end());
+    if (failed(checkOverrides(getOperation(), given, cpus)) ||
+        failed(scheduleDots(getOperation(), *which, given)))
       signalPassFailure();
   }
-
-  Option<std::string> target{*this, "target",
-                             llvm::cl::desc("name of a target description"),
-                             llvm::cl::init("x86-64-v3")};
-  Option<std::string> schedules{*this, "schedules",
-                                llvm::cl::desc("a file of blocks")};
-  ListOption<std::string> targets{
-      *this, "targets", llvm::cl::desc("folders with more descriptions")};
 };
 } // namespace
-
-void hamlet::schedule::registerSchedulePass() {
-  registerPass([] { return std::make_unique<SchedulePass>(); });
-}

@@ -71,11 +71,6 @@ struct Override {
 /// Reads a file of them; the last entry that fits a product counts.
 llvm::Expected<std::vector<Override>> readOverrides(llvm::StringRef path);
 
-/// Whether each of them can fit: its target is a CPU of `targets`, and some
-/// kernel of `kernels` with a product has its name and rows.
-llvm::Error checkOverrides(mlir::ModuleOp kernels, const Targets &targets,
-                           llvm::ArrayRef<Override> overrides);
-
 /// What was chosen for one product of a kernel.
 struct Record {
   std::string symbol; ///< of the kernel's variant
@@ -92,8 +87,16 @@ mlir::FailureOr<std::vector<Record>>
 scheduleDots(mlir::ModuleOp kernels, const CpuTarget &target,
              llvm::ArrayRef<Override> overrides);
 
-/// The pass `tile-schedule{target=x86-64-v4 schedules=F targets=DIR}`.
-void registerSchedulePass();
+/// Fails, with an error that lists the kernels, on an entry that fits no
+/// product of `kernels`, all of a compilation, on any target, or that names a
+/// target which is none of `targets`.
+mlir::LogicalResult checkOverrides(mlir::ModuleOp kernels,
+                                   llvm::ArrayRef<Override> overrides,
+                                   const std::set<std::string> &targets);
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "codegen/schedule/Passes.h.inc"
 
 } // namespace hamlet::schedule
 

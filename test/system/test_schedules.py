@@ -92,10 +92,11 @@ class Schedules(unittest.TestCase):
             ("- block: {rows: 20, panels: 4, depth: 8}\n", "registers"),
             ("- block: {rows: 0, panels: 4, depth: 8}\n", "at least 1"),
             ("- blok: 3\n", "s.yaml:1"),
+            ("- {kernel: none, block: {rows: 2, panels: 2, depth: 8}}\n", "s.yaml, entry 1: fits no product: expected"),
             ("{", "s.yaml"),
             # What fits nothing was meant for something.
-            ("- kernel: linaer\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 1: matches no variant"),
-            ("- block: {rows: 1, panels: 1, depth: 8}\n- rows: 63\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 2: matches no variant"),
+            ("- kernel: linaer\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 1: fits no product"),
+            ("- block: {rows: 1, panels: 1, depth: 8}\n- rows: 63\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 2: fits no product"),
             ("- target: sm_80\n  block: {rows: 1, panels: 1, depth: 8}\n", "entry 1: target: expected one of the CPUs x86-64-v3, x86-64-v4, x86-64-v4-bf16, got 'sm_80'"),
         ):
             schedule.write_text(text)
