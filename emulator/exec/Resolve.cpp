@@ -1,4 +1,5 @@
 // Addresses to host memory, with exact bounds.
+#include "emulator/check/Checker.h"
 #include "emulator/core/Decode.h"
 #include "emulator/exec/Warp.h"
 
@@ -25,13 +26,7 @@ std::string hex(u64 v) {
     f.address = address;
     f.bytes = bytes;
     f.message = what;
-    const OpInfo &i = w.program->info[w.pcOf(op)];
-    f.first.line = i.line;
-    f.first.cta = w.cta->linear;
-    f.first.warp = w.index;
-    f.first.lane = lane;
-    if (i.inst)
-      f.first.text = i.inst->spelling();
+    f.first = siteOf(*w.program, w.pcOf(op), w.cta->linear, w.index, lane);
     w.engine->findings->push_back(f);
   }
   w.fault(op, LaunchStatus::IllegalAddress, what, lane);
