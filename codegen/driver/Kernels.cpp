@@ -80,11 +80,14 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
                     ArrayRef<schedule::GpuTarget> gpus, KernelCache &cache,
                     EmitTimes &times) {
   std::vector<func::FuncOp> all;
-  std::vector<std::string> texts;
+  // A CPU's code has no line numbers: neither has its text, or its key.
+  std::vector<std::string> texts, located;
   for (auto kernel : kernels.getOps<func::FuncOp>())
     if (kernel->hasAttr(tile::kKernelAttr)) {
       all.push_back(kernel);
       texts.push_back(tile::kernelText(kernel));
+      if (!archs.empty())
+        located.push_back(tile::kernelText(kernel, /*locations=*/true));
     }
 
   std::vector<Job> jobs;
@@ -131,7 +134,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     Worker worker;
     for (size_t i; !bad && (i = next++) < order.size();) {
       Job &job = jobs[order[i]];
-      const std::string &text = texts[job.kernel];
+      const std::string &text = (job.level ? texts : located)[job.kernel];
       std::string key = cache.key(job.key, text);
       if (auto known = cache.find(key)) {
         job.result = std::move(*known);

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace mlir;
 using namespace hamlet;
@@ -50,6 +51,10 @@ Value KernelEmitter::computed(Value tile, ArrayRef<Value> at) {
   Operation *op = tile.getDefiningOp();
   auto type = cast<RankedTensorType>(tile.getType());
   Type elementType = type.getElementType();
+  // Wherever the element is read, its code is this op's.
+  Location reader = b.getLoc();
+  llvm::scope_exit restore([&] { b.setLoc(reader); });
+  b.setLoc(op->getLoc());
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     if (auto splat = dyn_cast<SplatElementsAttr>(constant.getValue()))
       return arith::ConstantOp::create(

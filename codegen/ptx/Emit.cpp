@@ -12,6 +12,7 @@
 #include "codegen/ptx/Emit.h"
 
 #include "codegen/ptx/Kernel.h"
+#include "codegen/ptx/Locations.h"
 #include "codegen/tile/ExpandMath.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -245,6 +246,7 @@ PtxCompiler::compile(StringRef text, const schedule::GpuTarget &gpu,
     if (infos.size() != 1)
       return module->emitError("expected one kernel, got ") << infos.size();
     info = infos.front();
+    addDebugScopes(*module);
     ir = translateModuleToLLVMIR(*module, llvmContext);
   }
   if (!ir)
@@ -265,32 +267,6 @@ PtxCompiler::compile(StringRef text, const schedule::GpuTarget &gpu,
   if (!ptx)
     return module->emitError("NVPTX cannot write assembly");
   return std::move(*ptx);
-}
-
-std::string hamlet::ptx::joinPtx(ArrayRef<StringRef> modules) {
-  // What stands before the first function is each module's own, except for the
-  // target and the shared memory that all kernels name alike.
-  constexpr StringRef kAddresses = ".address_size 64\n",
-                      kShared =
-                          ".extern .shared .align 16 .b8 hamlet_shared[];\n";
-  std::string text;
-  bool shared = false;
-  for (StringRef module : modules) {
-    size_t end = module.find(kAddresses);
-    assert(end != StringRef::npos && "LLVM writes the size of addresses");
-    end += kAddresses.size();
-    if (text.empty())
-      text = module.take_front(end).str();
-    module = module.drop_front(end);
-    size_t declared = module.find(kShared);
-    if (declared != StringRef::npos && shared) {
-      text += module.take_front(declared);
-      module = module.drop_front(declared + kShared.size());
-    }
-    shared |= declared != StringRef::npos;
-    text += module;
-  }
-  return text;
 }
 
 FailureOr<std::string> hamlet::ptx::emitPtx(ModuleOp kernels,

@@ -69,7 +69,8 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
 };
 
-/// Modules of one target become one.
+/// Modules of one target become one; source files keep their names and get one
+/// numbering.
 std::string joinPtx(llvm::ArrayRef<llvm::StringRef> modules);
 
 /// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for the architecture

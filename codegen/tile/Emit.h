@@ -54,8 +54,8 @@ private:
 void initializeBackEnds();
 
 namespace tile {
-/// The text of a module with this kernel alone. With `locations`, a diagnostic
-/// about the text can name the place of the original.
+/// The text of a module with this kernel alone. With `locations`, what is made
+/// of the text can name the place of the original.
 std::string kernelText(mlir::func::FuncOp kernel, bool locations = false);
 } // namespace tile
 

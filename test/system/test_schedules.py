@@ -97,7 +97,7 @@ class Schedules(unittest.TestCase):
             # What fits nothing was meant for something.
             ("- kernel: linaer\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 1: fits no product"),
             ("- block: {rows: 1, panels: 1, depth: 8}\n- rows: 63\n  block: {rows: 1, panels: 1, depth: 8}\n", "s.yaml, entry 2: fits no product"),
-            ("- target: sm_80\n  block: {rows: 1, panels: 1, depth: 8}\n", "entry 1: target: expected one of the CPUs x86-64-v3, x86-64-v4, x86-64-v4-bf16, got 'sm_80'"),
+            ("- target: sm_80\n  block: {rows: 1, panels: 1, depth: 8}\n", "entry 1: expected the target to be one of x86-64-v3, x86-64-v4, x86-64-v4-bf16, got 'sm_80'"),
         ):
             schedule.write_text(text)
             result = harness.run("compile", self.folder / "f.mlir", "-o", file, "--schedules", schedule)
