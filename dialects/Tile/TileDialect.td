@@ -42,6 +42,21 @@ def Tile_Dialect : Dialect {
     A `math.exp2` with the attribute `tile.nonpositive` has an operand that is at
     most 0 or NaN, which takes less work: 2^x within 1 ulp, 0 from -126.5 down.
     Above 0 its result is not defined.
+
+    Example:
+    ```mlir
+    // Weights of a decay: 2^-j for j from 0 to 39.
+    func.func @nonpositive(%y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %yv = tile.view %y[%c0] sizes [40] strides [1] : !tile.ptr<f32> -> !tile.desc<40xf32>
+      %i = tile.iota axis 0 : tensor<40xi32>
+      %j = arith.sitofp %i : tensor<40xi32> to tensor<40xf32>
+      %n = arith.negf %j : tensor<40xf32>
+      %d = math.exp2 %n {tile.nonpositive} : tensor<40xf32>
+      tile.store %d, %yv[%c0] : tensor<40xf32>, !tile.desc<40xf32>
+      return
+    }
+    ```
   }];
   let cppNamespace = "::hamlet::tile";
   let useDefaultTypePrinterParser = 1;

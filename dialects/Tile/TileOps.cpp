@@ -130,6 +130,7 @@ LogicalResult ScatterOp::verify() {
 }
 
 LogicalResult LoadScalarOp::verify() {
+  // (C1)
   if (getBase().getType().getElementType() != getResult().getType())
     return emitOpError("expected a result of ")
            << getBase().getType().getElementType() << ", got "
@@ -138,6 +139,7 @@ LogicalResult LoadScalarOp::verify() {
 }
 
 LogicalResult StoreScalarOp::verify() {
+  // (C1)
   if (getBase().getType().getElementType() != getValue().getType())
     return emitOpError("expected a value of ")
            << getBase().getType().getElementType() << ", got "
@@ -181,12 +183,20 @@ LogicalResult DotOp::verify() {
                        "coordinates, got ")
            << desc << " at " << getNextCoords().size();
   if (!desc.isPanel() && view &&
-      getConstantIntValue(view.getMixedStrides().back()) != 1)
-    return emitOpError("expected to prefetch contiguous rows, got ") << desc;
+      getConstantIntValue(view.getMixedStrides().back()) != 1) {
+    InFlightDiagnostic error =
+        emitOpError("expected to prefetch contiguous rows, got ") << desc;
+    error.attachNote(view.getLoc()) << "the view's strides stand here";
+    return error;
+  }
   auto from = getB().getDefiningOp<LoadOp>();
-  if (desc.isPanel() && from && from.getSource().getType() != desc)
-    return emitOpError("expected to prefetch panels like those of 'b', ")
-           << from.getSource().getType() << ", got " << desc;
+  if (desc.isPanel() && from && from.getSource().getType() != desc) {
+    InFlightDiagnostic error =
+        emitOpError("expected to prefetch panels like those of 'b', ")
+        << from.getSource().getType() << ", got " << desc;
+    error.attachNote(from.getLoc()) << "'b' is loaded here";
+    return error;
+  }
   return success();
 }
 
@@ -277,6 +287,7 @@ LogicalResult BroadcastOp::verify() {
              << dim << " of the result to be " << source.getDimSize(i)
              << ", got " << result.getDimSize(dim);
   }
+  // (C3)
   if (source.getElementType() != result.getElementType())
     return emitOpError("expected elements of ")
            << source.getElementType() << ", got " << result.getElementType();
@@ -297,6 +308,7 @@ LogicalResult ExtractOp::verify() {
   if (static_cast<int64_t>(getIndices().size()) != type.getRank())
     return emitOpError("expected ")
            << type.getRank() << " indices, got " << getIndices().size();
+  // (C2)
   if (type.getElementType() != getResult().getType())
     return emitOpError("expected a result of ")
            << type.getElementType() << ", got " << getResult().getType();

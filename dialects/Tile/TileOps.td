@@ -25,6 +25,17 @@ def Tile_ProgramIdOp : Tile_Op<"program_id", [Pure]> {
 
     Constraints:
     - (C1) `axis` is 0, 1 or 2.
+
+    Example:
+    ```mlir
+    // y[instance] = instance, for a grid of any size.
+    func.func @program_id(%y: !tile.ptr<i32>) attributes {tile.kernel} {
+      %p = tile.program_id 0
+      %v = arith.index_cast %p : index to i32
+      tile.store_scalar %v, %y[%p] : i32, !tile.ptr<i32>
+      return
+    }
+    ```
   }];
   let arguments = (ins I32Attr:$axis);
   let results = (outs Index:$result);
@@ -45,6 +56,19 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
     - (C2) one stride for each dimension (strided), or for each but the last two (panel).
     - (C3) element types of `base` and result agree.
     - (C4) the last two dimensions of a panel layout are static.
+
+    Example:
+    ```mlir
+    // The transpose of 3 x 5 numbers is a view with the strides exchanged.
+    func.func @view(%x: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %from = tile.view %x[%c0] sizes [5, 3] strides [1, 5] : !tile.ptr<f32> -> !tile.desc<5x3xf32>
+      %to = tile.view %y[%c0] sizes [5, 3] strides [3, 1] : !tile.ptr<f32> -> !tile.desc<5x3xf32>
+      %t = tile.load %from[%c0, %c0] : !tile.desc<5x3xf32> -> tensor<5x3xf32>
+      tile.store %t, %to[%c0, %c0] : tensor<5x3xf32>, !tile.desc<5x3xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_PtrType:$base, Index:$offset,
                        Variadic<Index>:$sizes, Variadic<Index>:$strides,
@@ -74,6 +98,23 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
     - (C1) one coordinate for each dimension of the view.
     - (C2) the result's rank is at most the view's.
     - (C3) the element types agree.
+
+    Example:
+    ```mlir
+    // Each row of 6 becomes 8 numbers: itself, shifted by one, with zeros around.
+    func.func @load(%x: !tile.ptr<f32>, %y: !tile.ptr<f32>, %rows: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %before = arith.constant -1 : index
+      %c4 = arith.constant 4 : index
+      %p = tile.program_id 0
+      %row = arith.muli %p, %c4 : index
+      %from = tile.view %x[%c0] sizes [%rows, 6] strides [6, 1] : !tile.ptr<f32> -> !tile.desc<?x6xf32>
+      %to = tile.view %y[%c0] sizes [%rows, 8] strides [8, 1] : !tile.ptr<f32> -> !tile.desc<?x8xf32>
+      %t = tile.load %from[%row, %before] : !tile.desc<?x6xf32> -> tensor<4x8xf32>
+      tile.store %t, %to[%row, %c0] : tensor<4x8xf32>, !tile.desc<?x8xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_DescType:$source, Variadic<Index>:$coords);
   let results = (outs Tile_Tile:$result);
@@ -90,6 +131,18 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
     - (C1) one coordinate for each dimension of the view.
     - (C2) the tile's rank is at most the view's.
     - (C3) the element types agree.
+
+    Example:
+    ```mlir
+    // 48 ones, of which those inside of [rows, 10] are written.
+    func.func @store(%y: !tile.ptr<f32>, %rows: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %to = tile.view %y[%c0] sizes [%rows, 10] strides [10, 1] : !tile.ptr<f32> -> !tile.desc<?x10xf32>
+      %one = arith.constant dense<1.0> : tensor<4x12xf32>
+      tile.store %one, %to[%c0, %c0] : tensor<4x12xf32>, !tile.desc<?x10xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$value, Tile_DescType:$dest, Variadic<Index>:$coords);
   let assemblyFormat = "$value `,` $dest `[` $coords `]` attr-dict `:` type($value) `,` type($dest)";
@@ -106,6 +159,21 @@ def Tile_GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
     - (C1) the view has rank 2 and is strided.
     - (C2) the result is [M, N] with M the length of `rows`.
     - (C3) the element types agree.
+
+    Example:
+    ```mlir
+    // Rows of a table, zeros for an index of none.
+    func.func @gather(%x: !tile.ptr<f32>, %ids: !tile.ptr<i32>, %y: !tile.ptr<f32>, %rows: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %table = tile.view %x[%c0] sizes [%rows, 20] strides [20, 1] : !tile.ptr<f32> -> !tile.desc<?x20xf32>
+      %list = tile.view %ids[%c0] sizes [8] strides [1] : !tile.ptr<i32> -> !tile.desc<8xi32>
+      %to = tile.view %y[%c0] sizes [8, 20] strides [20, 1] : !tile.ptr<f32> -> !tile.desc<8x20xf32>
+      %i = tile.load %list[%c0] : !tile.desc<8xi32> -> tensor<8xi32>
+      %t = tile.gather %table[%i, %c0] : !tile.desc<?x20xf32>, tensor<8xi32> -> tensor<8x20xf32>
+      tile.store %t, %to[%c0, %c0] : tensor<8x20xf32>, !tile.desc<8x20xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_DescType:$source, 1DTensorOf<[I32]>:$rows, Index:$col);
   let results = (outs Tile_Tile:$result);
@@ -123,6 +191,21 @@ def Tile_ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemWrite]>]> {
     - (C1) the view has rank 2 and is strided.
     - (C2) the value is [M, N] with M the length of `rows`.
     - (C3) the element types agree.
+
+    Example:
+    ```mlir
+    // The way back: rows to their places; an index of none drops its row.
+    func.func @scatter(%x: !tile.ptr<f32>, %ids: !tile.ptr<i32>, %y: !tile.ptr<f32>, %rows: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %from = tile.view %x[%c0] sizes [8, 20] strides [20, 1] : !tile.ptr<f32> -> !tile.desc<8x20xf32>
+      %list = tile.view %ids[%c0] sizes [8] strides [1] : !tile.ptr<i32> -> !tile.desc<8xi32>
+      %table = tile.view %y[%c0] sizes [%rows, 20] strides [20, 1] : !tile.ptr<f32> -> !tile.desc<?x20xf32>
+      %i = tile.load %list[%c0] : !tile.desc<8xi32> -> tensor<8xi32>
+      %t = tile.load %from[%c0, %c0] : !tile.desc<8x20xf32> -> tensor<8x20xf32>
+      tile.scatter %t, %table[%i, %c0] : tensor<8x20xf32>, !tile.desc<?x20xf32>, tensor<8xi32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$value, Tile_DescType:$dest, 1DTensorOf<[I32]>:$rows, Index:$col);
   let assemblyFormat = "$value `,` $dest `[` $rows `,` $col `]` attr-dict `:` type($value) `,` type($dest) `,` type($rows)";
@@ -131,7 +214,27 @@ def Tile_ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemWrite]>]> {
 
 def Tile_LoadScalarOp : Tile_Op<"load_scalar", [MemoryEffects<[MemRead]>]> {
   let summary = "one element";
-  let description = "The element `index` elements after `base`; the caller keeps it in bounds.";
+  let description = [{
+    The element `index` elements after `base`; the caller keeps it in bounds.
+
+    Constraints:
+    - (C1) `result` is of the element type of `base`.
+
+    Example:
+    ```mlir
+    // Row `chosen` of 16 numbers each, where `chosen` stands in memory.
+    func.func @load_scalar(%x: !tile.ptr<f32>, %chosen: !tile.ptr<i32>, %y: !tile.ptr<f32>, %rows: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %c = tile.load_scalar %chosen[%c0] : !tile.ptr<i32> -> i32
+      %row = arith.index_cast %c : i32 to index
+      %from = tile.view %x[%c0] sizes [%rows, 16] strides [16, 1] : !tile.ptr<f32> -> !tile.desc<?x16xf32>
+      %to = tile.view %y[%c0] sizes [16] strides [1] : !tile.ptr<f32> -> !tile.desc<16xf32>
+      %t = tile.load %from[%row, %c0] : !tile.desc<?x16xf32> -> tensor<16xf32>
+      tile.store %t, %to[%c0] : tensor<16xf32>, !tile.desc<16xf32>
+      return
+    }
+    ```
+  }];
   let arguments = (ins Tile_PtrType:$base, Index:$index);
   let results = (outs Tile_Scalar:$result);
   let assemblyFormat = "$base `[` $index `]` attr-dict `:` type($base) `->` type($result)";
@@ -140,7 +243,29 @@ def Tile_LoadScalarOp : Tile_Op<"load_scalar", [MemoryEffects<[MemRead]>]> {
 
 def Tile_StoreScalarOp : Tile_Op<"store_scalar", [MemoryEffects<[MemWrite]>]> {
   let summary = "writes one element";
-  let description = "The element `index` elements after `base`; the caller keeps it in bounds.";
+  let description = [{
+    The element `index` elements after `base`; the caller keeps it in bounds.
+
+    Constraints:
+    - (C1) `value` is of the element type of `base`.
+
+    Example:
+    ```mlir
+    // A Fibonacci sequence: y[i] = y[i - 1] + y[i - 2].
+    func.func @store_scalar(%y: !tile.ptr<i32>, %n: index) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %zero = arith.constant 0 : i32
+      %one = arith.constant 1 : i32
+      %last:2 = scf.for %i = %c0 to %n step %c1 iter_args(%a = %zero, %b = %one) -> (i32, i32) {
+        tile.store_scalar %a, %y[%i] : i32, !tile.ptr<i32>
+        %next = arith.addi %a, %b : i32
+        scf.yield %b, %next : i32, i32
+      }
+      return
+    }
+    ```
+  }];
   let arguments = (ins Tile_Scalar:$value, Tile_PtrType:$base, Index:$index);
   let assemblyFormat = "$value `,` $base `[` $index `]` attr-dict `:` type($value) `,` type($base)";
   let hasVerifier = 1;
@@ -177,6 +302,23 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AttrSizedOperandSegments, AllTypesMatch<[
     - (C3) operands of bf16 numerics are bf16; under f32 each is f32, bf16 or f16.
     - (C4) what is prefetched is a view of rank 2 with two coordinates: strided,
       of contiguous rows, or in panels and of the type of `b`'s.
+
+    Example:
+    ```mlir
+    // Y = X . W of [8, 40] and [40, 24], which lies in panels; the sum over k in two parts of 32 and 8.
+    func.func @dot(%x: !tile.ptr<f32>, %w: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %xv = tile.view %x[%c0] sizes [8, 40] strides [40, 1] : !tile.ptr<f32> -> !tile.desc<8x40xf32>
+      %wv = tile.view %w[%c0] sizes [40, 24] strides [] : !tile.ptr<f32> -> !tile.desc<40x24xf32, panel>
+      %yv = tile.view %y[%c0] sizes [8, 24] strides [24, 1] : !tile.ptr<f32> -> !tile.desc<8x24xf32>
+      %a = tile.load %xv[%c0, %c0] : !tile.desc<8x40xf32> -> tensor<8x40xf32>
+      %b = tile.load %wv[%c0, %c0] : !tile.desc<40x24xf32, panel> -> tensor<40x24xf32>
+      %zero = arith.constant dense<0.0> : tensor<8x24xf32>
+      %d = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 2> %a, %b, %zero : tensor<8x40xf32>, tensor<40x24xf32> -> tensor<8x24xf32>
+      tile.store %d, %yv[%c0, %c0] : tensor<8x24xf32>, !tile.desc<8x24xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$acc, Optional<Tile_DescType>:$next,
                        Variadic<Index>:$nextCoords, Tile_NumericsAttr:$numerics);
@@ -212,6 +354,23 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
     - (C4) elements are f32 or i32.
     - (C5) `strands` is a power of two and `split` is 0 or one; others than 16
       and 0 only for an f32 sum over the last axis.
+
+    Example:
+    ```mlir
+    // The sum of each row of 50 numbers in 4 parts, and its largest.
+    func.func @reduce(%x: !tile.ptr<f32>, %sums: !tile.ptr<f32>, %most: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %xv = tile.view %x[%c0] sizes [6, 50] strides [50, 1] : !tile.ptr<f32> -> !tile.desc<6x50xf32>
+      %sv = tile.view %sums[%c0] sizes [6] strides [1] : !tile.ptr<f32> -> !tile.desc<6xf32>
+      %mv = tile.view %most[%c0] sizes [6] strides [1] : !tile.ptr<f32> -> !tile.desc<6xf32>
+      %t = tile.load %xv[%c0, %c0] : !tile.desc<6x50xf32> -> tensor<6x50xf32>
+      %s = tile.reduce sum %t axis 1 split 4 : tensor<6x50xf32> -> tensor<6xf32>
+      %m = tile.reduce max %t axis 1 : tensor<6x50xf32> -> tensor<6xf32>
+      tile.store %s, %sv[%c0] : tensor<6xf32>, !tile.desc<6xf32>
+      tile.store %m, %mv[%c0] : tensor<6xf32>, !tile.desc<6xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$source, Tile_ReductionAttr:$kind, I64Attr:$axis,
                        DefaultValuedAttr<I64Attr, "16">:$strands, DefaultValuedAttr<I64Attr, "0">:$split);
@@ -234,6 +393,22 @@ def Tile_ScanOp : Tile_Op<"scan", [Pure]> {
     Constraints:
     - (C1) `axis` is a dimension of `source`.
     - (C2) results have the type of `source`; i32 has no `errors`, f32 has.
+
+    Example:
+    ```mlir
+    // Running sums of 30 numbers, and the errors of the additions.
+    func.func @scan(%x: !tile.ptr<f32>, %high: !tile.ptr<f32>, %low: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %xv = tile.view %x[%c0] sizes [30] strides [1] : !tile.ptr<f32> -> !tile.desc<30xf32>
+      %hv = tile.view %high[%c0] sizes [30] strides [1] : !tile.ptr<f32> -> !tile.desc<30xf32>
+      %lv = tile.view %low[%c0] sizes [30] strides [1] : !tile.ptr<f32> -> !tile.desc<30xf32>
+      %t = tile.load %xv[%c0] : !tile.desc<30xf32> -> tensor<30xf32>
+      %s, %e = tile.scan %t axis 0 : tensor<30xf32> -> tensor<30xf32>, tensor<30xf32>
+      tile.store %s, %hv[%c0] : tensor<30xf32>, !tile.desc<30xf32>
+      tile.store %e, %lv[%c0] : tensor<30xf32>, !tile.desc<30xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$source, I64Attr:$axis);
   let results = (outs Tile_Tile:$sums, Optional<Tile_Tile>:$errors);
@@ -248,6 +423,20 @@ def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
 
     Constraints:
     - (C1) `axis` is a dimension of the result, whose elements are i32.
+
+    Example:
+    ```mlir
+    // y[i][j] = i - j.
+    func.func @iota(%y: !tile.ptr<i32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %yv = tile.view %y[%c0] sizes [5, 20] strides [20, 1] : !tile.ptr<i32> -> !tile.desc<5x20xi32>
+      %i = tile.iota axis 0 : tensor<5x20xi32>
+      %j = tile.iota axis 1 : tensor<5x20xi32>
+      %d = arith.subi %i, %j : tensor<5x20xi32>
+      tile.store %d, %yv[%c0, %c0] : tensor<5x20xi32>, !tile.desc<5x20xi32>
+      return
+    }
+    ```
   }];
   let arguments = (ins I64Attr:$axis);
   let results = (outs Tile_Tile:$result);
@@ -263,7 +452,26 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
 
     Constraints:
     - (C1) one entry in `dims` for each dimension of `source`, ascending.
-    - (C2) the named dimensions have the size of the source's; element types agree.
+    - (C2) the named dimensions have the size of the source's.
+    - (C3) element types agree.
+
+    Example:
+    ```mlir
+    // y[i][j] = x[i] * w[j].
+    func.func @broadcast(%x: !tile.ptr<f32>, %w: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %xv = tile.view %x[%c0] sizes [6] strides [1] : !tile.ptr<f32> -> !tile.desc<6xf32>
+      %wv = tile.view %w[%c0] sizes [18] strides [1] : !tile.ptr<f32> -> !tile.desc<18xf32>
+      %yv = tile.view %y[%c0] sizes [6, 18] strides [18, 1] : !tile.ptr<f32> -> !tile.desc<6x18xf32>
+      %a = tile.load %xv[%c0] : !tile.desc<6xf32> -> tensor<6xf32>
+      %b = tile.load %wv[%c0] : !tile.desc<18xf32> -> tensor<18xf32>
+      %rows = tile.broadcast %a dims [0] : tensor<6xf32> -> tensor<6x18xf32>
+      %columns = tile.broadcast %b dims [1] : tensor<18xf32> -> tensor<6x18xf32>
+      %p = arith.mulf %rows, %columns : tensor<6x18xf32>
+      tile.store %p, %yv[%c0, %c0] : tensor<6x18xf32>, !tile.desc<6x18xf32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$source, DenseI64ArrayAttr:$dims);
   let results = (outs Tile_Tile:$result);
@@ -275,8 +483,34 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
 def Tile_ExtractOp : Tile_Op<"extract", [Pure]> {
   let summary = "the only element of a tile of rank 0, or one element by index";
   let description = [{
+    The element is a scalar then, which decides a branch or counts a loop.
+
     Constraints:
     - (C1) one index for each dimension.
+    - (C2) the result is of the element type of `source`.
+
+    Example:
+    ```mlir
+    // The place of the first of the largest of 24 numbers, and that number.
+    func.func @extract(%x: !tile.ptr<f32>, %at: !tile.ptr<i32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %xv = tile.view %x[%c0] sizes [24] strides [1] : !tile.ptr<f32> -> !tile.desc<24xf32>
+      %t = tile.load %xv[%c0] : !tile.desc<24xf32> -> tensor<24xf32>
+      %most = tile.reduce max %t axis 0 : tensor<24xf32> -> tensor<f32>
+      %all = tile.broadcast %most dims [] : tensor<f32> -> tensor<24xf32>
+      %is = arith.cmpf oeq, %t, %all : tensor<24xf32>
+      %i = tile.iota axis 0 : tensor<24xi32>
+      %none = arith.constant dense<24> : tensor<24xi32>
+      %where = arith.select %is, %i, %none : tensor<24xi1>, tensor<24xi32>
+      %first = tile.reduce min %where axis 0 : tensor<24xi32> -> tensor<i32>
+      %place = tile.extract %first[] : tensor<i32> -> i32
+      %index = arith.index_cast %place : i32 to index
+      %value = tile.extract %t[%index] : tensor<24xf32> -> f32
+      tile.store_scalar %place, %at[%c0] : i32, !tile.ptr<i32>
+      tile.store_scalar %value, %y[%c0] : f32, !tile.ptr<f32>
+      return
+    }
+    ```
   }];
   let arguments = (ins Tile_Tile:$source, Variadic<Index>:$indices);
   let results = (outs Tile_Scalar:$result);

@@ -112,24 +112,6 @@ func.func @dot_c3_operands(%a: tensor<4x8xf32>, %b: tensor<8x16xbf16>, %c: tenso
 
 // -----
 
-func.func @dot_c4_panels(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32, panel>, %e: !tile.desc<8x32xf32, panel>, %i: index) {
-  %w = tile.load %e[%i, %i] : !tile.desc<8x32xf32, panel> -> tensor<8x16xf32>
-  // expected-error @below {{expected to prefetch panels like those of 'b', '!tile.desc<8x32xf32, panel>', got '!tile.desc<8x16xf32, panel>'}}
-  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %w, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32, panel>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
-  return
-}
-
-// -----
-
-func.func @dot_c4_columns(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %p: !tile.ptr<f32>, %i: index) {
-  %d = tile.view %p[%i] sizes [8, 16] strides [1, 8] : !tile.ptr<f32> -> !tile.desc<8x16xf32>
-  // expected-error @below {{expected to prefetch contiguous rows}}
-  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
-  return
-}
-
-// -----
-
 func.func @dot_c4_coordinates(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32>, %i: index) {
   // expected-error @below {{at two coordinates, got '!tile.desc<8x16xf32>' at 1}}
   %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
@@ -285,5 +267,137 @@ func.func @name_no_string(%p: !tile.ptr<f32> {tile.name = 3}) attributes {tile.k
 
 // expected-error @below {{expected arguments of different names, got "x" for 0 and 2}}
 func.func @name_twice(%p: !tile.ptr<f32> {tile.name = "x"}, %q: !tile.ptr<f32> {tile.name = "y"}, %n: index {tile.name = "x"}) attributes {tile.kernel} {
+  return
+}
+
+// -----
+
+func.func @dot_c4_panels(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %d: !tile.desc<8x16xf32, panel>, %e: !tile.desc<8x32xf32, panel>, %i: index) {
+  // expected-note @+1 {{'b' is loaded here}}
+  %w = tile.load %e[%i, %i] : !tile.desc<8x32xf32, panel> -> tensor<8x16xf32>
+  // expected-error @below {{expected to prefetch panels like those of 'b', '!tile.desc<8x32xf32, panel>', got '!tile.desc<8x16xf32, panel>'}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %w, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32, panel>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @dot_c4_columns(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>, %c: tensor<4x16xf32>, %p: !tile.ptr<f32>, %i: index) {
+  // expected-note @+1 {{the view's strides stand here}}
+  %d = tile.view %p[%i] sizes [8, 16] strides [1, 8] : !tile.ptr<f32> -> !tile.desc<8x16xf32>
+  // expected-error @below {{expected to prefetch contiguous rows}}
+  %0 = tile.dot #tile.numerics<operands = f32, accumulate = f32, group = 1> %a, %b, %c prefetch(%d[%i, %i] : !tile.desc<8x16xf32>) : tensor<4x8xf32>, tensor<8x16xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @load_c3_element(%d: !tile.desc<8xf32>, %i: index) {
+  // expected-error @+1 {{expected elements of 'f32', got 'bf16'}}
+  %0 = tile.load %d[%i] : !tile.desc<8xf32> -> tensor<8xbf16>
+  return
+}
+
+// -----
+
+func.func @store_c1_coords(%d: !tile.desc<8x8xf32>, %v: tensor<8xf32>, %i: index) {
+  // expected-error @+1 {{expected 2 coordinates, got 3}}
+  tile.store %v, %d[%i, %i, %i] : tensor<8xf32>, !tile.desc<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @store_c2_rank(%d: !tile.desc<8xf32>, %v: tensor<4x8xf32>, %i: index) {
+  // expected-error @+1 {{expected a box of at most 1 dimensions, got 'tensor<4x8xf32>'}}
+  tile.store %v, %d[%i] : tensor<4x8xf32>, !tile.desc<8xf32>
+  return
+}
+
+// -----
+
+func.func @gather_c2_rows(%d: !tile.desc<8x8xf32>, %r: tensor<4xi32>, %i: index) {
+  // expected-error @+1 {{expected a tile of 4 rows, got 'tensor<8x4xf32>'}}
+  %0 = tile.gather %d[%r, %i] : !tile.desc<8x8xf32>, tensor<4xi32> -> tensor<8x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_c3_element(%d: !tile.desc<8x8xf32>, %r: tensor<4xi32>, %i: index) {
+  // expected-error @+1 {{expected elements of 'f32', got 'i32'}}
+  %0 = tile.gather %d[%r, %i] : !tile.desc<8x8xf32>, tensor<4xi32> -> tensor<4x8xi32>
+  return
+}
+
+// -----
+
+func.func @scatter_c1_rank(%d: !tile.desc<2x8x8xf32>, %r: tensor<4xi32>, %v: tensor<4x8xf32>, %i: index) {
+  // expected-error @+1 {{expected a strided view of rank 2, got '!tile.desc<2x8x8xf32>'}}
+  tile.scatter %v, %d[%r, %i] : tensor<4x8xf32>, !tile.desc<2x8x8xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @scatter_c3_element(%d: !tile.desc<8x8xf32>, %r: tensor<4xi32>, %v: tensor<4x8xf16>, %i: index) {
+  // expected-error @+1 {{expected elements of 'f32', got 'f16'}}
+  tile.scatter %v, %d[%r, %i] : tensor<4x8xf16>, !tile.desc<8x8xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @load_scalar_c1_element(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @+1 {{expected a result of 'f32', got 'i32'}}
+  %0 = tile.load_scalar %p[%i] : !tile.ptr<f32> -> i32
+  return
+}
+
+// -----
+
+func.func @store_scalar_c1_element(%p: !tile.ptr<i32>, %v: f32, %i: index) {
+  // expected-error @+1 {{expected a value of 'i32', got 'f32'}}
+  tile.store_scalar %v, %p[%i] : f32, !tile.ptr<i32>
+  return
+}
+
+// -----
+
+func.func @reduce_c1_axis(%a: tensor<4x8xf32>) {
+  // expected-error @+1 {{expected 'axis' to be a dimension of 'tensor<4x8xf32>', got 2}}
+  %0 = tile.reduce sum %a axis 2 : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_c4_element(%a: tensor<4x8xbf16>) {
+  // expected-error @+1 {{expected elements of f32 or i32, got 'tensor<4x8xbf16>'}}
+  %0 = tile.reduce sum %a axis 1 : tensor<4x8xbf16> -> tensor<4xbf16>
+  return
+}
+
+// -----
+
+func.func @scan_c1_axis(%a: tensor<8xi32>) {
+  // expected-error @+1 {{expected 'axis' to be a dimension of 'tensor<8xi32>', got 1}}
+  %0 = tile.scan %a axis 1 : tensor<8xi32> -> tensor<8xi32>
+  return
+}
+
+// -----
+
+func.func @broadcast_c3_element(%a: tensor<8xf32>) {
+  // expected-error @+1 {{expected elements of 'f32', got 'bf16'}}
+  %0 = tile.broadcast %a dims [0] : tensor<8xf32> -> tensor<8x4xbf16>
+  return
+}
+
+// -----
+
+func.func @extract_c2_element(%a: tensor<8xf32>, %i: index) {
+  // expected-error @+1 {{expected a result of 'f32', got 'i32'}}
+  %0 = tile.extract %a[%i] : tensor<8xf32> -> i32
   return
 }
