@@ -178,7 +178,7 @@ func::FuncOp hamlet::codegen::expertUpKernel(const KernelSite &site,
             expertProduct(t, s, x, t.arg("w_gate"), block.expert, col, rows);
         Value up =
             expertProduct(t, s, x, t.arg("w_up"), block.expert, col, rows);
-        Value h = t.mulF(s.sigmoid ? t.sigmoid(gate) : t.silu(gate), up);
+        Value h = t.mulF(t.activation(s.activation, gate), up);
         Value out = t.view(t.arg("out"), t.mul(block.first, s.out), {-1, s.out},
                            {s.out, 1}, {block.count});
         t.store(t.round(h, s.result), out, {zero, col});

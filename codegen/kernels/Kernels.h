@@ -172,7 +172,7 @@ struct ExpertShape {
   mlir::Type element; ///< of the activations
   mlir::Type weight;  ///< of the weights; bf16 with bf16 activations: pairs
   mlir::Type result;
-  bool sigmoid = false; ///< activation of the gate: SiLU, or sigmoid
+  nn::Activation activation = nn::Activation::silu; ///< of the gate
   int64_t columns = 64;
 
   bool pairs() const { return element.isBF16() && weight.isBF16(); }

@@ -262,12 +262,11 @@ private:
   }
 
   /// Output of `size` rows from chunk row `firstRow` on; `step` is the row of
-  /// this step that is. They see `before`
-  /// blocks of keys (null: none), and those of their own block that `last`
-  /// covers. Rows that see fewer keys than a decode row passes over have the
-  /// same bits: sums that end as zero end as +0. A prefill block brings the
-  /// same rows of the next chunk near meanwhile: rows of one head lie far
-  /// apart, and no processor foresees them.
+  /// this step that is. They see `before` blocks of keys (null: none), and
+  /// those of their own block that `last` covers. Rows that see fewer keys than
+  /// a decode row passes over have the same bits: sums that end as zero end as
+  /// +0. A prefill block brings the same rows of the next chunk near meanwhile:
+  /// rows of one head lie far apart, and no processor foresees them.
   void attend(Value firstRow, int64_t size, Value step, Value before,
               const PairDecay *last) {
     for (auto [query, output] : llvm::zip_equal(queries, outputs)) {
@@ -431,7 +430,8 @@ private:
                     t.widen(t.load(view, {row, t.index(0)}, {1, shape.dv})), 0);
   }
 
-  /// Feeds chunk rows [low, high) as if the step ended there.
+  /// Feeds chunk rows [low, high) as if the step ended there. Whether the last
+  /// row, which has met all values that any of them has, is not finite.
   Value feedPiece(Value step, Value low, Value high) {
     joinTail(step, low, high);
     sumDecays(t.toI32(high));

@@ -311,6 +311,16 @@ Value TileBuilder::silu(Value x) {
   return divF(x, addF(splat(1.0, tileType(x)), exp(negF(x))));
 }
 
+Value TileBuilder::activation(nn::Activation kind, Value x) {
+  switch (kind) {
+  case nn::Activation::silu:
+    return silu(x);
+  case nn::Activation::sigmoid:
+    return sigmoid(x);
+  }
+  llvm_unreachable("an activation that is none of the enumeration's");
+}
+
 Value TileBuilder::scale(Value x, double factor) {
   return factor == 1.0 ? x : mulF(x, splat(factor, tileType(x)));
 }

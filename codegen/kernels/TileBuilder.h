@@ -8,6 +8,7 @@
 #ifndef HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 #define HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 
+#include "dialects/NN/NNDialect.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -131,6 +132,7 @@ public:
   Value sqrt(Value x);
   Value sigmoid(Value x);
   Value silu(Value x);
+  Value activation(nn::Activation kind, Value x);
   Value scale(Value x, double factor);
   // Elementwise i32 and comparisons.
   Value addI(Value x, Value y);

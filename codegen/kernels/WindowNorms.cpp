@@ -75,14 +75,7 @@ struct ActivationWindow
   Value window(Operation *any, WindowBuilder &w, unsigned, Column c,
                int64_t width) const {
     auto op = cast<nn::ActivationOp>(any);
-    Value x = w.window(op.getX(), c, width);
-    switch (op.getKind()) {
-    case nn::Activation::silu:
-      return w.t.silu(x);
-    case nn::Activation::sigmoid:
-      return w.t.sigmoid(x);
-    }
-    llvm_unreachable("an activation without a window");
+    return w.t.activation(op.getKind(), w.window(op.getX(), c, width));
   }
 };
 

@@ -142,7 +142,7 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
   ProgramBuilder &f = region.program();
   ExpertShape s = expertShape(op.getX(), op.getWGate(), op.getResult());
   s.topK = static_cast<int64_t>(op.getTopK());
-  s.sigmoid = op.getActivation() == nn::Activation::sigmoid;
+  s.activation = op.getActivation();
   Extent tokens = region.rowsOf(op.getX()),
          pairs = region.rowsOf(op.getOrder());
   FailureOr<Value> list = blocksOf(region, op.getOffsets(), s.experts, pairs);
