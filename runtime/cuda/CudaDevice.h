@@ -21,7 +21,8 @@ struct GpuImage {
 /// 8.0), passing over cubins with `ptxOnly`. First come images for that very
 /// capability, those with the suffix `a` before others; then cubins, which
 /// need no compiler; then the newest.
-GpuImage pickGpuImage(const hmlt::ContainerT &file, int capability, bool ptxOnly);
+GpuImage pickGpuImage(const hmlt::ContainerT &file, int capability,
+                      bool ptxOnly);
 
 } // namespace hamlet::runtime::cuda
 
