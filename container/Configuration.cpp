@@ -81,7 +81,7 @@ json canonical(const json &value, const Setting &setting) {
 /// A line if `config` says otherwise, else "".
 std::string difference(const Setting &setting, const json &config) {
   json found = parsed(setting.absent);
-  std::string key = setting.keys.front(), how;
+  std::string key = setting.keys.front();
   bool present = false;
   for (const std::string &name : setting.keys) {
     const json *candidate = find(config, name);

@@ -77,6 +77,23 @@ private:
 
 } // namespace
 
+/// True if a used tensor lies in the module of `name`, or in the one around it:
+/// model.layers.0.self_attn of q_norm.weight, not mtp of mtp.norm.weight.
+static bool isWithinModel(const std::set<std::string_view> &used,
+                          std::string_view name) {
+  for (int level = 0; level < 2; ++level) {
+    size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot == 0)
+      return false;
+    std::string_view module = name.substr(0, dot + 1);
+    auto next = used.lower_bound(module);
+    if (next != used.end() && next->starts_with(module))
+      return true;
+    name = name.substr(0, dot);
+  }
+  return false;
+}
+
 CheckpointReport checkCheckpoint(const ModelSpec &spec,
                                  const safetensors::Checkpoint &checkpoint,
                                  std::string place) {
@@ -120,9 +137,10 @@ CheckpointReport checkCheckpoint(const ModelSpec &spec,
     if (used.count(name))
       continue;
     const IgnoredTensors *known = findIgnored(spec.configuration.ignored, name);
+    bool isPart = !known && isWithinModel(used, name);
     report.unused.push_back(
         {name, known ? known->reason : "",
-         known ? "" : KnownKeys::builtin().kindOfTensor(name).str()});
+         isPart ? KnownKeys::builtin().kindOfTensor(name).str() : ""});
   }
   return report;
 }

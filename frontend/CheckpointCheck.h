@@ -22,8 +22,8 @@ struct CheckpointReport {
   struct Unused {
     std::string tensor;
     std::string reason; ///< Why the family does without it; empty: no reason.
-    /// The part of a layer that its name says it is, without a reason to do
-    /// without it: the model would be another one.
+    /// The part of a layer that its name and place say it is, without a reason
+    /// to do without it: the model would be another one.
     std::string part;
   };
   std::string place; ///< Folder or index, for messages.

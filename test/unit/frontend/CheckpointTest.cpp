@@ -182,7 +182,12 @@ TEST(CheckpointCheck, UnusedPartsOfLayers) {
             "quantised weights"},
            {"model.layers.0.self_attn.q_proj.qzeros", "quantised weights"},
            {"model.layers.0.self_attn.sinks", "a sink"},
-           {"base_model.layers.0.q_proj.lora_A.weight", "an adapter"},
+           {"model.layers.0.self_attn.q_proj.lora_A.weight", "an adapter"},
+           // Beside the model: a head of another kind, a layer too many.
+           {"mtp.norm.weight", ""},
+           {"model.mtp.layers.0.self_attn.q_norm.weight", ""},
+           {"model.layers.1.input_layernorm.weight", ""},
+           {"q_norm", ""},
            {"mtp.fc.weight", ""},
            {"model.layers.1.self_attn.q_proj.weight", ""},
            {"model.vision_tower.embed.weight", ""},
