@@ -1,6 +1,7 @@
 #ifndef HAMLET_CONTAINER_CONTAINER_H
 #define HAMLET_CONTAINER_CONTAINER_H
 
+#include "container/Sizes.h"
 #include "container/Status.h"
 #include "container/hmlt_generated.h"
 
@@ -15,10 +16,6 @@ namespace hamlet {
 /// Raised with every change of the schema's meaning; other versions are
 /// refused.
 inline constexpr uint32_t kContainerVersion = 4;
-/// Tokens of a key/value page.
-inline constexpr int64_t kPageTokens = 64;
-/// Columns of a weight panel.
-inline constexpr int64_t kPanel = 16;
 
 /// Bytes of one element.
 int64_t sizeOf(hmlt::DType dtype);

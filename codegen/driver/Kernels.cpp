@@ -86,7 +86,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     if (kernel->hasAttr(tile::kKernelAttr)) {
       all.push_back(kernel);
       texts.push_back(tile::kernelText(kernel));
-      if (!archs.empty())
+      if (!gpus.empty())
         located.push_back(tile::kernelText(kernel, /*locations=*/true));
     }
 

@@ -30,9 +30,6 @@ namespace {
 /// Below any score; a difference with it is finite.
 constexpr double kLowest = -1.0e+30;
 
-/// Rows that are worked out again at a time.
-constexpr int64_t kApartRows = 8;
-
 /// What decode and prefill share: the loop over pages.
 struct PageLoop {
   TileBuilder &t;
@@ -347,7 +344,7 @@ func::FuncOp hamlet::codegen::attentionPrefillKernel(
               {start});
     // Each row has met every value that any has.
     t.ifThen(t.hasNonFinite(t.load(out, {start, zero}, {1, shape.dv})), [&] {
-      int64_t size = std::min(rows, kApartRows);
+      int64_t size = std::min(rows, t.sizes().apartRows);
       assert(rows % size == 0 && "no row of another block is worked out again");
       t.forLoop(start, t.minIndex(t.add(start, rows), n), size, {},
                 [&](Value from, ValueRange) {

@@ -14,11 +14,9 @@
 #define HAMLET_CODEGEN_KERNELS_KERNELS_H
 
 #include "codegen/kernels/TileBuilder.h"
+#include "container/Sizes.h"
 
 namespace hamlet::codegen {
-
-/// Tokens of a key/value page.
-inline constexpr int64_t kPageTokens = 64;
 
 /// Where a tensor [T, heads, dim] lies: columns of a row-major matrix.
 struct HeadsIn {
@@ -48,8 +46,9 @@ struct LightningShape {
   int64_t outHeads() const { return std::max(queryHeads, stateHeads()); }
   bool pairs() const { return element.isBF16(); }
   /// Rows of a prefill kernel, and keys of a block.
-  int64_t block() const { return std::min<int64_t>(chunk, 64); }
-  int64_t blocks() const { return (chunk + block() - 1) / block(); }
+  int64_t block(const KernelSizes &sizes) const {
+    return std::min(chunk, sizes.lightningRows);
+  }
   /// Elements a state head has in a slot of each pool.
   int64_t stateElements() const { return panelElements(dk, dv, false); }
   int64_t tailKeyElements() const { return panelElements(dk, chunk, pairs()); }
@@ -71,7 +70,7 @@ struct LightningShape {
 ///   slots         [sequences]
 ///   final_state   if finalState: [sequences, state heads, dk, dv]
 /// Grid: (state heads, sequences of the list, 1). `single`: the
-/// sequences have one token each in the step; else blocks of block() rows.
+/// sequences have one token each in the step; else blocks of block(sizes) rows.
 mlir::func::FuncOp lightningKernel(const KernelSite &site,
                                    const LightningShape &shape, bool single);
 
@@ -164,7 +163,7 @@ mlir::func::FuncOp blockPlanKernel(const KernelSite &site, int64_t experts,
 /// Columns of a product's tiles, for `n` of them: whole panels, and more where
 /// every tile works its rows out anew (a norm before the product), so that this
 /// is done half as often.
-int64_t productColumns(int64_t n, bool computedRows);
+int64_t productColumns(int64_t n, bool computedRows, const KernelSizes &sizes);
 
 struct ExpertShape {
   int64_t experts, topK;

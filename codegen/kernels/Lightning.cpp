@@ -31,7 +31,9 @@ class LightningBuilder {
 public:
   LightningBuilder(const KernelSite &site, const LightningShape &shape,
                    bool single)
-      : shape(shape), single(single), rows(single ? 1 : shape.block()),
+      : shape(shape), sizes(site.sizes), single(single),
+        block(shape.block(sizes)), blocks((shape.chunk + block - 1) / block),
+        rows(single ? 1 : block),
         t(site, argumentsOf(site.location.getContext(), shape)) {}
 
   func::FuncOp build() {
@@ -207,7 +209,7 @@ private:
 
   /// e^(G_(count-1) - G_j) for j < count, else 0, for a block of keys: [block].
   Value ageDecay(Value count, Value firstKey) {
-    int64_t keys = shape.block();
+    int64_t keys = block;
     Value j = t.addI(t.iota({keys}, 0), t.splat(t.toI32(firstKey), {keys}));
     Value last = t.sub(count, t.index(1));
     Value age = t.subI(t.splat(t.toI32(last), {keys}), j);
@@ -279,15 +281,13 @@ private:
       Value o = t.mulF(qs, t.alongColumns(rowDecay(firstRow, size), shape.dv));
       if (before)
         o = t.forLoop(zero, before, 1, {o}, [&](Value kb, ValueRange carried) {
-          Value first = t.mul(kb, shape.block());
-          return SmallVector<Value>{
-              addKeys(q, first, pairDecay(firstRow, first, size, shape.block()),
-                      carried[0])};
+          Value first = t.mul(kb, block);
+          return SmallVector<Value>{addKeys(
+              q, first, pairDecay(firstRow, first, size, block), carried[0])};
         })[0];
       if (last)
-        o = addKeys(q,
-                    t.mul(t.divFloor(firstRow, shape.block()), shape.block()),
-                    *last, o, next);
+        o = addKeys(q, t.mul(t.divFloor(firstRow, block), block), *last, o,
+                    next);
       o = t.addF(o, t.splat(0.0, f32Tile({size, shape.dv})));
       t.store(t.round(t.scale(o, shape.scale), shape.result), output,
               {origin ? t.sub(firstRow, origin) : step, zero});
@@ -297,7 +297,7 @@ private:
   /// Output of the block of rows from chunk row `first` on, of which chunk rows
   /// [low, high) are in this step. Half a block sees half of its keys.
   void attendBlock(Value first, Value step, Value low, Value high) {
-    int64_t size = part(), before = shape.blocks() == 1 ? 0 : 1;
+    int64_t size = part(), before = blocks == 1 ? 0 : 1;
     for (int64_t from = 0; from < rows; from += size) {
       Value row = t.add(first, from);
       int64_t keys = from + size;
@@ -318,19 +318,20 @@ private:
   }
 
   /// Rows that a prefill block takes at a time.
-  int64_t part() const { return rows == 64 ? 32 : rows; }
+  int64_t part() const {
+    return rows % sizes.lightningPart == 0 ? sizes.lightningPart : rows;
+  }
 
   /// The state after `count` tokens of the chunk whose keys are in the tail.
   /// The output's rows from `next` on are prefetched, if it is given.
   Value advanced(Value count, Value next = {}) {
     Value delta = t.splat(0.0, f32Tile({shape.dk, shape.dv}));
-    for (int64_t kb = 0; kb < shape.blocks(); ++kb) {
-      Value firstKey = t.index(kb * shape.block());
-      Value k = t.widen(
-          t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, shape.block()}));
+    for (int64_t kb = 0; kb < blocks; ++kb) {
+      Value firstKey = t.index(kb * block);
+      Value k =
+          t.widen(t.load(tailKeys, {t.index(0), firstKey}, {shape.dk, block}));
       Value kw = t.mulF(k, t.alongRows(ageDecay(count, firstKey), shape.dk));
-      Value v =
-          t.load(tailValues, {firstKey, t.index(0)}, {shape.block(), shape.dv});
+      Value v = t.load(tailValues, {firstKey, t.index(0)}, {block, shape.dv});
       delta =
           t.dot(kw, v, delta, false, next ? outputs.front() : Value(), next);
     }
@@ -344,21 +345,21 @@ private:
     // A value of another chunk or sequence that is not finite would be NaN
     // times zero.
     t.ifThen(t.equalIndex(i, zero), [&] {
-      SmallVector<int64_t> box{shape.block(), shape.dv};
-      for (int64_t kb = 0; kb < shape.blocks(); ++kb)
+      SmallVector<int64_t> box{block, shape.dv};
+      for (int64_t kb = 0; kb < blocks; ++kb)
         t.store(t.splat(0.0, TileBuilder::tile(box, shape.element)), tailValues,
-                {t.index(kb * shape.block()), zero});
+                {t.index(kb * block), zero});
     });
     t.store(t.load(keysT, {zero, zero}, {shape.dk, 1}), tailKeys, {zero, i});
     t.store(t.load(values, {zero, zero}, {1, shape.dv}), tailValues, {i, zero});
     if (shape.perToken)
       t.store(t.load(decays, {zero}, {1}), tailDecays, {i});
     sumDecays(t.toI32(t.add(i, 1)));
-    if (shape.blocks() == 1) {
-      PairDecay decay = pairDecay(i, zero, 1, shape.block());
+    if (blocks == 1) {
+      PairDecay decay = pairDecay(i, zero, 1, block);
       attend(i, 1, zero, Value(), &decay);
     } else {
-      attend(i, 1, zero, t.add(t.divFloor(i, shape.block()), 1), nullptr);
+      attend(i, 1, zero, t.add(t.divFloor(i, block), 1), nullptr);
     }
     Value chunk = t.index(shape.chunk);
     t.ifThen(t.equalIndex(t.add(i, 1), chunk),
@@ -442,7 +443,7 @@ private:
           t.add(output.getDefiningOp<tile::ViewOp>().getOffset(),
                 t.mul(t.add(step, low), shape.outHeads() * shape.dv)),
           t.sub(high, low));
-    if (shape.blocks() == 1) {
+    if (blocks == 1) {
       attendBlock(t.index(0), step, low, high);
     } else {
       t.forLoop(t.divFloor(low, rows), t.divCeil(high, rows), 1, {},
@@ -463,9 +464,9 @@ private:
   void joinTail(Value step, Value low, Value high) {
     Value zero = t.index(0), end = t.add(step, high);
     Value keysT = upTo(this->keysT, end), values = upTo(this->values, end);
-    int64_t width = shape.block();
-    auto blocks = [&](bool whole) {
-      for (int64_t at = 0; at < shape.blocks() * width; at += width) {
+    int64_t width = block;
+    auto all = [&](bool whole) {
+      for (int64_t at = 0; at < blocks * width; at += width) {
         Value first = t.index(at), row = t.add(step, first);
         Value left = t.toI32(t.sub(low, first));
         join(t.load(keysT, {zero, row}, {shape.dk, width}), tailKeys,
@@ -474,13 +475,15 @@ private:
              {first, zero}, 0, left, whole);
       }
     };
-    if (shape.perToken) { // two ways spill registers on sm_80
-      blocks(false);
-      return join(t.load(upTo(decays, end), {step}, {shape.chunk}), tailDecays,
-                  {zero}, 0, t.toI32(low), false);
+    if (shape.perToken ? sizes.wholeTailsPerToken : sizes.wholeTails) {
+      t.ifThen(t.equalIndex(low, zero), [&] { all(true); });
+      t.ifThen(t.lessIndex(zero, low), [&] { all(false); });
+    } else {
+      all(false);
     }
-    t.ifThen(t.equalIndex(low, zero), [&] { blocks(true); });
-    t.ifThen(t.lessIndex(zero, low), [&] { blocks(false); });
+    if (shape.perToken)
+      join(t.load(upTo(decays, end), {step}, {shape.chunk}), tailDecays, {zero},
+           0, t.toI32(low), false);
   }
 
   /// A view of the step's tokens with those before `end` alone.
@@ -524,7 +527,9 @@ private:
   }
 
   const LightningShape &shape;
+  KernelSizes sizes;
   bool single;
+  int64_t block, blocks; ///< rows of a block, and how many a chunk has
   int64_t rows;
   TileBuilder t;
   Value sequence, stateHead, p0, n;

@@ -26,9 +26,11 @@ static bool computesRows(Value x) {
   return graph::underViews(x).getDefiningOp() != nullptr;
 }
 
-int64_t hamlet::codegen::productColumns(int64_t n, bool computedRows) {
+int64_t hamlet::codegen::productColumns(int64_t n, bool computedRows,
+                                        const KernelSizes &sizes) {
   int64_t padded = (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel;
-  return std::min<int64_t>(padded, computedRows && n >= 1024 ? 128 : 64);
+  bool wide = computedRows && n >= sizes.wideFrom;
+  return std::min(padded, wide ? sizes.wideColumns : sizes.columns);
 }
 
 LogicalResult hamlet::codegen::checkRegion(nn::FusedOp op) {
@@ -61,7 +63,8 @@ static LogicalResult layOut(RegionPlan &plan, graph::GraphOpInterface inner) {
   return success();
 }
 
-FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
+FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op,
+                                                  const KernelSizes &sizes) {
   if (failed(checkRegion(op)))
     return failure();
   RegionPlan plan;
@@ -87,7 +90,7 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op) {
     plan.product = true;
     plan.width = graph::rowWidthOf(product->getResult(0));
     plan.columns =
-        productColumns(plan.width, computesRows(product->getOperand(0)));
+        productColumns(plan.width, computesRows(product->getOperand(0)), sizes);
     plan.lanes = (plan.width + plan.columns - 1) / plan.columns;
   } else {
     for (Value v : op.getBlock().getTerminator()->getOperands())

@@ -49,7 +49,8 @@ mlir::LogicalResult checkRegion(nn::FusedOp op);
 
 /// The plan of a region without an op that has kernels of its own. Fails as
 /// checkRegion does.
-mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op);
+mlir::FailureOr<RegionPlan> planRegion(nn::FusedOp op,
+                                       const KernelSizes &sizes);
 
 /// Arguments: the region's operands, its results, rows (index), rows of
 /// `gatheredFrom` (index). Grid: (ceil(rows of the region / `rows`),

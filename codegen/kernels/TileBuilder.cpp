@@ -17,7 +17,8 @@ using namespace hamlet::codegen;
 
 TileBuilder::TileBuilder(const KernelSite &site,
                          ArrayRef<KernelArgument> arguments)
-    : b(site.location.getContext()), location(site.location) {
+    : b(site.location.getContext()), location(site.location),
+      numbers(site.sizes) {
   ModuleOp module = site.module;
   b.setInsertionPointToEnd(module.getBody());
   SmallVector<Type> types;
@@ -404,7 +405,7 @@ Value TileBuilder::ifElse(Value condition, function_ref<Value()> body,
 
 void TileBuilder::forCount(Value count, int64_t rows,
                            function_ref<void(int64_t)> body) {
-  constexpr int64_t step = 16;
+  int64_t step = numbers.rowStep;
   for (int64_t below = 0; below < rows; below += step) {
     int64_t size = std::min(below + step, rows);
     ifThen(lessIndex(index(below), count), [&] {

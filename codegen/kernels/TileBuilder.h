@@ -8,6 +8,7 @@
 #ifndef HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 #define HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 
+#include "codegen/kernels/Sizes.h"
 #include "dialects/NN/NNDialect.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,6 +31,7 @@ struct KernelSite {
   mlir::ModuleOp module;
   llvm::StringRef name;
   mlir::Location location; ///< of the graph op
+  KernelSizes sizes = {};
 };
 
 /// Writes the body of one kernel: short names for what kernels are made of.
@@ -51,6 +53,7 @@ public:
   [[nodiscard]] llvm::SaveAndRestore<mlir::Location> at(mlir::Location place) {
     return {location, place};
   }
+  const KernelSizes &sizes() const { return numbers; }
   /// The argument with this name, which there is.
   Value arg(llvm::StringRef name);
 
@@ -157,9 +160,9 @@ public:
   void ifThen(Value condition, llvm::function_ref<void()> body);
   /// What `body` returns if `condition` holds, else `other`.
   Value ifElse(Value condition, llvm::function_ref<Value()> body, Value other);
-  /// `body(r)` for the least r of 16, 32, 48, `rows` that covers `count`
-  /// (index) rows: a block's last rows do not drag the whole block. Nothing
-  /// where count is 0; up to 16 rows there is one size.
+  /// `body(r)` for the least multiple of sizes().rowStep, or `rows`, that
+  /// covers `count` (index) rows: a block's last rows do not drag the whole
+  /// block. Nothing where count is 0.
   void forCount(Value count, int64_t rows,
                 llvm::function_ref<void(int64_t)> body);
 
@@ -172,6 +175,7 @@ private:
 
   mlir::OpBuilder b;
   mlir::Location location;
+  KernelSizes numbers;
   mlir::func::FuncOp func;
 };
 

@@ -36,8 +36,7 @@ static SmallVector<KernelArgument> argumentsOf(nn::FusedOp op) {
 
 WindowBuilder::WindowBuilder(const KernelSite &site, const RegionPlan &plan,
                              int64_t rows)
-    : t(site, argumentsOf(plan.op)), rows(rows), plan(plan),
-      op(plan.op) {}
+    : t(site, argumentsOf(plan.op)), rows(rows), plan(plan), op(plan.op) {}
 
 func::FuncOp WindowBuilder::build() {
   regionRows = t.arg("rows");

@@ -56,7 +56,7 @@ LogicalResult KernelTable::realize(program::KernelOp &kernel,
   for (int64_t rows : realization.rows) {
     std::string symbol = (name + "_r" + Twine(rows)).str();
     FailureOr<func::FuncOp> written =
-        realization.write({targets.tiles, symbol, loc}, rows);
+        realization.write({targets.tiles, symbol, loc, targets.sizes}, rows);
     if (failed(written))
       return failure();
     tile::setKernelName(*written, {name.str(), info.kind, rows});

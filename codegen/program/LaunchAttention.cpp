@@ -99,7 +99,6 @@ private:
 
   /// What a step is told, for sequences that start from nothing.
   LogicalResult makePages() {
-    rows = {kCallRows};
     Extent sequences = plus(region.rowsOf(op.getStarts()), -1);
     maxPages = ceilDiv(tokens, kPageTokens);
     // Every sequence ends one page, and one block, early at most.
@@ -120,16 +119,16 @@ private:
     blocks = f.temporary("query_blocks", f.i32(), times(blockCount, 2), false);
     KernelInfo info = region.info("page_plan");
     info.sizes = {"sequences", "max_pages", "block_count"};
-    FailureOr<program::KernelOp> plan = f.table().get(
-        "page_plan", info, op.getLoc(),
-        [](const TargetClass &) -> FailureOr<Realization> {
-          Realization made;
-          made.rows = {1};
-          made.write = [](const KernelSite &site, int64_t) {
-            return pagePlanKernel(site, kCallRows);
-          };
-          return made;
-        });
+    FailureOr<program::KernelOp> plan =
+        f.table().get("page_plan", info, op.getLoc(),
+                      [](const TargetClass &) -> FailureOr<Realization> {
+                        Realization made;
+                        made.rows = {1};
+                        made.write = [](const KernelSite &site, int64_t) {
+                          return pagePlanKernel(site, kCallRows);
+                        };
+                        return made;
+                      });
     if (failed(plan))
       return failure();
     f.launch(*plan, {sequences, maxPages, blockCount},
@@ -144,30 +143,30 @@ private:
   using Write = std::function<func::FuncOp(const KernelSite &, int64_t)>;
   FailureOr<program::KernelOp>
   kernel(StringRef kind, std::vector<std::string> sizes,
-         std::optional<int64_t> metric, ArrayRef<int64_t> family,
+         std::optional<int64_t> metric,
+         llvm::function_ref<std::vector<int64_t>(const KernelSizes &)> family,
          std::array<Extent, 3> grid, const Write &write) {
     KernelInfo info = region.info(kind);
     info.sizes = std::move(sizes);
     if (metric)
       info.metric = sizeOf(*metric);
-    return f.table().get(key + kind.str(), info, op.getLoc(),
-                         [&](const TargetClass &) -> FailureOr<Realization> {
-                           Realization made;
-                           made.rows = family.vec();
-                           made.grid = grid;
-                           made.schedule = "pages of 64 keys";
-                           made.write = write;
-                           return made;
-                         });
+    return f.table().get(
+        key + kind.str(), info, op.getLoc(),
+        [&](const TargetClass &targets) -> FailureOr<Realization> {
+          Realization made;
+          made.rows = family(targets.sizes);
+          made.grid = grid;
+          made.schedule = "pages of " + std::to_string(kPageTokens) + " keys";
+          made.write = write;
+          return made;
+        });
   }
 
   LogicalResult launchAppend() {
-    FailureOr<program::KernelOp> append =
-        kernel("attention_append", {"tokens"}, std::nullopt, {1},
-               {constant(s.keyHeads), sizeOf(0), constant(1)},
-               [&](const KernelSite &site, int64_t) {
-                 return appendKernel(site, s);
-               });
+    FailureOr<program::KernelOp> append = kernel(
+        "attention_append", {"tokens"}, std::nullopt, one,
+        {constant(s.keyHeads), sizeOf(0), constant(1)},
+        [&](const KernelSite &site, int64_t) { return appendKernel(site, s); });
     if (failed(append))
       return failure();
     f.launch(*append, {tokens},
@@ -179,6 +178,8 @@ private:
               {"token_offsets", tokenOffsets}});
     return success();
   }
+
+  static std::vector<int64_t> one(const KernelSizes &) { return {1}; }
 
   ProgramBuilder::Arguments arguments(Value list) {
     return {{"q", q},
@@ -195,7 +196,7 @@ private:
   LogicalResult launchDecode() {
     FailureOr<program::KernelOp> decode =
         kernel("attention_decode", {"max_pages", "sequences"}, std::nullopt,
-               {1}, {constant(s.keyHeads), sizeOf(1), constant(1)},
+               one, {constant(s.keyHeads), sizeOf(1), constant(1)},
                [&](const KernelSite &site, int64_t) {
                  return attentionDecodeKernel(site, s);
                });
@@ -207,12 +208,16 @@ private:
   }
 
   LogicalResult launchPrefill() {
-    FailureOr<program::KernelOp> prefill =
-        kernel("attention_prefill", {"max_pages", "blocks", "longest"}, 2, rows,
-               {constant(s.queryHeads), sizeOf(1), constant(1)},
-               [&](const KernelSite &site, int64_t r) {
-                 return attentionPrefillKernel(site, s, r);
-               });
+    FailureOr<program::KernelOp> prefill = kernel(
+        "attention_prefill", {"max_pages", "blocks", "longest"}, 2,
+        [&](const KernelSizes &sizes) {
+          return op.getCache() ? sizes.queryRows
+                               : std::vector<int64_t>{kCallRows};
+        },
+        {constant(s.queryHeads), sizeOf(1), constant(1)},
+        [&](const KernelSite &site, int64_t r) {
+          return attentionPrefillKernel(site, s, r);
+        });
     if (failed(prefill))
       return failure();
     f.launch(*prefill, {maxPages, blockCount, longest}, arguments(blocks));
@@ -228,7 +233,6 @@ private:
   AttentionShape s;
   std::array<Value, 3> inputs; ///< q, k and v under their views
   Extent tokens, maxPages, blockCount, longest;
-  std::vector<int64_t> rows{8, 64};
   std::string key;
   Value q, k, v, starts, keyPages, valuePages, first, table, tokenPages,
       tokenOffsets, blocks, out, logSumExp;

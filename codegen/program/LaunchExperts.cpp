@@ -32,8 +32,9 @@ static Extent routedRows(int64_t pairs, int64_t experts) {
   return ceilDiv(sizeOf(pairs), experts);
 }
 
-static std::vector<int64_t> familyFor(const Extent &pairs, int64_t experts) {
-  return variantsFor(kProductRows, ceilDiv(pairs, experts));
+static std::vector<int64_t> familyFor(const TargetClass &targets,
+                                      const Extent &pairs, int64_t experts) {
+  return variantsFor(targets.sizes.productRows, ceilDiv(pairs, experts));
 }
 
 static LogicalResult launchDispatch(RegionLowering &region,
@@ -48,9 +49,9 @@ static LogicalResult launchDispatch(RegionLowering &region,
   info.metric = routedRows(0, experts);
   FailureOr<program::KernelOp> kernel = f.table().get(
       region.key(""), info, op.getLoc(),
-      [&](const TargetClass &) -> FailureOr<Realization> {
+      [&](const TargetClass &targets) -> FailureOr<Realization> {
         Realization made;
-        made.rows = familyFor(pairs, experts);
+        made.rows = familyFor(targets, pairs, experts);
         made.write = [experts](const KernelSite &site, int64_t r) {
           return dispatchKernel(site, experts, r);
         };
@@ -88,9 +89,9 @@ static FailureOr<Value> blocksOf(RegionLowering &region, Value inside,
   info.metric = routedRows(1, experts);
   FailureOr<program::KernelOp> kernel = f.table().get(
       "block_plan " + std::to_string(experts), info, region.op.getLoc(),
-      [&](const TargetClass &) -> FailureOr<Realization> {
+      [&](const TargetClass &targets) -> FailureOr<Realization> {
         Realization made;
-        made.rows = familyFor(pairs, experts);
+        made.rows = familyFor(targets, pairs, experts);
         made.write = [experts](const KernelSite &site, int64_t r) {
           return blockPlanKernel(site, experts, r);
         };
@@ -115,7 +116,6 @@ static ExpertShape expertShape(Value x, Value weight, Value result) {
   s.element = elementOf(x);
   s.weight = elementOf(weight);
   s.result = elementOf(result);
-  s.columns = productColumns(s.out, /*computedRows=*/false);
   return s;
 }
 
@@ -123,12 +123,13 @@ static program::Layout layoutOf(const ExpertShape &s) {
   return s.pairs() ? program::Layout::panel_pairs : program::Layout::panel;
 }
 
-/// What the two products of experts have in common.
-static Realization realizeProduct(const ExpertShape &s, const Extent &pairs,
-                                  int64_t pairsSize,
+/// What the two products of experts have in common; sets the columns of `s`.
+static Realization realizeProduct(const TargetClass &targets, ExpertShape &s,
+                                  const Extent &pairs, int64_t pairsSize,
                                   std::initializer_list<StringRef> weights) {
   Realization made;
-  made.rows = familyFor(pairs, s.experts);
+  made.rows = familyFor(targets, pairs, s.experts);
+  s.columns = productColumns(s.out, /*computedRows=*/false, targets.sizes);
   made.schedule = "tiles of " + std::to_string(s.columns) +
                   " columns, one expert's rows a block";
   made.grid = {blockCount(sizeOf(pairsSize), s.experts),
@@ -151,15 +152,16 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
   KernelInfo info = region.info("expert_up", /*product=*/true);
   info.sizes = {"tokens", "pairs"};
   info.metric = routedRows(1, s.experts);
-  FailureOr<program::KernelOp> kernel = f.table().get(
-      region.key(""), info, op.getLoc(),
-      [&](const TargetClass &) -> FailureOr<Realization> {
-        Realization made = realizeProduct(s, pairs, 1, {"w_gate", "w_up"});
-        made.write = [&](const KernelSite &site, int64_t r) {
-          return expertUpKernel(site, s, r);
-        };
-        return made;
-      });
+  FailureOr<program::KernelOp> kernel =
+      f.table().get(region.key(""), info, op.getLoc(),
+                    [&](const TargetClass &targets) -> FailureOr<Realization> {
+                      Realization made = realizeProduct(targets, s, pairs, 1,
+                                                        {"w_gate", "w_up"});
+                      made.write = [s](const KernelSite &site, int64_t r) {
+                        return expertUpKernel(site, s, r);
+                      };
+                      return made;
+                    });
   if (failed(kernel))
     return failure();
   FailureOr<Value> x = region.memoryOf(op.getX());
@@ -189,15 +191,16 @@ static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
   KernelInfo info = region.info("expert_down", /*product=*/true);
   info.sizes = {"pairs"};
   info.metric = routedRows(0, s.experts);
-  FailureOr<program::KernelOp> kernel = f.table().get(
-      region.key(""), info, op.getLoc(),
-      [&](const TargetClass &) -> FailureOr<Realization> {
-        Realization made = realizeProduct(s, pairs, 0, {"w"});
-        made.write = [&](const KernelSite &site, int64_t r) {
-          return expertDownKernel(site, s, r);
-        };
-        return made;
-      });
+  FailureOr<program::KernelOp> kernel =
+      f.table().get(region.key(""), info, op.getLoc(),
+                    [&](const TargetClass &targets) -> FailureOr<Realization> {
+                      Realization made =
+                          realizeProduct(targets, s, pairs, 0, {"w"});
+                      made.write = [s](const KernelSite &site, int64_t r) {
+                        return expertDownKernel(site, s, r);
+                      };
+                      return made;
+                    });
   if (failed(kernel))
     return failure();
   FailureOr<Value> h = region.memoryOf(op.getH());

@@ -140,16 +140,16 @@ private:
     KernelInfo info;
     info.kind = "iota";
     info.sizes = {"count"};
-    FailureOr<program::KernelOp> kernel = f.table().get(
-        "iota", info, op.getLoc(),
-        [](const TargetClass &) -> FailureOr<Realization> {
-          Realization made;
-          made.rows = {1};
-          made.write = [](const KernelSite &site, int64_t) {
-            return iotaKernel(site);
-          };
-          return made;
-        });
+    FailureOr<program::KernelOp> kernel =
+        f.table().get("iota", info, op.getLoc(),
+                      [](const TargetClass &) -> FailureOr<Realization> {
+                        Realization made;
+                        made.rows = {1};
+                        made.write = [](const KernelSite &site, int64_t) {
+                          return iotaKernel(site);
+                        };
+                        return made;
+                      });
     if (failed(kernel))
       return failure();
     f.launch(*kernel, {pools.sequences}, {{"out", pools.list}});
@@ -183,9 +183,9 @@ private:
     bool single = kind == "lightning_decode";
     KernelInfo info = region.info(kind);
     info.sizes = {"sequences"};
-    auto realize = [&](const TargetClass &) -> FailureOr<Realization> {
+    auto realize = [&](const TargetClass &targets) -> FailureOr<Realization> {
       Realization made;
-      made.rows = {single ? 1 : s.block()};
+      made.rows = {single ? 1 : s.block(targets.sizes)};
       made.grid = {constant(s.stateHeads()), sizeOf(0), constant(1)};
       made.schedule = "one sequence and head an instance, chunks of " +
                       std::to_string(s.chunk) + ", blocks of " +

@@ -263,7 +263,8 @@ FailureOr<Value> ProgramBuilder::packed(Value v, program::Layout layout) {
         realization.grid = {
             codegen::constant((n + tile::kPanel - 1) / tile::kPanel),
             codegen::constant(count), codegen::constant(1)};
-        realization.write = [&, element = type.getElementType()](const KernelSite &site, int64_t) {
+        realization.write = [&, element = type.getElementType()](
+                                const KernelSite &site, int64_t) {
           return packKernel(site, element, n, k, pairs);
         };
         return realization;

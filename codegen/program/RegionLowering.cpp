@@ -8,8 +8,8 @@
 #include "codegen/program/RegionLowering.h"
 
 #include "codegen/kernels/Region.h"
-#include "dialects/Graph/RegionRules.h"
 #include "dialects/Graph/GraphOpInterface.h"
+#include "dialects/Graph/RegionRules.h"
 
 using namespace mlir;
 using namespace hamlet;
@@ -114,7 +114,7 @@ static program::Layout layoutOf(OperandLayout layout) {
 LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
   nn::FusedOp op = region.op;
   ProgramBuilder &f = region.program();
-  FailureOr<RegionPlan> plan = planRegion(op);
+  FailureOr<RegionPlan> plan = planRegion(op, KernelSizes());
   if (failed(plan))
     return failure();
   Operation *yield = op.getBody().front().getTerminator();
@@ -129,14 +129,17 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
   KernelInfo info = region.info(op.getKind(), plan->product);
   info.sizes = {"rows", "tokens"};
   info.metric = sizeOf(0);
-  auto realize = [&](const TargetClass &) -> FailureOr<Realization> {
+  auto realize = [&](const TargetClass &targets) -> FailureOr<Realization> {
+    const KernelSizes &sizes = targets.sizes;
+    FailureOr<RegionPlan> plan = planRegion(op, sizes);
+    if (failed(plan))
+      return failure();
     Realization made;
-    made.rows = plan->product ? variantsFor(kProductRows, rows)
-                              : variantsFor(kRowRows, rows);
-    // Whole rows in scratch: at most about a quarter of an L2 cache.
+    made.rows =
+        variantsFor(plan->product ? sizes.productRows : sizes.wholeRows, rows);
     if (!plan->product)
       while (made.rows.size() > 1 &&
-             made.rows.back() * plan->widest * 4 > (256 << 10))
+             made.rows.back() * plan->widest * 4 > sizes.wholeRowsBytes)
         made.rows.pop_back();
     made.schedule =
         plan->product ? "tiles of " + std::to_string(plan->columns) + " columns"
@@ -144,8 +147,8 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
     made.grid = {byRows(sizeOf(0)), constant(plan->lanes), constant(1)};
     for (auto [i, layout] : llvm::enumerate(plan->operands))
       made.layouts["x" + std::to_string(i)] = layoutOf(layout);
-    made.write = [&](const KernelSite &site, int64_t r) {
-      return regionKernel(site, *plan, r);
+    made.write = [plan = *plan](const KernelSite &site, int64_t r) {
+      return regionKernel(site, plan, r);
     };
     return made;
   };

@@ -45,10 +45,6 @@ struct RegionLowering {
   Extent rowsOf(Value v) { return program().rowsOf(outside(v)); }
 };
 
-/// Rows of the variants of products, and of kernels of whole rows.
-inline constexpr std::array<int64_t, 4> kProductRows{1, 8, 16, 64};
-inline constexpr std::array<int64_t, 2> kRowRows{1, 8};
-
 /// The variants of `family` that `rows` rows can need: one, if they are known
 /// now.
 std::vector<int64_t> variantsFor(llvm::ArrayRef<int64_t> family,

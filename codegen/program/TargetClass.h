@@ -8,6 +8,7 @@
 #ifndef HAMLET_CODEGEN_PROGRAM_TARGETCLASS_H
 #define HAMLET_CODEGEN_PROGRAM_TARGETCLASS_H
 
+#include "codegen/kernels/Sizes.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -23,6 +24,7 @@ struct TargetClass {
   std::string name;
   std::vector<std::string> targets; ///< as images name them
   mlir::ModuleOp tiles;             ///< of its kernels
+  KernelSizes sizes = KernelSizes();
 };
 
 } // namespace hamlet::codegen

@@ -299,12 +299,13 @@ namespace hamlet::ptx {
 } // namespace hamlet::ptx
 
 namespace {
-/// The description of `chip` of a pass; none, with an error, where there is none.
-template <typename Pass>
-std::optional<schedule::GpuTarget> findGpu(Pass &pass, StringRef chip,
+/// The description of `chip` of a pass; none, with an error, where there is
+/// none.
+std::optional<schedule::GpuTarget> findGpu(Pass &pass, ModuleOp kernels,
+                                           StringRef chip,
                                            ArrayRef<std::string> folders) {
   auto fail = [&](const Twine &message) {
-    emitError(UnknownLoc::get(&pass.getContext()))
+    emitError(UnknownLoc::get(kernels.getContext()))
         << pass.getArgument() << ": " << message;
     return std::nullopt;
   };
@@ -323,7 +324,8 @@ struct TileToNvvm : hamlet::ptx::impl::TileToNvvmPassBase<TileToNvvm> {
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
     std::optional<schedule::GpuTarget> gpu =
-        findGpu(*this, chip, SmallVector<std::string>(targets));
+        findGpu(*this, getOperation(), chip,
+                std::vector<std::string>(targets.begin(), targets.end()));
     if (!gpu || failed(lowerKernels(getOperation(), *gpu, infos)) ||
         failed(lowerToLlvm(getOperation())))
       signalPassFailure();
@@ -335,7 +337,8 @@ struct TileToPtx : hamlet::ptx::impl::TileToPtxPassBase<TileToPtx> {
   void runOnOperation() override {
     std::vector<PtxKernel> infos;
     std::optional<schedule::GpuTarget> gpu =
-        findGpu(*this, chip, SmallVector<std::string>(targets));
+        findGpu(*this, getOperation(), chip,
+                std::vector<std::string>(targets.begin(), targets.end()));
     if (!gpu)
       return signalPassFailure();
     FailureOr<std::string> ptx = emitPtx(getOperation(), *gpu, infos);

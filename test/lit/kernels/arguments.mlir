@@ -5,7 +5,7 @@
 #f32 = #tile.numerics<operands = f32, accumulate = f32, group = 1>
 
 // CHECK-LABEL: func.func @iota_r1(
-// CHECK-SAME: %{{.*}}: !tile.ptr<i32> {tile.name = "out"}, %{{.*}}: index {tile.name = "count"}) attributes {tile.kernel}
+// CHECK-SAME: %{{.*}}: !tile.ptr<i32> {tile.name = "out"}, %{{.*}}: index {tile.name = "count"}) attributes {tile.kernel,
 // CHECK-LABEL: func.func @initial_state_r1(
 // CHECK-SAME: {tile.name = "in"}, {{.*}} {tile.name = "out"})
 // CHECK-LABEL: func.func @lightning_prefill_r64(
@@ -33,7 +33,7 @@ func.func @softmax(%q: tensor<?x4x16xf32>, %k: tensor<?x2x16xf32>, %starts: tens
 
 // A region: its operands and results by number.
 // CHECK-LABEL: func.func @linear_r1(
-// CHECK-SAME: {tile.name = "x0"}, {{.*}} {tile.name = "x1"}, {{.*}} {tile.name = "y0"}, %{{.*}}: index {tile.name = "rows"}, %{{.*}}: index {tile.name = "tokens"}) attributes {tile.kernel}
+// CHECK-SAME: {tile.name = "x0"}, {{.*}} {tile.name = "x1"}, {{.*}} {tile.name = "y0"}, %{{.*}}: index {tile.name = "rows"}, %{{.*}}: index {tile.name = "tokens"}) attributes {tile.kernel,
 func.func @product(%x: tensor<?x32xf32>, %w: tensor<32x32xf32>) -> tensor<?x32xf32> {
   %0 = nn.linear #f32 %x, %w : (tensor<?x32xf32>, tensor<32x32xf32>) -> tensor<?x32xf32>
   return %0 : tensor<?x32xf32>

@@ -12,7 +12,7 @@
 // BARE: minimax.mlir:{{[0-9]+:[0-9]+}}: error: 'nn.embedding' op stands outside a fused region; run nn-fuse before lowering
 
 // Equal regions share a kernel: two launches of the one.
-// TILE: func.func @linear_r1({{.*}}: !tile.ptr<f32>{{.*}}) attributes {tile.kernel}
+// TILE: func.func @linear_r1({{.*}}: !tile.ptr<f32>{{.*}}) attributes {tile.kernel,
 // TILE: tile.dot
 // TILE: func.func @linear_r8(
 // TILE: func.func @linear_r64(

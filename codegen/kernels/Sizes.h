@@ -1,0 +1,51 @@
+//===- Sizes.h - sizes that kernels are written by ----------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// None of them changes a bit of a result: sums have their own order.
+
+#ifndef HAMLET_CODEGEN_KERNELS_SIZES_H
+#define HAMLET_CODEGEN_KERNELS_SIZES_H
+
+#include <cstdint>
+#include <vector>
+
+namespace hamlet::codegen {
+
+/// The numbers of every kernel writer; a target may want others.
+struct KernelSizes {
+  // Variants, ascending by rows.
+  std::vector<int64_t> productRows{1, 8, 16, 64}; ///< of products
+  std::vector<int64_t> wholeRows{1, 8};           ///< of kernels of whole rows
+  std::vector<int64_t> queryRows{8, 64};          ///< of a softmax prefill
+  /// Bytes of f32 that whole rows of a variant may take, about a quarter of an
+  /// L2 cache; the least variant may take more.
+  int64_t wholeRowsBytes = 256 << 10;
+
+  // Products.
+  int64_t columns = 64; ///< of a tile
+  /// Columns of a tile whose rows are worked out anew by each, of products that
+  /// have `wideFrom` columns or more.
+  int64_t wideColumns = 128;
+  int64_t wideFrom = 1024;
+  /// A block of rows that are there in part is cut to a multiple of this.
+  int64_t rowStep = 16;
+
+  // Lightning attention.
+  int64_t lightningRows = 64; ///< of a block: queries, and keys
+  int64_t lightningPart = 32; ///< rows of a block at a time, where it divides
+  /// Whether a tail that begins with the step's tokens is written in a way of
+  /// its own, which reads less. With decays per token that takes more registers
+  /// than an sm_80 has.
+  bool wholeTails = true, wholeTailsPerToken = false;
+
+  // Softmax attention.
+  int64_t apartRows = 8; ///< at a time where values are not finite
+};
+
+} // namespace hamlet::codegen
+
+#endif
