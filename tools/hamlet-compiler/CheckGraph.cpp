@@ -18,6 +18,11 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <utility>
 
 using namespace mlir;
 using namespace hamlet;
@@ -28,7 +33,9 @@ namespace {
 constexpr int64_t kMostElements = int64_t(1) << 42;
 /// Of constants, which stand in the container, whose size is below 2 GiB.
 constexpr int64_t kMostConstantBytes = int64_t(1) << 30;
+constexpr int64_t kMostSlots = 64;
 constexpr size_t kMostOps = 1 << 20;
+constexpr llvm::StringLiteral kInput = "hamlet.input";
 
 bool isGraphDialect(StringRef name) {
   return name == nn::NNDialect::getDialectNamespace() ||
@@ -48,6 +55,8 @@ public:
   explicit Checker(ModuleOp module) : module(module) {}
 
   LogicalResult run() {
+    if (failed(checkModel()))
+      return failure();
     for (Operation &op : *module.getBody()) {
       auto func = dyn_cast<func::FuncOp>(op);
       if (!func)
@@ -77,8 +86,13 @@ private:
              << func.getName()
              << "' has no results, so it computes nothing; expected at least "
                 "one";
+    bool step = false;
+    for (unsigned i = 0; i < func.getNumArguments(); ++i)
+      step |= static_cast<bool>(func.getArgAttr(i, kInput));
+    if (step && failed(checkStep(func)))
+      return failure();
     for (auto [i, type] : llvm::enumerate(func.getArgumentTypes()))
-      if (failed(checkArgument(func, i, type)))
+      if (!step && failed(checkArgument(func, i, type)))
         return failure();
     WalkResult walked = func.walk([&](Operation *op) {
       return op == func || succeeded(check(*op)) ? WalkResult::advance()
@@ -87,25 +101,128 @@ private:
     return failure(walked.wasInterrupted());
   }
 
-  /// Of a step the runtime gives arguments, of other functions a caller, from
-  /// arrays.
+  /// The runtime gives the arguments of a step and takes its results.
+  LogicalResult checkStep(func::FuncOp func) {
+    if (std::exchange(hasStep, true))
+      return func.emitError("function '")
+             << func.getName()
+             << "' is a second step; expected one function whose arguments "
+                "have 'hamlet.input'";
+    SmallVector<Type> caches;
+    llvm::StringSet<> seen;
+    for (auto [i, type] : llvm::enumerate(func.getArgumentTypes())) {
+      auto input = func.getArgAttrOfType<StringAttr>(i, kInput);
+      std::string expected =
+          input ? expectedInput(input.getValue(), type)
+                : std::string("'hamlet.input', a string, as others have");
+      if (!expected.empty())
+        return func.emitError("function '")
+               << func.getName() << "', argument " << i << ": expected "
+               << expected << ", got " << type;
+      if (input.getValue() == "cache")
+        caches.push_back(type);
+      else if (!seen.insert(input.getValue()).second)
+        return func.emitError("function '")
+               << func.getName() << "', argument " << i
+               << ": expected one argument that is " << input;
+    }
+    auto model = module->getAttrOfType<DictionaryAttr>("hamlet.model");
+    for (StringRef name : {"vocab", "max_positions"}) {
+      auto number = model ? model.getAs<IntegerAttr>(name) : IntegerAttr();
+      if (!number || number.getInt() < 1)
+        return func.emitError("function '")
+               << func.getName()
+               << "' is a model's step; expected the module to have "
+                  "'hamlet.model' with a '"
+               << name << "' of at least 1";
+    }
+    int64_t vocabulary = model.getAs<IntegerAttr>("vocab").getInt();
+    SmallVector<Type> results = {
+        RankedTensorType::get({ShapedType::kDynamic, vocabulary},
+                              Float32Type::get(func.getContext()))};
+    results.append(caches);
+    if (func.getResultTypes() != ArrayRef<Type>(results))
+      return func.emitError("function '")
+             << func.getName()
+             << "' is a model's step; expected the logits and then the caches "
+                "of its arguments as results, ("
+             << results << "), got (" << func.getResultTypes() << ")";
+    return success();
+  }
+
+  /// What is expected in place of `type`; empty if it is right.
+  static std::string expectedInput(StringRef name, Type type) {
+    if (name == "cache")
+      return isa<lightning::StateType, attention::CacheType>(type)
+                 ? ""
+                 : "a '!lightning.state' or an '!attention.cache'";
+    if (!llvm::is_contained({"token_ids", "positions", "starts", "first",
+                             "slots", "pages", "rows"},
+                            name))
+      return "one of token_ids, positions, starts, first, slots, pages, rows "
+             "and cache as 'hamlet.input', not '" +
+             name.str() + "'";
+    int64_t rank = name == "pages" ? 2 : 1;
+    auto wanted =
+        RankedTensorType::get(SmallVector<int64_t>(rank, ShapedType::kDynamic),
+                              IntegerType::get(type.getContext(), 32));
+    if (type == wanted)
+      return "";
+    return llvm::formatv("'{0}' as {1}", Type(wanted), name).str();
+  }
+
+  /// What `hamlet.model` says is read without looking.
+  LogicalResult checkModel() {
+    Attribute attr = module->getAttr("hamlet.model");
+    auto model = dyn_cast_if_present<DictionaryAttr>(attr);
+    auto fail = [&](const Twine &expected, Attribute got) {
+      return module.emitError("'hamlet.model': expected ")
+             << expected << ", got " << got;
+    };
+    if (!attr)
+      return success();
+    if (!model)
+      return fail("a dictionary", attr);
+    for (NamedAttribute entry : model) {
+      StringRef name = entry.getName();
+      Attribute value = entry.getValue();
+      if (name == "architecture" && !isa<StringAttr>(value))
+        return fail("'architecture' to be a string", value);
+      if (name == "eos_ids" && !isa<DenseI64ArrayAttr>(value))
+        return fail("'eos_ids' to be array<i64: ...>", value);
+      if (name == "dtype" &&
+          !llvm::is_contained(
+              {"f32", "bf16", "f16"},
+              isa<StringAttr>(value) ? cast<StringAttr>(value).getValue() : ""))
+        return fail("'dtype' to be \"f32\", \"bf16\" or \"f16\"", value);
+      if (!llvm::is_contained({"vocab", "hidden", "layers", "max_positions",
+                               "chunk", "parameters"},
+                              name))
+        continue;
+      auto number = dyn_cast<IntegerAttr>(value);
+      bool small = name != "parameters";
+      if (!number || !number.getType().isSignlessInteger(64) ||
+          number.getInt() < 0 || (small && number.getInt() > INT32_MAX))
+        return fail("'" + name + "' to be an i64 of at least 0" +
+                        (small ? " and below 2^31" : ""),
+                    value);
+    }
+    return success();
+  }
+
+  /// Of functions but a step a caller gives the arguments, from arrays.
   LogicalResult checkArgument(func::FuncOp func, size_t i, Type type) {
     auto fail = [&](const Twine &expected) {
       return func.emitError("function '")
              << func.getName() << "', argument " << i << ": expected "
              << expected << ", got " << type;
     };
-    if (isa<lightning::StateType, attention::CacheType>(type)) {
-      if (func.getArgAttr(i, "hamlet.input"))
-        return success();
+    if (isa<lightning::StateType, attention::CacheType>(type))
       return fail("a tensor; caches are those of a model's step, whose "
                   "arguments have 'hamlet.input'");
-    }
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor)
       return fail("a ranked tensor");
-    if (!isStored(tensor.getElementType()))
-      return fail("elements of f32, bf16, f16, i32 or i64");
     return checkType(func.getLoc(), type,
                      "argument " + Twine(i) + " of function '" +
                          func.getName() + "'");
@@ -123,6 +240,25 @@ private:
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (failed(check(constant)))
         return failure();
+    if (auto weight = dyn_cast<nn::WeightOp>(op)) {
+      nn::WeightOp first =
+          weights.try_emplace(weight.getSymName(), weight).first->second;
+      if (weight.getType() != first.getType() ||
+          weight.getRecipeAttr() != first.getRecipeAttr()) {
+        InFlightDiagnostic diag =
+            weight.emitError("weight '")
+            << weight.getSymName()
+            << "' stands there twice, expected one type and one recipe";
+        diag.attachNote(first.getLoc()) << "the other is here";
+        return diag;
+      }
+    }
+    if (auto route = dyn_cast<moe::RouteOp>(op))
+      if (failed(checkSlots(op, static_cast<int64_t>(route.getTopK()))))
+        return failure();
+    if (auto combine = dyn_cast<moe::CombineOp>(op))
+      if (failed(checkSlots(op, combine.getPlace().getType().getDimSize(1))))
+        return failure();
     for (Region &region : op.getRegions())
       for (Block &block : region)
         for (BlockArgument arg : block.getArguments())
@@ -137,15 +273,20 @@ private:
     return success();
   }
 
+  /// Kernels work on each slot of a token in turn, written out.
+  LogicalResult checkSlots(Operation &op, int64_t slots) {
+    if (slots <= kMostSlots)
+      return success();
+    return op.emitError("'")
+           << op.getName() << "' with " << slots
+           << " experts of a token, expected at most " << kMostSlots;
+  }
+
   LogicalResult check(arith::ConstantOp op) {
     auto type = dyn_cast<RankedTensorType>(op.getType());
     if (!type || !isa<DenseIntOrFPElementsAttr>(op.getValue()))
       return op.emitError("expected a constant that is a dense tensor, got ")
              << op.getType();
-    if (!isStored(type.getElementType()))
-      return op.emitError("expected a constant of f32, bf16, f16, i32 or i64, "
-                          "got ")
-             << type;
     if (failed(checkType(op.getLoc(), type, "a constant")))
       return failure();
     constantBytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
@@ -164,10 +305,20 @@ private:
     if (tensor.getEncoding())
       return emitError(at) << whose << ": expected a tensor without an "
                            << "encoding, got " << type;
+    if (!isStored(tensor.getElementType()))
+      return emitError(at) << whose
+                           << ": expected elements of f32, bf16, f16, i32 or "
+                              "i64, got "
+                           << type;
     int64_t elements = 1;
-    for (int64_t dim : tensor.getShape()) {
-      if (ShapedType::isDynamic(dim))
+    for (auto [i, dim] : llvm::enumerate(tensor.getShape())) {
+      if (ShapedType::isDynamic(dim) && i == 0)
         continue;
+      if (ShapedType::isDynamic(dim))
+        return emitError(at) << whose
+                             << ": expected static extents after the first, "
+                                "got "
+                             << type;
       if (dim < 1)
         return emitError(at)
                << whose << ": expected extents of at least 1, got " << type;
@@ -180,6 +331,8 @@ private:
   }
 
   ModuleOp module;
+  bool hasStep = false;
+  llvm::StringMap<nn::WeightOp> weights;
   size_t ops = 0;
   int64_t constantBytes = 0;
 };

@@ -323,8 +323,8 @@ std::string mistake() {
   for (const std::string *file : {&output.getValue(), &remarks.getValue()})
     if (sameOutput(*file, source))
       return "expected to write another file than the source, '" + source + "'";
-  if (chunk < 1 || chunk > 4096)
-    return "--lightning-chunk: expected 1 to 4096 tokens, got " +
+  if (chunk < 1 || chunk > 1024)
+    return "--lightning-chunk: expected 1 to 1024 tokens, got " +
            std::to_string(chunk);
   if (compileTo.empty())
     return output.empty() ? "compile: expected -o FILE.hmlt, or --compile-to "
@@ -490,8 +490,9 @@ int compile() {
     container = std::move(*stored);
     Result<std::vector<uint8_t>> serialized = serializeContainer(*container);
     if (serialized.failed())
-      return fail("internal: the container does not verify: " +
-                  serialized.message());
+      return fail(
+          "'" + given.source +
+          "' describes what no container can hold: " + serialized.message());
     bytes = std::move(*serialized);
   }
   if (Status status = outputs.write(remarksText, bytes); status.failed())
