@@ -88,20 +88,39 @@ Status checkBoundaries(std::span<const int32_t> values, int64_t limit) {
   return {};
 }
 
+/// The array that a check looks at; the verifier of containers admits two
+/// kinds.
+std::span<const int32_t> arrayOf(const hmlt::CheckT &check,
+                                 const hmlt::ContainerT &file,
+                                 const std::vector<NpyArray> &operands) {
+  auto index = static_cast<size_t>(check.index);
+  const std::vector<uint8_t> *bytes = nullptr;
+  switch (check.array) {
+  case hmlt::ArgKind::operand:
+    bytes = &operands[index].bytes;
+    break;
+  case hmlt::ArgKind::constant:
+    bytes = &file.constants[index]->bytes;
+    break;
+  case hmlt::ArgKind::buffer:
+  case hmlt::ArgKind::step_input:
+  case hmlt::ArgKind::weight:
+  case hmlt::ArgKind::cache:
+  case hmlt::ArgKind::scalar:
+  case hmlt::ArgKind::float_scalar:
+  case hmlt::ArgKind::result:
+    assert(false && "the container was verified");
+    return {};
+  }
+  return {reinterpret_cast<const int32_t *>(bytes->data()),
+          bytes->size() / sizeof(int32_t)};
+}
+
 /// One check of a function: kernels index memory by what its arrays hold.
 Status check(const hmlt::CheckT &check, const hmlt::ContainerT &file,
              const std::vector<NpyArray> &operands,
              const Quantities &quantities) {
   int64_t limit = evaluate(*check.limit, quantities, 1);
-  auto index = static_cast<size_t>(check.index);
-  auto array = [&]() -> std::span<const int32_t> {
-    // The verifier of containers admits these two.
-    const std::vector<uint8_t> &bytes = check.array == hmlt::ArgKind::operand
-                                            ? operands[index].bytes
-                                            : file.constants[index]->bytes;
-    return {reinterpret_cast<const int32_t *>(bytes.data()),
-            bytes.size() / sizeof(int32_t)};
-  };
   switch (check.kind) {
   case hmlt::CheckKind::equal: {
     int64_t value = evaluate(*check.value, quantities, 1);
@@ -109,9 +128,9 @@ Status check(const hmlt::CheckT &check, const hmlt::ContainerT &file,
                           : failure("expected ", limit, ", found ", value);
   }
   case hmlt::CheckKind::boundaries:
-    return checkBoundaries(array(), limit);
+    return checkBoundaries(arrayOf(check, file, operands), limit);
   case hmlt::CheckKind::below:
-    return checkBelow(array(), limit);
+    return checkBelow(arrayOf(check, file, operands), limit);
   }
   return failure("internal: a check of unknown kind");
 }
