@@ -106,8 +106,8 @@ std::span<const int32_t> arrayOf(const hmlt::CheckT &check,
   case hmlt::ArgKind::step_input:
   case hmlt::ArgKind::weight:
   case hmlt::ArgKind::cache:
-  case hmlt::ArgKind::scalar:
-  case hmlt::ArgKind::float_scalar:
+  case hmlt::ArgKind::state:
+  case hmlt::ArgKind::real:
   case hmlt::ArgKind::result:
     assert(false && "the container was verified");
     return {};

@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 
+import harness
 import lightning
 import reference
 import tensors
@@ -70,15 +71,18 @@ def worse(choice, ids, groups):
 
 
 class Graph:
-    """One function of some ops; `element` is that of its activations."""
+    """One function that `build`, given the graph, adds ops to; `element` is that of its activations."""
 
-    def __init__(self, name, seed, size, element="f32"):
+    def __init__(self, name, seed, element, build):
         self.name, self.element = name, element
         self.rng = np.random.default_rng(seed)
         self.operands, self.ops, self.outputs = [], [], []
         self.rows = {}  # [T, W] and [T, H, D] values by shape
-        self.routed = []  # (scores, ids result, op)
+        self.routed = []  # (op, what its experts are chosen by, groups)
         self.starts = self.operand("tensor<?xi32>", self.make_starts)
+        build(self)
+
+    def random(self, size):
         self.start()
         while len(self.ops) < size:
             getattr(self, self.rng.choice(STEPS))()
@@ -417,16 +421,15 @@ class Graph:
         for number, op in enumerate(self.ops):
             made = [f"%v{number}_{i}" for i in range(len(op.results))]
             if apart:
-                operands = list({id(v): v for v in op.operands}.values())
-                inner = {id(v): f"%a{i}" for i, v in enumerate(operands)}
-                types = ", ".join(v.type for v in operands)
+                inner = [f"%a{i}" for i in range(len(op.operands))]
+                types = ", ".join(v.type for v in op.operands)
                 given = ", ".join(v.type for v in op.results)
                 lines.append(
-                    f"  %v{number}:{len(made)} = nn.fused \"apart\"({', '.join(names[id(v)] for v in operands)}) : "
+                    f"  %v{number}:{len(made)} = nn.fused \"apart\"({', '.join(names[id(v)] for v in op.operands)}) : "
                     f"({types}) -> ({given}) {{"
                 )
-                lines.append(f"  ^bb0({', '.join(f'{inner[id(v)]}: {v.type}' for v in operands)}):")
-                lines.append("    " + op.line([inner[id(v)] for v in op.operands], made))
+                lines.append(f"  ^bb0({', '.join(f'{a}: {v.type}' for a, v in zip(inner, op.operands))}):")
+                lines.append("    " + op.line(inner, made))
                 lines.append(f"    nn.yield {', '.join(made)} : {given}")
                 lines.append("  }")
                 made = [f"%v{number}#{i}" for i in range(len(made))]
@@ -472,3 +475,27 @@ STEPS = (
     "linear", "norm", "norm_and_linear", "norm_and_linear", "activation", "activation", "mul", "mul", "residual",
     "residual", "mix", "heads", "merge", "softmax", "lightning", "experts", "experts",
 )
+
+
+def compiled(graphs, name, *options, apart=()):
+    """The file of the graphs, freely fused, and of those `apart` with every op in a region of its own (`_apart`)."""
+    texts = [g.text(False) for g in graphs] + [g.text(True) for g in apart]
+    harness.CACHE.mkdir(parents=True, exist_ok=True)
+    source = harness.CACHE / f"{name}.mlir"
+    text = "\n".join(texts) + "\n"
+    if not source.exists() or source.read_text() != text:
+        source.write_text(text)
+    return harness.compiled(source, *options)
+
+
+def call(file, function, arrays, outputs, *options):
+    """The outputs of one function."""
+    with harness.workspace() as work:
+        arguments = ["call", file, "--function", function, *options]
+        for i, array in enumerate(arrays):
+            np.save(work / f"i{i}.npy", array)
+            arguments += ["--input", work / f"i{i}.npy"]
+        for i in range(outputs):
+            arguments += ["--output", work / f"o{i}.npy"]
+        harness.ok(*arguments)
+        return [np.load(work / f"o{i}.npy") for i in range(outputs)]
