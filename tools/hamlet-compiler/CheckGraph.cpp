@@ -34,6 +34,8 @@ constexpr int64_t kMostElements = int64_t(1) << 42;
 /// Of constants, which stand in the container, whose size is below 2 GiB.
 constexpr int64_t kMostConstantBytes = int64_t(1) << 30;
 constexpr int64_t kMostSlots = 64;
+/// Of a lightning state's sides; code generation fails some way beyond.
+constexpr int64_t kMostHeadFeatures = 1024;
 constexpr size_t kMostOps = 1 << 20;
 constexpr llvm::StringLiteral kInput = "hamlet.input";
 
@@ -256,6 +258,14 @@ private:
     if (auto route = dyn_cast<moe::RouteOp>(op))
       if (failed(checkSlots(op, static_cast<int64_t>(route.getTopK()))))
         return failure();
+    if (auto attention = dyn_cast<lightning::AttentionOp>(op)) {
+      int64_t features = std::max(attention.getK().getType().getDimSize(2),
+                                  attention.getV().getType().getDimSize(2));
+      if (features > kMostHeadFeatures)
+        return op.emitError("'")
+               << op.getName() << "' with heads of " << features
+               << " features, expected at most " << kMostHeadFeatures;
+    }
     if (auto combine = dyn_cast<moe::CombineOp>(op))
       if (failed(checkSlots(op, combine.getPlace().getType().getDimSize(1))))
         return failure();
