@@ -66,7 +66,7 @@ def Lightning_AttentionOp : Graph_Op<Lightning_Dialect, "attention",
     - (C8) `cache`, `slots` and `first` come together, and `updated` with them; neither `initial` nor `final_state` does.
     - (C9) the cache's heads, Dk, Dv, tail type and chunk are the op's, and `updated` has its type.
     - (C10) `starts` has at least 2 entries; `slots` and `first` have one fewer.
-    - (C11) `chunk` is at least 1; `scale` is finite.
+    - (C11) `chunk` is 1 to 1024; `scale` is finite.
     - (C12) under bf16 operands `q`, `k` and `v` are bf16.
 
     Examples (constant decays; decays per token with grouped heads and Dk other than Dv; each with
