@@ -1,3 +1,10 @@
+//===- Elements.cpp -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "container/Elements.h"
 
 #include <flatbuffers/reflection_generated.h>

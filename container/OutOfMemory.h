@@ -1,3 +1,10 @@
+//===- OutOfMemory.h ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef HAMLET_CONTAINER_OUTOFMEMORY_H
 #define HAMLET_CONTAINER_OUTOFMEMORY_H
 

@@ -1,3 +1,10 @@
+//===- VerifyContainer.cpp ------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The semantic check of a container: after it, the runtime indexes without
 // looking. Enumerations are checked too, FlatBuffers stores any byte in them.
 #include "container/Architecture.h"

@@ -1,3 +1,10 @@
+//===- BuildGraph.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // From a ModelSpec to the graph dialects. Rounding: activations are f32, or
 // bf16 under bf16; norms of the residual stream round to it; the final norm and
 // the LM head stay f32. Equal layers give equal ops: what differs between them

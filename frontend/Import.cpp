@@ -1,3 +1,10 @@
+//===- Import.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "frontend/Import.h"
 
 #include "frontend/ConfigScope.h"

@@ -1,3 +1,10 @@
+//===- Resolve.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // From a family description and a configuration to a ModelSpec. Nothing here
 // knows a family: it reads the sections of the schema in models/README.md one
 // after another, and every number passes a range check on its way.

@@ -1,3 +1,10 @@
+//===- CpuDevice.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The CPU as a device: kernels come as shared objects inside the container,
 // are mapped from memory and run over the pool.
 #include "runtime/Device.h"

@@ -1,3 +1,10 @@
+//===- Weights.h ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef HAMLET_RUNTIME_WEIGHTS_H
 #define HAMLET_RUNTIME_WEIGHTS_H
 
@@ -31,9 +38,10 @@ struct WeightStore {
 /// every source, checks dtype and shape, converts (widening exact, narrowing
 /// to nearest even), permutes, packs for the device's image, once for each
 /// layout that its kernels take, and uploads. One message names all missing and
-/// mis-shaped tensors (the first ten of each), and refused ones that are unused.
-/// What the checkpoint's configuration says otherwise than the one that was
-/// compiled is a warning. If `file` has no weights, `directory` is not read.
+/// mis-shaped tensors (the first ten of each), and refused ones that are
+/// unused. What the checkpoint's configuration says otherwise than the one that
+/// was compiled is a warning. If `file` has no weights, `directory` is not
+/// read.
 Result<WeightStore> loadWeights(const hmlt::ContainerT &file,
                                 const std::string &directory, Device &device,
                                 ThreadPool &pool, const Progress &progress,

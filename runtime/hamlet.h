@@ -1,3 +1,10 @@
+//===- hamlet.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* The C interface of Hamlet's runtime: load a compiled model, open a session,
  * feed sequences in ragged batches, read logits.
  *
@@ -34,8 +41,9 @@ const char *hamlet_status_message(const hamlet_status *status);
 void hamlet_status_free(hamlet_status *status);
 
 /* Reads the container at `path`, opens `device` ("cpu", "cuda:N", "emulated")
- * and loads the weights from the checkpoint's folder `weights`. `threads` 0:
- * HAMLET_THREADS, else the cores. */
+ * and loads the weights from the checkpoint's folder `weights`, where a tensor
+ * that the model does not use is an error. `threads` 0: HAMLET_THREADS, else
+ * the cores. */
 hamlet_status *hamlet_model_load(const char *path, const char *weights,
                                  const char *device, unsigned threads,
                                  hamlet_model **model);

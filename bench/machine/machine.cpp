@@ -1,3 +1,10 @@
+//===- machine.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What this machine can do, as one line of JSON: products of each vector width
 // and reading memory, all threads at work. bench/run divides by these figures.
 //

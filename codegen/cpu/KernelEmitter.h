@@ -24,8 +24,8 @@
 #define HAMLET_CODEGEN_CPU_KERNELEMITTER_H
 
 #include "codegen/cpu/Emit.h"
-#include "container/Lifetimes.h"
 #include "codegen/tile/Materialize.h"
+#include "container/Lifetimes.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -86,7 +86,7 @@ private:
     if (failed(shown) || finished)
       return shown;
 
-    classes = {{"default", targetNames(), {}}};
+    classify();
     FailureOr<OwningOpRef<ModuleOp>> lowered =
         codegen::lowerToProgram(graph, classes);
     if (failed(lowered))
@@ -135,6 +135,7 @@ private:
     tiles->print(out);
   }
 
+  /// Of the CPUs, if there are any.
   ModuleOp tiles() { return classes.front().tiles; }
 
   LogicalResult fail(const Twine &message) {
@@ -236,6 +237,24 @@ private:
     for (auto function : program->getOps<program::FuncOp>())
       summary.launches += llvm::range_size(
           function.getBody().front().getOps<program::LaunchOp>());
+  }
+
+  /// Targets with the same sizes share their tiles. CPUs, which all have the
+  /// default ones, come first.
+  void classify() {
+    for (const std::string &name : targetNames()) {
+      const schedule::GpuTarget *gpu = targets.findGpu(name);
+      codegen::KernelSizes sizes = gpu ? gpu->sizes : codegen::KernelSizes();
+      auto found = llvm::find_if(
+          classes, [&](auto &known) { return known.sizes == sizes; });
+      if (found != classes.end())
+        found->targets.push_back(name);
+      else
+        classes.push_back({sizes == codegen::KernelSizes() ? "default" : name,
+                           {name},
+                           {},
+                           sizes});
+    }
   }
 
   /// As images name them.
@@ -363,10 +382,20 @@ private:
     const std::vector<schedule::GpuTarget> gpus = this->gpus();
 
     KernelCache cache(options.cacheFolder);
-    FailureOr<std::vector<EmittedTarget>> emitted =
-        emitKernels(tiles(), levels, gpus, cache, summary.times);
-    if (failed(emitted))
-      return failure();
+    std::vector<EmittedTarget> emitted;
+    for (const codegen::TargetClass &mine : classes) {
+      std::vector<schedule::GpuTarget> itsGpus;
+      llvm::copy_if(gpus, std::back_inserter(itsGpus), [&](auto &gpu) {
+        return llvm::is_contained(mine.targets, gpu.name);
+      });
+      bool isFirst = &mine == &classes.front();
+      FailureOr<std::vector<EmittedTarget>> part =
+          emitKernels(mine.tiles, isFirst ? levels : std::vector<cpu::Level>(),
+                      itsGpus, cache, summary.times);
+      if (failed(part))
+        return failure();
+      llvm::move(*part, std::back_inserter(emitted));
+    }
     summary.cacheHits = cache.hits();
     summary.cacheMisses = cache.misses();
     if (!cache.trouble().empty())
@@ -374,7 +403,7 @@ private:
     if (!gpus.empty()) {
       LogicalResult shown =
           show(Stage::ptx, "kernels.ptx", [&](llvm::raw_ostream &out) {
-            for (const EmittedTarget &target : *emitted)
+            for (const EmittedTarget &target : emitted)
               if (targets.findGpu(target.name))
                 out.write(target.bytes.data(), target.bytes.size());
           });
@@ -382,7 +411,7 @@ private:
         return shown;
     }
 
-    for (EmittedTarget &target : *emitted) {
+    for (EmittedTarget &target : emitted) {
       recordCode(*program, target);
       std::optional<std::vector<char>> cubin;
       if (!target.ptxKernels.empty()) {

@@ -8,7 +8,7 @@
 #ifndef HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 #define HAMLET_CODEGEN_KERNELS_TILEBUILDER_H
 
-#include "codegen/kernels/Sizes.h"
+#include "codegen/schedule/KernelSizes.h"
 #include "dialects/NN/NNDialect.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

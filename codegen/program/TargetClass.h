@@ -8,7 +8,7 @@
 #ifndef HAMLET_CODEGEN_PROGRAM_TARGETCLASS_H
 #define HAMLET_CODEGEN_PROGRAM_TARGETCLASS_H
 
-#include "codegen/kernels/Sizes.h"
+#include "codegen/schedule/KernelSizes.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>

@@ -8,6 +8,7 @@
 #include "codegen/schedule/Target.h"
 
 #include "codegen/schedule/Yaml.h"
+#include "container/Sizes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -76,6 +77,8 @@ constexpr GenerationFacts kGenerations[] = {
 constexpr int64_t kWarp = 32;             // threads
 constexpr int64_t kLargestCluster = 16;   // blocks, of any GPU
 constexpr int64_t kReservedShared = 1024; // bytes of a block, by the driver
+constexpr int64_t kMostRows = 64;         // of a variant, that kernels have
+constexpr int64_t kMostColumns = 256;     // of a product's tile
 
 } // namespace
 
@@ -123,6 +126,49 @@ template <> struct llvm::yaml::MappingTraits<InstructionRates> {
   }
 };
 
+template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
+  static void mapping(IO &io, hamlet::codegen::KernelSizes &sizes) {
+    // LLVM's reader puts elements over those that a list has.
+    auto rows = [&](const char *key, std::vector<int64_t> &list) {
+      std::optional<std::vector<int64_t>> given;
+      io.mapOptional(key, given);
+      if (given)
+        list = *given;
+    };
+    rows("product_rows", sizes.productRows);
+    rows("whole_rows", sizes.wholeRows);
+    rows("query_rows", sizes.queryRows);
+    io.mapOptional("columns", sizes.columns);
+    io.mapOptional("wide_columns", sizes.wideColumns);
+  }
+  static std::string validate(IO &, hamlet::codegen::KernelSizes &sizes) {
+    const std::pair<const char *, const std::vector<int64_t> *> lists[] = {
+        {"product_rows", &sizes.productRows},
+        {"whole_rows", &sizes.wholeRows},
+        {"query_rows", &sizes.queryRows}};
+    for (auto [key, rows] : lists) {
+      auto isRows = [](int64_t r) {
+        return r == 1 || r == 8 || (r > 0 && r <= kMostRows && r % 16 == 0);
+      };
+      if (rows->empty() || !all_of(*rows, isRows) ||
+          !std::is_sorted(rows->begin(), rows->end(), std::less_equal<>()))
+        return formatv("kernel_sizes: {0}: expected an ascending list of 1, 8 "
+                       "and multiples of 16 up to {1}",
+                       key, kMostRows)
+            .str();
+    }
+    for (auto [key, columns] : {std::pair("columns", sizes.columns),
+                                {"wide_columns", sizes.wideColumns}})
+      if (columns <= 0 || columns > kMostColumns ||
+          columns % hamlet::kPanel != 0)
+        return formatv("kernel_sizes: {0}: expected a multiple of {1} up to "
+                       "{2}, got {3}",
+                       key, hamlet::kPanel, kMostColumns, columns)
+            .str();
+    return "";
+  }
+};
+
 static void mapCpu(yaml::IO &io, CpuTarget &t) {
   io.mapRequired("vector_bits", t.vectorBits);
   io.mapRequired("vector_registers", t.vectorRegisters);
@@ -166,6 +212,7 @@ static void mapGpu(yaml::IO &io, TargetFile &file) {
   sourced("memory_bus_bits", t.memoryBusBits);
   sourced("memory_bytes_per_second", t.memoryBytesPerSecond);
   io.mapRequired("instructions", file.instructions);
+  io.mapOptional("kernel_sizes", t.sizes);
 }
 
 /// What is wrong with the values, empty if nothing.

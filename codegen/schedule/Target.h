@@ -8,6 +8,7 @@
 #ifndef HAMLET_CODEGEN_SCHEDULE_TARGET_H
 #define HAMLET_CODEGEN_SCHEDULE_TARGET_H
 
+#include "codegen/schedule/KernelSizes.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -62,6 +63,8 @@ struct GpuTarget {
     std::optional<double> tma;  ///< the same
     int64_t largestCluster = 1; ///< blocks, on every product
   } instructions;
+
+  codegen::KernelSizes sizes; ///< by which its kernels are written
 
   /// All that the code of a kernel depends on, as text: a key for caches.
   std::string codeKey() const;

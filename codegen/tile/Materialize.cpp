@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 using namespace hamlet::tile;
@@ -190,8 +191,9 @@ Value hamlet::tile::baseOf(Value v) {
   return v;
 }
 
-/// True if `op` or something in it may write where `base` points.
-static bool writes(Operation *op, Value base) {
+/// True if `op` or something in it, but `except`, may write where `base`
+/// points.
+static bool writes(Operation *op, Value base, Operation *except = nullptr) {
   return op
       ->walk([&](Operation *inner) {
         Value to;
@@ -202,7 +204,8 @@ static bool writes(Operation *op, Value base) {
         else if (auto store = dyn_cast<StoreScalarOp>(inner))
           to = store.getBase();
         // Pointers that are written through overlap with no other.
-        return to == base ? WalkResult::interrupt() : WalkResult::advance();
+        return to == base && inner != except ? WalkResult::interrupt()
+                                             : WalkResult::advance();
       })
       .wasInterrupted();
 }
@@ -237,6 +240,16 @@ bool Materialization::updatesInPlace(Operation *store, Operation *load) {
   return keepsPlace(to.getValue(), load, /*moved=*/0, buffered, seen);
 }
 
+/// Whether a loop stands between `op` and `ancestor`, or is the ancestor.
+static bool isRepeatedIn(Operation *op, Operation *ancestor) {
+  while (op != ancestor) {
+    op = op->getParentOp();
+    if (isa<LoopLikeOpInterface>(op))
+      return true;
+  }
+  return false;
+}
+
 bool Materialization::isOverwritten(Operation *op) {
   auto load = dyn_cast<LoadOp>(op);
   Value base = baseOf(load ? load.getSource() : cast<GatherOp>(op).getSource());
@@ -246,8 +259,11 @@ bool Materialization::isOverwritten(Operation *op) {
          next = next->getNextNode())
       if (writes(next, base))
         return true;
-    if (writes(ancestor, base) &&
-        (ancestor != sink || !updatesInPlace(sink, op)))
+    if (!writes(ancestor, base))
+      continue;
+    // In a loop what the sink wrote is there when it reads again.
+    if (isRepeatedIn(sink, ancestor) || writes(ancestor, base, sink) ||
+        !updatesInPlace(sink, op))
       return true;
   }
   return false;

@@ -8,6 +8,7 @@
 #ifndef HAMLET_DIALECTS_TILE_TILEDIALECT_H
 #define HAMLET_DIALECTS_TILE_TILEDIALECT_H
 
+#include "container/Sizes.h"
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
@@ -35,7 +36,7 @@ inline constexpr llvm::StringLiteral kNameAttr = "tile.name";
 /// Marks a `math.exp2` whose operand is at most 0, or NaN.
 inline constexpr llvm::StringLiteral kNonPositiveAttr = "tile.nonpositive";
 /// Columns of a panel, and virtual lanes of a sum over the last axis.
-inline constexpr int64_t kPanel = 16;
+using hamlet::kPanel;
 } // namespace hamlet::tile
 
 #endif

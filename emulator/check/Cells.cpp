@@ -1,3 +1,10 @@
+//===- Cells.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What is remembered of a word, and what a new access has against it.
 //
 // An access is forgotten once another one tells as much: it came later in
@@ -199,21 +206,33 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
                       size, operations);
   };
   Touch raced;
+  u8 racedBytes = 0; // those that the two stores give different values
+  auto unequalBytes = [&](const Touch &t, u32 theirs) {
+    u8 both = t.bytes & now.bytes, found = 0;
+    u32 unequal = theirs ^ bytesAt(bytes.data, both);
+    for (u32 i = 0; i < 4; ++i)
+      if (both >> i & 1 && unequal >> 8 * i & 255)
+        found |= static_cast<u8>(1u << i);
+    return found;
+  };
   auto checkWrite = [&](Touch t, u32 theirs) {
     if (!conflict(t))
       return;
+    bool known = bytes.words == 1;
     if (sameBytes(t, theirs)) {
       // The store of another value before it may race.
       if (!t.changed || ordered(w, lane, t.earlier()))
         return;
       t = t.earlier();
+      known = false;
     }
     if (sameButRounding(t, theirs))
       roundingDiffers(w, op, lane, space, address);
     else if (write && bytes.data && space == Space::Shared && isStore(t) &&
-             isStore(now))
+             isStore(now)) {
       raced = t;
-    else
+      racedBytes |= known ? unequalBytes(t, theirs) : now.bytes;
+    } else
       race(w, op, lane, t, write, true, space, address);
   };
   if ((!write || now.flags & kAtomic) && cell.rest && cell.rest->racedBytes)
@@ -235,7 +254,8 @@ void HappensBefore::touchWord(Warp &w, const Op &op, u32 lane, Cell &cell,
   if (cell.rest)
     std::ranges::for_each(cell.rest->more, checkRead);
   if (raced.valid())
-    return overwritten(w, op, lane, cell, raced, now, address, bytes);
+    return overwritten(w, op, lane, cell, raced, racedBytes, now, address,
+                       bytes);
   if (cell.rest && cell.rest->racedBytes && !conflict(cell.write) &&
       !conflict(cell.rest->lost))
     cell.rest->racedBytes &= static_cast<u8>(~now.bytes);
@@ -389,8 +409,9 @@ bool HappensBefore::rememberWrite(Warp &w, u32 lane, Cell &cell, Touch now,
 /// A race of two writes of shared memory matters once something reads the
 /// bytes: exchanges drop what they do not need at a place that nobody looks at.
 void HappensBefore::overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
-                                const Touch &before, const Touch &now,
-                                u64 address, const Bytes &bytes) {
+                                const Touch &before, u8 racedBytes,
+                                const Touch &now, u64 address,
+                                const Bytes &bytes) {
   auto [it, fresh] = overwriteOf.try_emplace(
       u64(before.op) << 32 | now.op, static_cast<u32>(overwrites.size()));
   if (fresh)
@@ -400,7 +421,7 @@ void HappensBefore::overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
                 [&](const Touch &t) { return ordered(w, lane, t); });
   Rest &r = cell.more();
   r.raced = it->second + 1;
-  r.racedBytes |= now.bytes;
+  r.racedBytes |= racedBytes;
   r.lost = before;
 }
 

@@ -1,3 +1,10 @@
+//===- Checker.h ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What the sanitizer is told. Handlers call these only where `Warp::check` is
 // set, so that unchecked runs pay one test a memory access.
 #pragma once

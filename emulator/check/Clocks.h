@@ -1,3 +1,10 @@
+//===- Clocks.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Vector clocks. Every source of memory events is an agent with a clock of its
 // own: a warp's threads, its cp.async groups, its bulk groups (reads and writes
 // apart), a warpgroup's wgmma groups, and each mbarrier, whose clock is its

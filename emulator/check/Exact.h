@@ -1,3 +1,10 @@
+//===- Exact.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Whether two threads that store unequal bytes to one address computed the same
 // real number.
 //

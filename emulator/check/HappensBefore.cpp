@@ -1,3 +1,10 @@
+//===- HappensBefore.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Accesses: what was there before, and was it ordered.
 #include "emulator/check/HappensBefore.h"
 

@@ -1,3 +1,10 @@
+//===- HappensBefore.h ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The sanitizer: races by happens-before, uninitialised memory, proxy fences,
 // misuse of mbarriers and of registers in flight.
 #pragma once
@@ -241,8 +248,8 @@ private:
   bool holdBack(Warp &w, u32 readerPc, u32 readerAgent, u32 lanes,
                 const Finding &f);
   void overwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
-                   const Touch &before, const Touch &now, u64 address,
-                   const Bytes &bytes);
+                   const Touch &before, u8 racedBytes, const Touch &now,
+                   u64 address, const Bytes &bytes);
   void readsOverwritten(Warp &w, const Op &op, u32 lane, Cell &cell,
                         const Touch &now);
   void settle(const Cluster &c);

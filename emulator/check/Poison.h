@@ -1,3 +1,10 @@
+//===- Poison.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Registers whose value came from memory that nothing had written.
 //
 // A load of such memory is no error yet: merges read one element behind their

@@ -1,3 +1,10 @@
+//===- Races.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Races: how they are told, and when they matter.
 #include "emulator/check/HappensBefore.h"
 

@@ -1,3 +1,10 @@
+//===- Shadow.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Who touched each word of memory last.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Synchronisation.cpp ------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What orders memory: barriers, fences, waits; and the async proxy.
 #include "emulator/check/HappensBefore.h"
 

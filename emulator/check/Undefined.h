@@ -1,3 +1,10 @@
+//===- Undefined.h --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Registers that are read before anything wrote them.
 //
 // A must-be-written analysis of the program finds the registers that may be

@@ -1,3 +1,10 @@
+//===- Uses.h -------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Where the values of a program's registers go, as far as its text tells.
 //
 // A load that races matters only if its value can reach something that another

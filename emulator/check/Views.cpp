@@ -1,3 +1,10 @@
+//===- Views.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What the lanes of a warp know. While they synchronise together they share one
 // view; lanes that learn something alone get one of their own until they meet
 // the others at a barrier again.

@@ -1,3 +1,10 @@
+//===- Decode.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Turns one function body after the other into operations. Each instruction
 // family has a decode function that takes the modifiers it knows; what is left
 // over is an error, so that no form is ever skipped.

@@ -1,3 +1,10 @@
+//===- DecodeProgram.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Programs: where variables lie, one function after the other.
 #include "emulator/core/Decode.h"
 

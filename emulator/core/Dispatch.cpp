@@ -1,3 +1,10 @@
+//===- Dispatch.cpp -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Picks the vector level at run time.
 #include "emulator/core/Decode.h"
 

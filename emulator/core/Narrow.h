@@ -1,3 +1,10 @@
+//===- Narrow.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Conversion between double and narrow floating-point formats, bit by bit.
 #pragma once
 

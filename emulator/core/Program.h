@@ -1,3 +1,10 @@
+//===- Program.h ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The decoded form that the interpreter runs: an array of operations whose
 // operands are byte offsets into a warp's register arena.
 #pragma once

@@ -1,3 +1,10 @@
+//===- Types.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Scalar types of the PTX language and the error that every stage throws.
 #pragma once
 

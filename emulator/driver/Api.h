@@ -1,3 +1,10 @@
+//===- Api.h --------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The part of the CUDA 13 driver interface that the stand-in offers, declared
 // here so that no CUDA installation is needed.
 #pragma once

@@ -1,3 +1,10 @@
+//===- Declarations.h -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Declarations of the entry points that the table takes addresses of.
 #pragma once
 

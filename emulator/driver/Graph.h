@@ -1,3 +1,10 @@
+//===- Graph.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Graphs: nodes with what they do and what they wait for; captures, which make
 // them of what streams are given.
 #pragma once

@@ -1,3 +1,10 @@
+//===- GraphApi.cpp -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Graphs that programs build, change and launch.
 #include "emulator/driver/Graph.h"
 

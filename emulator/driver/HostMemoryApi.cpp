@@ -1,3 +1,10 @@
+//===- HostMemoryApi.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Pinned host memory, which kernels reach at its own address, and what pointers
 // are.
 #include "emulator/driver/State.h"

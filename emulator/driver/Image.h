@@ -1,3 +1,10 @@
+//===- Image.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The PTX of what a program hands over as a module.
 #pragma once
 

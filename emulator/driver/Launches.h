@@ -1,3 +1,10 @@
+//===- Launches.h ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A kernel with its arguments, checked against the device's limits.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- LibraryApi.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Libraries: an image of the whole process, loaded into a context when that
 // asks for it, and kernels, which are functions of whichever context launches.
 #include "emulator/driver/Functions.h"

@@ -1,3 +1,10 @@
+//===- MemoryApi.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Device memory and its pools.
 #include "emulator/driver/Graph.h"
 

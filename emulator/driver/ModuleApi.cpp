@@ -1,3 +1,10 @@
+//===- ModuleApi.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Modules: an image loaded into a context.
 #include "emulator/driver/Functions.h"
 #include "emulator/driver/Image.h"

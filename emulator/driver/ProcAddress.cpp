@@ -1,3 +1,10 @@
+//===- ProcAddress.cpp ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // cuGetProcAddress: base names, the signature picked by version. The private
 // tables of cuGetExportTable are not offered.
 #include "emulator/driver/Declarations.h"

@@ -1,3 +1,10 @@
+//===- Scheduler.h --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Queues of work, one a stream, and the threads that run what is in them.
 //
 // An asynchronous call puts a task behind its stream's others and returns. A

@@ -1,3 +1,10 @@
+//===- State.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What the stand-in driver keeps: devices, contexts, handles, faults to inject.
 // Errors of asynchronous work stick to the context.
 #pragma once

@@ -1,3 +1,10 @@
+//===- StreamApi.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Streams, events, and waits for values in memory.
 #include "emulator/driver/Graph.h"
 

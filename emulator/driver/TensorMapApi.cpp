@@ -1,3 +1,10 @@
+//===- TensorMapApi.cpp ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Tensor maps: 128 bytes that kernels copy boxes with.
 #include "emulator/driver/State.h"
 

@@ -1,3 +1,10 @@
+//===- Async.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Asynchronous work: copies, matrix products and arrivals that complete later
 // than they are issued. Eager completes them at issue, lazy as late as a wait
 // allows, random in between; all three are legal.

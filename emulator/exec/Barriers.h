@@ -1,3 +1,10 @@
+//===- Barriers.h ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Completion of CTA, named and cluster barriers.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Engine.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Grids: which clusters are resident, whose turn it is, when nothing can move.
 #include "emulator/check/Checker.h"
 #include "emulator/core/Decode.h"

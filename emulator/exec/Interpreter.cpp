@@ -1,3 +1,10 @@
+//===- Interpreter.cpp ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The inner loop: one warp for a number of operations.
 #include "emulator/check/Checker.h"
 #include "emulator/exec/Warp.h"

@@ -1,3 +1,10 @@
+//===- Launch.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // One kernel launch: what goes in, what comes out.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Resolve.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Addresses to host memory, with exact bounds.
 #include "emulator/check/Checker.h"
 #include "emulator/core/Decode.h"

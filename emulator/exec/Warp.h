@@ -1,3 +1,10 @@
+//===- Warp.h -------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The state of a running launch: warps with their fragments, CTAs, clusters.
 //
 // A warp is a set of fragments {pc, lanes}. The deepest call with the smallest

@@ -1,3 +1,10 @@
+//===- TensorMap.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "emulator/hopper/TensorMap.h"
 
 namespace hamlet::emu {

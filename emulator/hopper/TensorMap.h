@@ -1,3 +1,10 @@
+//===- TensorMap.h --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Tensor maps as this emulator lays them out in their 128 bytes. There is no
 // magic number: a map of zeros with every field set by tensormap.replace is
 // one.

@@ -1,3 +1,10 @@
+//===- DeviceMemory.h -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Global memory of one emulated device: an allocation table over host memory.
 #pragma once
 

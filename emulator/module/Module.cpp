@@ -1,3 +1,10 @@
+//===- Module.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "emulator/module/Module.h"
 
 #include "emulator/ptx/Parser.h"

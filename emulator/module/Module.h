@@ -1,3 +1,10 @@
+//===- Module.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A PTX text loaded onto a device: its variables placed, its entries decoded
 // when they are first asked for.
 #pragma once

@@ -1,3 +1,10 @@
+//===- Access.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What loads, stores, atomics and copies share: addresses of a warp, order and
 // scope modifiers, polls.
 #pragma once

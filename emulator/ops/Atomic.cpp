@@ -1,3 +1,10 @@
+//===- Atomic.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // atom, red, fence, membar.
 #include "emulator/core/Narrow.h"
 #include "emulator/ops/Access.h"

@@ -1,3 +1,10 @@
+//===- Barrier.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // bar, barrier.cta, barrier.cluster.
 #include "emulator/exec/Barriers.h"
 #include "emulator/ops/Families.h"

@@ -1,3 +1,10 @@
+//===- Bits.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Logic, shifts and fields of bits.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Simd.h"

@@ -1,3 +1,10 @@
+//===- Compare.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // setp, set, selp, slct.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Real.h"

@@ -1,3 +1,10 @@
+//===- Control.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Branches, calls, exits and what only costs time.
 #include "emulator/check/Checker.h"
 #include "emulator/exec/Barriers.h"

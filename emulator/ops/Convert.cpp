@@ -1,3 +1,10 @@
+//===- Convert.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // cvt: between integers, floating-point numbers and packed narrow formats.
 #include "emulator/core/Narrow.h"
 #include "emulator/ops/Families.h"

@@ -1,3 +1,10 @@
+//===- Copy.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // cp.async of sm_80: copies of 4, 8 or 16 bytes a thread, their groups.
 #include "emulator/ops/Copy.h"
 #include "emulator/ops/Access.h"

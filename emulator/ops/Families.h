@@ -1,3 +1,10 @@
+//===- Families.h ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The instruction families; each fills the table with its decode functions.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Float.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // f32 and f64 arithmetic. Approximate functions give the correctly rounded
 // result, which is inside every documented bound.
 #include "emulator/ops/Families.h"

@@ -1,3 +1,10 @@
+//===- Gate.h -------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Waiting for the lanes that a .sync instruction names.
 #pragma once
 

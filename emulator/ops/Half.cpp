@@ -1,3 +1,10 @@
+//===- Half.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // f16 and bf16 arithmetic, scalar and packed by two.
 #include "emulator/core/Narrow.h"
 #include "emulator/ops/Families.h"

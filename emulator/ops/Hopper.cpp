@@ -1,3 +1,10 @@
+//===- Hopper.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What is left of sm_90: setmaxnreg, griddepcontrol, the fences of proxies; and
 // the words that tell the generations of cp apart.
 #include "emulator/check/Checker.h"

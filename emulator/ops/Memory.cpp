@@ -1,3 +1,10 @@
+//===- Memory.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // ld and st.
 #include "emulator/ops/Access.h"
 #include "emulator/ops/Families.h"

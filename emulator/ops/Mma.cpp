@@ -1,3 +1,10 @@
+//===- Mma.cpp ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // mma.sync and mma.sp: which forms there are; the frequent ones in vectors.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"

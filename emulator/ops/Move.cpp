@@ -1,3 +1,10 @@
+//===- Move.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // mov with its packing forms, cvta, isspacep, mapa, getctarank.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Simd.h"

@@ -1,3 +1,10 @@
+//===- Product.h ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Matrix products of one warp, whatever their shape and types.
 //
 // With g = lane / 4 and t = lane % 4, e elements a register: register r of A

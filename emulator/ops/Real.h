@@ -1,3 +1,10 @@
+//===- Real.h -------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Vector arithmetic on f32 and f64 with PTX's rules: flushing of subnormals,
 // canonical NaN, saturation.
 #pragma once

@@ -1,3 +1,10 @@
+//===- Reduce.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Element-wise reduction of bytes into memory, for bulk and async operations.
 #pragma once
 

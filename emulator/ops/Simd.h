@@ -1,3 +1,10 @@
+//===- Simd.h -------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A warp's 32 lanes as vectors. The sources in this folder are compiled once a
 // vector level (HAMLET_ISA is the namespace); only what stands between
 // HAMLET_SIMD_BEGIN and _END is compiled for the level, so that library code

@@ -1,3 +1,10 @@
+//===- Table.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The table of one vector level.
 #include "emulator/ops/Families.h"
 

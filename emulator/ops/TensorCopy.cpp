@@ -1,3 +1,10 @@
+//===- TensorCopy.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // cp.async.bulk.tensor, its reductions, and tensor maps written on the device.
 #include "emulator/hopper/TensorMap.h"
 #include "emulator/ops/Access.h"

@@ -1,3 +1,10 @@
+//===- Unsupported.cpp ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What the ISA has and the emulator has not: each says why.
 #include "emulator/ops/Families.h"
 

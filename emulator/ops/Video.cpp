@@ -1,3 +1,10 @@
+//===- Video.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Video instructions: vadd and its like on bytes, halves and words, vadd2 and
 // vadd4 on several at once.
 #include "emulator/ops/Families.h"

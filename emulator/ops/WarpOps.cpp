@@ -1,3 +1,10 @@
+//===- WarpOps.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // shfl, vote, match, redux, elect, activemask, bar.warp.sync.
 #include "emulator/ops/Families.h"
 #include "emulator/ops/Gate.h"

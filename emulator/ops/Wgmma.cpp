@@ -1,3 +1,10 @@
+//===- Wgmma.cpp ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // wgmma: asynchronous products of a warpgroup, operands in shared memory.
 //
 // Warp w of the group owns rows 16 w to 16 w + 15 and works alone, but a group

@@ -1,3 +1,10 @@
+//===- Wmma.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // wmma.load, wmma.store, wmma.mma. The layout of fragments is not documented;
 // here element i of a lane's n is element lane * n + i of the row-major matrix,
 // and f16 operands, which have room for two copies, hold the second one too.

@@ -1,3 +1,10 @@
+//===- Ast.h --------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // What the parser makes of a PTX text: variables, functions and instructions
 // with their operands, names of registers resolved, opcodes not looked at yet.
 #pragma once

@@ -1,3 +1,10 @@
+//===- Lexer.h ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Cuts a PTX text into tokens. Positions are lines; text is never copied.
 #pragma once
 

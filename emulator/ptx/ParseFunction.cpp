@@ -1,3 +1,10 @@
+//===- ParseFunction.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Functions: their heads, declarations, labels and instructions.
 #include "emulator/ptx/ParserImpl.h"
 

@@ -1,3 +1,10 @@
+//===- ParserImpl.h -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The parser's state; included by its two sources only.
 #pragma once
 

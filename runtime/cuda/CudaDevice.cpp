@@ -1,3 +1,10 @@
+//===- CudaDevice.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // A GPU behind the driver interface, real or emulated.
 #include "runtime/cuda/CudaDevice.h"
 
@@ -358,9 +365,8 @@ private:
     realizations.push_back(realization);
     std::vector<CUfunction> &variants = kernels.emplace_back();
     for (const auto &variant : realization->variants) {
-      HAMLET_TRY(checkLimits(*variant).in("variant of " +
-                                          std::to_string(variant->rows) +
-                                          " rows"));
+      HAMLET_TRY(checkLimits(*variant).in(
+          "variant of " + std::to_string(variant->rows) + " rows"));
       CUfunction function = nullptr;
       HAMLET_TRY(driver
                      ->check("cuModuleGetFunction",

@@ -1,3 +1,10 @@
+//===- Driver.h -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef HAMLET_RUNTIME_CUDA_DRIVER_H
 #define HAMLET_RUNTIME_CUDA_DRIVER_H
 

@@ -1,3 +1,10 @@
+//===- ConfigFuzz.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Any bytes as a configuration, and any bytes as a family description: an error
 // or a model, never a crash.
 #include "container/Configuration.h"

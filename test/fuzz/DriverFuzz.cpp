@@ -1,3 +1,10 @@
+//===- DriverFuzz.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Bytes become calls of the stand-in driver, with handles that are alive, gone
 // or never were: an error or a result, and in the end nothing is left.
 #include "emulator/driver/Declarations.h"

@@ -1,3 +1,10 @@
+//===- HmltFuzz.cpp -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Reads arbitrary bytes as a container, with and without its hash.
 #include "container/Container.h"
 

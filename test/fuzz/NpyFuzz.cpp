@@ -1,3 +1,10 @@
+//===- NpyFuzz.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Reads arbitrary bytes as an .npy file and as a value of hamlet-ptx's --arg.
 #include "tools/hamlet-ptx/Arguments.h"
 

@@ -1,3 +1,10 @@
+//===- PtxFuzz.cpp --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Reads arbitrary text as PTX, loads it and runs its entries for a few
 // thousand instructions: an error or a result, whatever the text.
 #include "emulator/exec/Launch.h"

@@ -1,3 +1,10 @@
+//===- SafetensorsFuzz.cpp ------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Any bytes as the start of a safetensors file or as an index: an error, or
 // tensors that lie within the file.
 #include "container/Safetensors.h"

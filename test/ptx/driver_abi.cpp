@@ -1,3 +1,10 @@
+//===- driver_abi.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Prints the shape of every entry point's signature and of the structures that
 // programs fill in: once with CUDA's cuda.h, once with the stand-in's header.
 #include <cstddef>

@@ -1,3 +1,10 @@
+//===- driver_attributes.c ------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Every attribute of a function against what its PTX says, what may be set, and
  * launches that ask for more than there is. */
 #include "driver_check.h"

@@ -1,3 +1,10 @@
+//===- driver_check.h -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* What the driver-API programs of these tests share. `CHECK` ends the program
  * where a call fails, `WANT` counts what differs. */
 #pragma once

@@ -1,3 +1,10 @@
+//===- driver_deadlock.c --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* A kernel that polls what nobody writes ends in an error, where
  * EMU_POLL_SECONDS says how soon; a process ends though a kernel does not. */
 #include "driver_check.h"

@@ -1,3 +1,10 @@
+//===- driver_graphs.c ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Graphs: built node by node, captured from several streams, changed, launched
  * again. */
 #include "driver_check.h"

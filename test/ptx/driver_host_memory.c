@@ -1,3 +1,10 @@
+//===- driver_host_memory.c -----------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Pinned host memory: kernels reach it at its own address; what pointers are.
  */
 #include "driver_check.h"

@@ -1,3 +1,10 @@
+//===- driver_library.c ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Libraries and their kernels, in contexts of two devices. */
 #include "driver_check.h"
 

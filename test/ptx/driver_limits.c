@@ -1,3 +1,10 @@
+//===- driver_limits.c ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Limits of a context, and how faults of a kernel come out. */
 #include "driver_check.h"
 

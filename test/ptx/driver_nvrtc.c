@@ -1,3 +1,10 @@
+//===- driver_nvrtc.c -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Compiled at run time by nvrtc, then loaded and launched. */
 #include "driver_check.h"
 #include <nvrtc.h>

@@ -1,3 +1,10 @@
+//===- driver_peer.c ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Two devices: a kernel reaches the other's memory from the enabling on, and
  * until the disabling. */
 #include "driver_check.h"

@@ -1,3 +1,10 @@
+//===- driver_program.c ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* An ordinary driver-API program: linked with -lcuda, it runs on the stand-in.
  */
 #include <cuda.h>

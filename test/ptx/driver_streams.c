@@ -1,3 +1,10 @@
+//===- driver_streams.c ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* Streams make progress on their own, in the order that the interface promises
  * and no other. */
 #include "driver_check.h"

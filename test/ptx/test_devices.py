@@ -8,7 +8,7 @@ PTX = b""".version 7.0
 .target sm_70
 .address_size 64
 .extern .shared .align 16 .b8 room[];
-.visible .entry k() { ret; }
+.visible .entry k() .maxnreg 16 { ret; }
 \0"""
 SUCCESS, INVALID = 0, 1
 # CUdevice_attribute -> what it is worth by a target's description

@@ -119,6 +119,53 @@ class Targets(unittest.TestCase):
         known = harness.run("compile", self.folder / "f.mlir", "-o", file, "--target", "jetson", *more)
         harness.assert_fails(self, known, "sm_121a, h100-pcie, orin, got 'jetson'", status=2)
 
+    def test_sizes_of_a_gpu(self):
+        """Two GPUs with other variants, columns and grids in one file; no size changes a bit."""
+        folder = self.folder / "targets"
+        folder.mkdir()
+        sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32}\n"
+        (folder / "mine.yaml").write_text(description("sm_90a", target="mine") + sizes)
+        file, model = self.folder / "m.hmlt", harness.pack("minimax-bf16")
+        harness.ok("compile", model, "-o", file, "--targets", folder, "--target", "x86-64-v3,sm_80,mine", "--dtype", "bf16")
+        product = next(k for k in json.loads(harness.ok("inspect", file, "--json").out)["kernels"] if k["product"])
+        made = {r["target"]: r for r in product["realizations"]}
+        self.assertEqual(list(made), ["x86-64-v3", "sm_80", "mine"])
+        self.assertEqual(made["sm_80"]["grid"], made["x86-64-v3"]["grid"])
+        self.assertNotEqual(made["sm_80"]["grid"], made["mine"]["grid"])
+        rows = {t: [v["rows"] for v in product["variants"] if t in v["targets"]] for t in made}
+        self.assertEqual(rows, {"x86-64-v3": [1, 8, 16, 64], "sm_80": [1, 8, 16, 64], "mine": [1, 32]})
+        text = harness.ok("inspect", file, "--program").out
+        (self.folder / "m.mlir").write_text(text)
+        harness.ok("compile", self.folder / "m.mlir", "-o", self.folder / "again.hmlt")
+        self.assertEqual((self.folder / "again.hmlt").read_bytes(), file.read_bytes())
+
+        _, truth = harness.golden(model)
+        requests = [harness.request("a", truth["t0065.input_ids"]), harness.request("b", [1, 2, 3], 2)]
+        logits = []
+        for sm in ("80", "90"):
+            run = harness.batch(file, model, requests, "--device", "emulated", env={"EMU_SM": sm, "EMU_CHECK": "1"})
+            self.assertNotIn("[emulator]", run.result.err)
+            logits.append(run.logits)
+        for id, mine in logits[1].items():
+            harness.assert_same_bits(self, mine, logits[0][id], id)
+        harness.batch(file, model, requests, "--device", "cpu")
+
+    def test_mistakes_in_sizes(self):
+        folder = self.folder / "targets"
+        folder.mkdir()
+        for sizes, expected in (
+            ("product_rows: [8, 1]", "kernel_sizes: product_rows: expected an ascending list"),
+            ("whole_rows: [24]", "kernel_sizes: whole_rows: expected"),
+            ("query_rows: []", "kernel_sizes: query_rows: expected"),
+            ("columns: 40", "kernel_sizes: columns: expected a multiple of 16 up to 256, got 40"),
+            ("colums: 32", "unknown key 'colums'"),
+        ):
+            with self.subTest(sizes=sizes):
+                (folder / "mine.yaml").write_text(description("sm_80", target="mine") + f"kernel_sizes: {{{sizes}}}\n")
+                result = harness.run("compile", self.folder / "f.mlir", "-o", self.folder / "none.hmlt",
+                                     "--targets", folder, "--target", "mine")  # fmt: skip
+                harness.assert_fails(self, result, "mine.yaml:", expected)
+
     def test_limits_of_a_block(self):
         """What a block may share is the file's to say, and the cache knows it."""
         (self.folder / "a.mlir").write_text(ATTENTION)
@@ -131,7 +178,7 @@ class Targets(unittest.TestCase):
 
         def shared(file):
             kernels = json.loads(harness.ok("inspect", file, "--json").out)["kernels"]
-            return max(v["shared_bytes"] for k in kernels for v in k["variants"])
+            return max(t["shared_bytes"] for k in kernels for v in k["variants"] for t in v["targets"].values())
 
         file, _ = self.compile("sm_80", *cache, source="a.mlir")
         self.assertGreater(shared(file), 99 << 10)

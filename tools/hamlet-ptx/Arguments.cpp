@@ -1,3 +1,10 @@
+//===- Arguments.cpp ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "tools/hamlet-ptx/Arguments.h"
 
 #include "emulator/core/Narrow.h"

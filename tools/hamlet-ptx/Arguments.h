@@ -1,3 +1,10 @@
+//===- Arguments.h --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The values of --arg: buffers, scalars, aliases and tensor maps.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Info.cpp -----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // hamlet-ptx info
 #include "tools/hamlet-ptx/Commands.h"
 

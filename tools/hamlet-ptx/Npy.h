@@ -1,3 +1,10 @@
+//===- Npy.h --------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // .npy files, version 1 to 3, little-endian and in C order.
 #pragma once
 

@@ -1,3 +1,10 @@
+//===- Options.h ----------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The command line of hamlet-ptx; the contract fixes spelling and defaults.
 #pragma once
 

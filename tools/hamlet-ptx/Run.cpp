@@ -1,3 +1,10 @@
+//===- Run.cpp ------------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // hamlet-ptx run
 #include "tools/hamlet-ptx/Arguments.h"
 #include "tools/hamlet-ptx/Commands.h"

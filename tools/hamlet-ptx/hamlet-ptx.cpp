@@ -1,3 +1,10 @@
+//===- hamlet-ptx.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // hamlet-ptx: executes and checks kernels of a PTX file without a GPU.
 #include "tools/hamlet-ptx/Commands.h"
 

@@ -1,3 +1,10 @@
+//===- hamlet.cpp ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The command `hamlet`. Exit status: 0 done, 1 bad input or a failed run, 2
 // wrong usage.
 #include "container/AtomicFile.h"

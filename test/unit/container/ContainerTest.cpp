@@ -1,3 +1,10 @@
+//===- ContainerTest.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "container/Container.h"
 #include "test/unit/runtime/ToyModel.h"
 

@@ -1,3 +1,10 @@
+//===- ElementsTest.cpp ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Files that are small and would unpack to much more, made by the schema: for
 // every string and vector that a container can have, one that many tables
 // share.

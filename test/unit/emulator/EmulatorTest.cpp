@@ -1,3 +1,10 @@
+//===- EmulatorTest.cpp ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The library without its command: parsing, conversion against a second
 // implementation, scheduling, faults.
 #include "emulator/check/Uses.h"

@@ -1,3 +1,10 @@
+//===- SanitizerTest.cpp --------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Races on parts of a word: two threads share 32 bits, 16 each.
 #include "emulator/exec/Launch.h"
 #include "emulator/module/Module.h"

@@ -1,3 +1,10 @@
+//===- BuildGraphTest.cpp -------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "frontend/BuildGraph.h"
 #include "TestFiles.h"
 #include "dialects/Attention/AttentionOps.h"

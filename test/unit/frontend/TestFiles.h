@@ -1,3 +1,10 @@
+//===- TestFiles.h --------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #ifndef HAMLET_TEST_UNIT_FRONTEND_TESTFILES_H
 #define HAMLET_TEST_UNIT_FRONTEND_TESTFILES_H
 

@@ -1,3 +1,10 @@
+//===- AllocationTest.cpp -------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // After the first step nothing is taken from the heap. This file replaces the
 // program's operator new by one that counts; C's malloc is not used by steps.
 #include "runtime/Generate.h"

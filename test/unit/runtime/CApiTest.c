@@ -1,3 +1,10 @@
+//===- CApiTest.c ---------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 /* The C interface from C: a step, its logits, errors as statuses.
  * Usage: CApiTest CONTAINER WEIGHTS, made by HamletWriteToy. */
 #include "runtime/hamlet.h"

@@ -1,3 +1,10 @@
+//===- CudaDeviceTest.cpp -------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The path of a GPU, over a driver that runs the toy's kernels on the host.
 #include "runtime/cuda/CudaDevice.h"
 

@@ -1,3 +1,10 @@
+//===- EmulatedTest.cpp ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // The GPU path on the emulated driver, with PTX written by hand.
 #include "emulator/driver/Api.h"
 #include "runtime/Call.h"

@@ -1,3 +1,10 @@
+//===- ExecutorTest.cpp ---------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "runtime/Executor.h"
 #include "runtime/Call.h"
 #include "test/unit/runtime/ToyModel.h"

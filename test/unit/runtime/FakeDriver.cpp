@@ -1,3 +1,10 @@
+//===- FakeDriver.cpp -----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Stands in for libcuda.so.1: memory is the host's, a module is the shared
 // object HAMLET_TEST_KERNELS, a launch runs it in plain loops. It checks what a
 // driver would: sizes, known handles, that nothing is leaked.

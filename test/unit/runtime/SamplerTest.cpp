@@ -1,3 +1,10 @@
+//===- SamplerTest.cpp ----------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 #include "runtime/Sampler.h"
 
 #include <cmath>

@@ -1,3 +1,10 @@
+//===- TestKernels.c ------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Kernels of a toy model for the runtime's tests: an embedding, a running sum
 // in the slot, a sum over the pages, a head. Compiled to a shared object that
 // stands in for what the compiler emits.

@@ -1,3 +1,10 @@
+//===- WriteToy.cpp -------------------------------------------------------===//
+//
+// Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
 // Writes the toy model's container and weights into a folder that exists, for
 // tests that are not C++: HamletWriteToy FOLDER. Also `seed.hmlt`, without
 // code, of which test/fuzz/seeds/hmlt has a copy.

@@ -1,4 +1,4 @@
-//===- Sizes.h - sizes that kernels are written by ----------------------===//
+//===- KernelSizes.h - sizes that kernels are written by ------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,16 +7,18 @@
 //
 // None of them changes a bit of a result: sums have their own order.
 
-#ifndef HAMLET_CODEGEN_KERNELS_SIZES_H
-#define HAMLET_CODEGEN_KERNELS_SIZES_H
+#ifndef HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H
+#define HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H
 
 #include <cstdint>
 #include <vector>
 
 namespace hamlet::codegen {
 
-/// The numbers of every kernel writer; a target may want others.
+/// The numbers of every kernel writer; a GPU's description may have others.
 struct KernelSizes {
+  bool operator==(const KernelSizes &) const = default;
+
   // Variants, ascending by rows.
   std::vector<int64_t> productRows{1, 8, 16, 64}; ///< of products
   std::vector<int64_t> wholeRows{1, 8};           ///< of kernels of whole rows
