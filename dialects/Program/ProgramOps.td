@@ -107,6 +107,11 @@ def Program_ImageOp : Program_Op<"image"> {
   let description = [{
     `code` is a shared object or the text of PTX, `cubin` what ptxas made of it.
 
+    Example:
+    ```mlir
+    program.image "sm_80" dense<[46, 118]> : tensor<2xi8>
+    ```
+
     Source: the table `Image` of `container/hmlt.fbs`.
   }];
   let arguments = (ins StrAttr:$target, ElementsAttr:$code, OptionalAttr<ElementsAttr>:$cubin);
@@ -174,6 +179,13 @@ def Program_RealizationOp : Program_Op<"realization",
     - (C2) there is a layout for each parameter of the kernel, plain but for memory.
     - (C3) there is a variant, and rows of variants ascend.
 
+    Example:
+    ```mlir
+    program.realization "sm_80" grid [#program.extent<size, byRows = true>, #program.extent<one>, #program.extent<one>] layouts [plain, panel, plain] "tiles of 64 columns" {
+      program.variant @linear_r1 rows 1 shared 2048 threads 128
+    }
+    ```
+
     Source: the table `Realization` of `container/hmlt.fbs`.
   }];
   let arguments = (ins StrAttr:$target, ArrayAttr:$grid, DenseI32ArrayAttr:$layouts,
@@ -196,6 +208,11 @@ def Program_VariantOp : Program_Op<"variant", [HasParent<"RealizationOp">]> {
 
     Constraints:
     - (C1) `rows` is at least 1; bytes and threads are at least 0.
+
+    Example:
+    ```mlir
+    program.variant @linear_r8 rows 8 shared 4096 threads 128
+    ```
 
     Source: the table `Variant` of `container/hmlt.fbs`.
   }];

@@ -68,9 +68,9 @@ program.kernel @kernel_c4_twice "k" () over [] by <one> {
 
 // -----
 
-program.kernel @k "k" () over [] by <one> {
+program.kernel @realization_c1_grid "k" () over [] by <one> {
   // expected-error @below {{expected a grid of three extents of the kernel's sizes}}
-  program.realization "realization_c1_grid" grid [#program.extent<tokens>, #program.extent<one>, #program.extent<one>] layouts [] "" {
+  program.realization "sm_80" grid [#program.extent<tokens>, #program.extent<one>, #program.extent<one>] layouts [] "" {
     program.variant @v rows 1
   }
 }
@@ -78,34 +78,34 @@ program.kernel @k "k" () over [] by <one> {
 // -----
 
 // expected-note @below {{of this kernel}}
-program.kernel @k "k" () over [] by <one> {
+program.kernel @realization_c2_layouts "k" () over [] by <one> {
   // expected-error @below {{has 1 layouts for 0 parameters}}
-  program.realization "realization_c2_layouts" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [plain] "" {
+  program.realization "sm_80" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [plain] "" {
     program.variant @v rows 1
   }
 }
 
 // -----
 
-program.kernel @k "k" (s: f32) over [] by <one> {
+program.kernel @realization_c2_memory "k" (s: f32) over [] by <one> {
   // expected-error @below {{gives parameter "s" layout panel, but it is not memory}}
-  program.realization "realization_c2_memory" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [panel] "" {
+  program.realization "sm_80" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [panel] "" {
     program.variant @v rows 1
   }
 }
 
 // -----
 
-program.kernel @k "k" () over [] by <one> {
+program.kernel @realization_c3_variant "k" () over [] by <one> {
   // expected-error @below {{has no variant}}
-  program.realization "realization_c3_variant" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
+  program.realization "sm_80" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
   }
 }
 
 // -----
 
-program.kernel @k "k" () over [] by <one> {
-  program.realization "realization_c3_ascend" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
+program.kernel @realization_c3_ascend "k" () over [] by <one> {
+  program.realization "sm_80" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
     program.variant @v rows 8
     // expected-error @below {{expected more rows than the variant before, 8, got 8}}
     program.variant @w rows 8
@@ -114,8 +114,8 @@ program.kernel @k "k" () over [] by <one> {
 
 // -----
 
-program.kernel @k "k" () over [] by <one> {
-  program.realization "variant_c1_rows" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
+program.kernel @variant_c1_rows "k" () over [] by <one> {
+  program.realization "sm_80" grid [#program.extent<one>, #program.extent<one>, #program.extent<one>] layouts [] "" {
     // expected-error @below {{expected rows of at least 1}}
     program.variant @v rows 0
   }
