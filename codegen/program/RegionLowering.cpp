@@ -114,6 +114,7 @@ static program::Layout layoutOf(OperandLayout layout) {
 LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
   nn::FusedOp op = region.op;
   ProgramBuilder &f = region.program();
+  // Of this plan only what no size changes is used; each class makes its own.
   FailureOr<RegionPlan> plan = planRegion(op, KernelSizes());
   if (failed(plan))
     return failure();

@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// None of them changes a bit of a result: sums have their own order.
+// Sums have their own order, which none of these is part of. Of those that a
+// GPU's file may set a test shows it (test/system/test_targets.py).
 
 #ifndef HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H
 #define HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H

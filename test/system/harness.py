@@ -190,6 +190,19 @@ def write_requests(path, requests):
     path.write_text("".join(json.dumps(r) + "\n" for r in requests))
 
 
+def call(file, function, arrays, outputs, *options):
+    """The outputs of one function."""
+    with workspace() as work:
+        arguments = ["call", file, "--function", function, *options]
+        for i, array in enumerate(arrays):
+            np.save(work / f"i{i}.npy", array)
+            arguments += ["--input", work / f"i{i}.npy"]
+        for i in range(outputs):
+            arguments += ["--output", work / f"o{i}.npy"]
+        ok(*arguments)
+        return [np.load(work / f"o{i}.npy") for i in range(outputs)]
+
+
 def batch(file, weights, requests, *options, logits=True, env=None, folder=None):
     """Runs `requests` through a compiled file and reads back what it wrote."""
     with contextlib.ExitStack() as stack:

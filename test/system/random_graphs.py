@@ -487,15 +487,3 @@ def compiled(graphs, name, *options, apart=()):
         source.write_text(text)
     return harness.compiled(source, *options)
 
-
-def call(file, function, arrays, outputs, *options):
-    """The outputs of one function."""
-    with harness.workspace() as work:
-        arguments = ["call", file, "--function", function, *options]
-        for i, array in enumerate(arrays):
-            np.save(work / f"i{i}.npy", array)
-            arguments += ["--input", work / f"i{i}.npy"]
-        for i in range(outputs):
-            arguments += ["--output", work / f"o{i}.npy"]
-        harness.ok(*arguments)
-        return [np.load(work / f"o{i}.npy") for i in range(outputs)]

@@ -264,15 +264,7 @@ class Examples(unittest.TestCase):
         if not source.exists() or source.read_text() != text:
             source.write_text(text)
         file = harness.compiled(source)
-        with harness.workspace() as work:
-            arguments = ["call", file, "--function", name, *options]
-            for i, array in enumerate(inputs):
-                np.save(work / f"i{i}.npy", array)
-                arguments += ["--input", work / f"i{i}.npy"]
-            for i in range(outputs):
-                arguments += ["--output", work / f"o{i}.npy"]
-            harness.ok(*arguments)
-            return [np.load(work / f"o{i}.npy") for i in range(outputs)]
+        return harness.call(file, name, inputs, outputs, *options)
 
     def compare(self, name, text, found, want):
         tolerance = BF16_TOLERANCE if "bf16>" in text.split("\n")[0] else F32_TOLERANCE

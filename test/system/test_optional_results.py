@@ -7,7 +7,7 @@ import numpy as np
 
 import harness
 import random_graphs
-from random_graphs import call, compiled
+from random_graphs import compiled
 
 F32 = "#tile.numerics<operands = f32, accumulate = f32, group = 1>"
 ROUTE = "{{top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32}}"
@@ -165,12 +165,12 @@ class OptionalResults(unittest.TestCase):
             for tokens in rows:
                 with self.subTest(case=name, rows=tokens):
                     arrays = every.arrays(7, tokens)
-                    found = call(file, every.name, arrays, len(every.outputs))
-                    alone = call(file, first.name, arrays, len(first.outputs))
+                    found = harness.call(file, every.name, arrays, len(every.outputs))
+                    alone = harness.call(file, first.name, arrays, len(first.outputs))
                     for a, b in zip(found, alone):
                         self.same(a, b, "the first result, with others and without")
                     if element == "f32":
-                        single = call(file, every.name + "_apart", arrays, len(every.outputs))
+                        single = harness.call(file, every.name + "_apart", arrays, len(every.outputs))
                         for i, (a, b) in enumerate(zip(found, single)):
                             self.same(a, b, f"output {i}, fused and apart")
 

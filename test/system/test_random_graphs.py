@@ -8,7 +8,7 @@ import numpy as np
 
 import harness
 import random_graphs
-from random_graphs import call, compiled
+from random_graphs import compiled
 
 ALL = os.environ.get("HAMLET_TEST_ALL") == "1"
 COUNT = 200 if ALL else 20
@@ -27,7 +27,7 @@ def graph(seed):
 class RandomGraphs(unittest.TestCase):
     def check(self, file, g, seed, tokens, *options):
         arrays = g.arrays((seed, tokens), tokens)
-        found = call(file, g.name, arrays, len(g.outputs), *options)
+        found = harness.call(file, g.name, arrays, len(g.outputs), *options)
         for output, (a, b) in enumerate(zip(found, g.truth(arrays, found))):
             what = f"seed {seed}, {tokens} rows, output {output} of\n{g.text(False)}"
             self.assertEqual(a.shape, b.shape, what)
@@ -49,7 +49,7 @@ class RandomGraphs(unittest.TestCase):
                         arrays, found = self.check(file, g, seed, tokens)
                         if g.element != "f32" or not ALL and tokens != ROWS[seed % 5]:
                             continue
-                        apart = call(file, g.name + "_apart", arrays, len(g.outputs))
+                        apart = harness.call(file, g.name + "_apart", arrays, len(g.outputs))
                         for output, (a, b) in enumerate(zip(found, apart)):
                             what = f"seed {seed}, {tokens} rows, output {output}: alone and fused"
                             harness.assert_same_bits(self, a, b, what)
