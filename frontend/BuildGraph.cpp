@@ -69,10 +69,6 @@ public:
     // The head's products are f32 of the weights as they are; an f32 model is
     // f32 throughout.
     head = options.dtype == FloatType::F32 ? f32 : floatType(options.stored);
-    f32Sums = tile::NumericsAttr::get(&context, f32, f32, 1, 0);
-    sums = options.dtype == FloatType::BF16
-               ? tile::NumericsAttr::get(&context, activation, f32, 2, 0)
-               : f32Sums;
   }
 
   OwningOpRef<ModuleOp> build() {
@@ -265,10 +261,31 @@ private:
     return b.getF32FloatAttr(static_cast<float>(value));
   }
 
-  /// Sums of products with the weight: one that is wider than activations is
-  /// not rounded to them.
+  tile::NumericsAttr sumsOf(Type operands, int64_t split) {
+    return tile::NumericsAttr::get(b.getContext(), operands, f32,
+                                   operands == f32 ? 1 : 2, split);
+  }
+  /// Sums over the heads' dimensions, which are short.
+  tile::NumericsAttr sumsInHeads() { return sumsOf(activation, 0); }
+  /// f32 sums of products with the weight.
+  tile::NumericsAttr f32SumsWith(Value w) {
+    int64_t k = cast<RankedTensorType>(w.getType()).getShape().back();
+    int64_t least = options.split;
+    return sumsOf(f32, least ? tile::canonicalSplit(k, least)
+                             : tile::canonicalSplit(k));
+  }
+  /// Sums of products of activations with the weight: one that is wider than
+  /// activations is not rounded to them.
   tile::NumericsAttr sumsWith(Value w) {
-    return getElementTypeOrSelf(w.getType()) == f32 ? f32Sums : sums;
+    if (activation == f32 || getElementTypeOrSelf(w.getType()) == f32)
+      return f32SumsWith(w);
+    return sumsOf(activation, options.split);
+  }
+
+  /// Of the sum of the squares of `n` numbers.
+  int64_t splitOfNorm(int64_t n) {
+    int64_t split = activation == f32 ? tile::canonicalReduceSplit(n) : 0;
+    return std::max(split, options.split);
   }
 
   Value linear(Value x, const WeightRecipe &recipe) {
@@ -283,9 +300,11 @@ private:
              int64_t groups = 1, int64_t blocks = 1) {
     Value scale = weight(w);
     auto type = cast<RankedTensorType>(x.getType()).clone(element);
-    return nn::RmsNormOp::create(b, at(w.name), type, /*inverse=*/Type(), x,
-                                 scale, real(eps), i64(groups), i64(blocks),
-                                 b.getBoolAttr(w.addOne))
+    return nn::RmsNormOp::create(
+               b, at(w.name), type, /*inverse=*/Type(), x, scale, real(eps),
+               i64(groups), i64(blocks),
+               i64(splitOfNorm(type.getShape().back() / groups / blocks)),
+               b.getBoolAttr(w.addOne))
         .getResult();
   }
 
@@ -394,7 +413,7 @@ private:
         /*final_state=*/Type(), caches[layer].getType(), q, k, v, decay,
         /*beta=*/Value(), /*initial=*/Value(), caches[layer], slots, first,
         starts, update, real(l.scale),
-        /*chunk=*/IntegerAttr(), sums);
+        /*chunk=*/IntegerAttr(), sumsInHeads());
     updated = mixed.getUpdated();
     // Each head's squares are summed apart, so that ranks which share the heads
     // sum alike.
@@ -421,7 +440,7 @@ private:
         b, part("softmax"), typed({s.heads, s.headDim}, activation),
         /*log_sum_exp=*/Type(), caches[layer].getType(), q, k, v, caches[layer],
         pages, first, starts, real(s.scale), i64(s.slidingWindow.value_or(0)),
-        sums);
+        sumsInHeads());
     updated = mixed.getUpdated();
     return linear(mergeHeads(mixed.getResult(), queries), "out");
   }
@@ -440,7 +459,8 @@ private:
         bias,
         /*given=*/Value(), score, i64(m.topK),
         b.getBoolAttr(m.router.renormalize), real(m.router.renormalizeEps),
-        real(m.router.scale), i64(m.router.groups), i64(m.router.topGroups));
+        real(m.router.scale), i64(m.router.groups), i64(m.router.topGroups),
+        sumsWith(router));
     auto dispatch = moe::DispatchOp::create(
         b, part("dispatch"),
         TypeRange{RankedTensorType::get({m.experts + 1}, i32), pairs,
@@ -476,9 +496,10 @@ private:
     if (m.shared->mix == SharedMix::Add)
       return residual(routed, shared, {}, "shared.sum");
     // The coefficient's product and sigmoid are f32.
+    Value coefficient = weight("shared.coefficient");
     Value logit =
         nn::LinearOp::create(b, part("shared.coefficient"), typed({1}, f32), x,
-                             weight("shared.coefficient"), Value(), f32Sums);
+                             coefficient, Value(), f32SumsWith(coefficient));
     return nn::MixOp::create(
         b, part("shared.mix"), routed.getType(), routed, shared,
         activate(Activation::Sigmoid, logit, "shared.coefficient_activation"));
@@ -490,14 +511,13 @@ private:
     Value normed = norm(wanted, *spec.weight("final_norm"), spec.normEps, f32);
     Value w = headWeight ? headWeight : weight(*spec.weight("lm_head"));
     return nn::LmHeadOp::create(b, at("lm_head"), typed({spec.vocab}, f32),
-                                normed, w, f32Sums);
+                                normed, w, f32SumsWith(w));
   }
 
   const ModelSpec &spec;
   GraphOptions options;
   OpBuilder b;
   Type f32, i32, activation, matrix, head;
-  tile::NumericsAttr sums, f32Sums;
   func::FuncOp func;
   Value ids, positions, starts, first, slots, pages, rows, headWeight;
   SmallVector<Value> caches;

@@ -135,6 +135,7 @@ Expected<ImportedModel> importModel(StringRef path,
     if (!warning.empty())
       model.warnings.push_back(warning);
   model.graph.chunk = options.chunk;
+  model.graph.split = options.split;
   model.graph.stored = model.spec.configDType.value_or(FloatType::BF16);
   bool isFolder = sys::fs::is_directory(path);
   if (Error error =

@@ -30,12 +30,16 @@ struct GraphOptions {
   /// hold exactly stays as wide as it is.
   bool asStored = true;
   int64_t chunk = 64; ///< Tokens between the anchors of lightning states.
+  /// Parts of every sum over features, a power of two; 0: f32 products have
+  /// their canonical split, bf16 products none.
+  int64_t split = 0;
 };
 
 struct ImportOptions {
   /// F32 or BF16; none: as stored.
   std::optional<FloatType> dtype = std::nullopt;
   int64_t chunk = 64;
+  int64_t split = 0;                          ///< As in GraphOptions.
   std::vector<std::string> modelFolders = {}; ///< More family descriptions.
   /// Take a checkpoint with tensors that look like parts of its layers and that
   /// the family does not read.

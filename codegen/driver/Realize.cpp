@@ -30,7 +30,8 @@ void hamlet::recordProducts(ModuleOp program, StringRef target,
     products[record.symbol].push_back(program::ProductAttr::get(
         program.getContext(), record.product.m, record.product.n,
         record.product.k, record.block.rows, record.block.panels,
-        record.block.depth, static_cast<int64_t>(record.cycles), record.given));
+        record.block.depth, static_cast<int64_t>(record.cycles), record.given,
+        record.product.part));
   Builder b(program.getContext());
   eachVariant(program, target, [&](program::VariantOp variant) {
     variant.setProductsAttr(

@@ -140,7 +140,7 @@ static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
   Value w = t.load(view, {t.index(0), col}, {s.in, s.columns});
   return t.dot(rows, w,
                t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())),
-               s.pairs());
+               s.numerics);
 }
 
 func::FuncOp hamlet::codegen::expertUpKernel(const KernelSite &site,

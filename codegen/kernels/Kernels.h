@@ -169,12 +169,13 @@ struct ExpertShape {
   int64_t experts, topK;
   int64_t in, out;
   mlir::Type element; ///< of the activations
-  mlir::Type weight;  ///< of the weights; bf16 with bf16 activations: pairs
+  mlir::Type weight;  ///< of the weights
   mlir::Type result;
+  tile::NumericsAttr numerics;
   nn::Activation activation = nn::Activation::silu; ///< of the gate
   int64_t columns = 64;
 
-  bool pairs() const { return element.isBF16() && weight.isBF16(); }
+  bool pairs() const { return numerics.getOperands().isBF16(); }
 };
 
 /// act(x Wg) * (x Wu) for the rows of a block. Arguments:

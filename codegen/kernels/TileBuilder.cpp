@@ -219,12 +219,16 @@ Value TileBuilder::alongRows(Value source, int64_t rows) {
   return broadcast(source, {1}, {rows, tileType(source).getDimSize(0)});
 }
 
-Value TileBuilder::reduce(tile::Reduction kind, Value source, int64_t axis) {
+Value TileBuilder::reduce(tile::Reduction kind, Value source, int64_t axis,
+                          int64_t split) {
   RankedTensorType type = tileType(source);
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + axis);
-  return tile::ReduceOp::create(b, location, tile(shape, type.getElementType()),
-                                source, kind, axis);
+  auto op = tile::ReduceOp::create(
+      b, location, tile(shape, type.getElementType()), source, kind, axis);
+  if (split)
+    op.setSplit(split);
+  return op;
 }
 
 /// The type of `x` with other elements.
@@ -253,8 +257,14 @@ Value TileBuilder::round(Value x, Type type) {
 Value TileBuilder::dot(Value a, Value bOperand, Value acc, bool pairs,
                        Value next, Value nextRow) {
   Type operands = pairs ? Type(b.getBF16Type()) : f32();
-  auto numerics = tile::NumericsAttr::get(b.getContext(), operands, f32(),
-                                          pairs ? 2 : 1, 0);
+  return dot(a, bOperand, acc,
+             tile::NumericsAttr::get(b.getContext(), operands, f32(),
+                                     pairs ? 2 : 1, 0),
+             next, nextRow);
+}
+
+Value TileBuilder::dot(Value a, Value bOperand, Value acc,
+                       tile::NumericsAttr numerics, Value next, Value nextRow) {
   SmallVector<Value> coords;
   if (next)
     coords = {nextRow, index(0)};

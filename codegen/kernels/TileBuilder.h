@@ -110,13 +110,17 @@ public:
   Value alongColumns(Value source, int64_t n);
   /// [n] to [R, n].
   Value alongRows(Value source, int64_t rows);
-  Value reduce(tile::Reduction kind, Value source, int64_t axis);
+  Value reduce(tile::Reduction kind, Value source, int64_t axis,
+               int64_t split = 0);
   /// f32 of any float or i32 tile or scalar.
   Value widen(Value x);
   /// Rounds f32 to `type`, nearest even.
   Value round(Value x, Type type);
   /// With `next`, this view is prefetched: rows from row `nextRow` on, or the
   /// next B in panels.
+  Value dot(Value a, Value bOperand, Value acc, tile::NumericsAttr numerics,
+            Value next = {}, Value nextRow = {});
+  /// One sum, of bf16 in pairs or of f32.
   Value dot(Value a, Value bOperand, Value acc, bool pairs, Value next = {},
             Value nextRow = {});
 

@@ -26,7 +26,8 @@ Value inverseRoot(WindowBuilder &w, nn::RmsNormOp op, Value base, int64_t n) {
     Value sum;
     for (int64_t p = 0; p < parts; ++p) {
       Value x = w.window(op.getX(), {base, p * width}, width);
-      Value part = t.reduce(tile::Reduction::sum, t.mulF(x, x), 1);
+      Value part = t.reduce(tile::Reduction::sum, t.mulF(x, x), 1,
+                            static_cast<int64_t>(op.getSumSplit()));
       sum = sum ? t.addF(sum, part) : part;
     }
     RankedTensorType type = w.f32Tile({w.rows});

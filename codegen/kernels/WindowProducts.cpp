@@ -30,9 +30,7 @@ Value WindowBuilder::product(Value x, Value weight, tile::NumericsAttr numerics,
   Value view = t.panelView(inMemory(weight).pointer, t.index(0), k, n, pairs);
   Value b = t.load(view, {t.index(0), absolute(c)}, {k, width});
   Value zero = t.splat(0.0, f32Tile({rows, width}));
-  return tile::DotOp::create(t.builder(), t.loc(), zero.getType(), a, b, zero,
-                             /*next=*/Value(), /*nextCoords=*/ValueRange(),
-                             numerics);
+  return t.dot(a, b, zero, numerics);
 }
 
 namespace {

@@ -213,7 +213,7 @@ private:
       for (const auto &s : variant->schedules)
         products.push_back(program::ProductAttr::get(
             b.getContext(), s->m, s->n, s->k, s->rows, s->panels, s->depth,
-            s->cycles, s->given));
+            s->cycles, s->given, s->part));
       program::VariantOp::create(b, at, variant->symbol,
                                  static_cast<uint64_t>(variant->rows),
                                  static_cast<uint64_t>(variant->scratch_bytes),

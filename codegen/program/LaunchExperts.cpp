@@ -106,8 +106,10 @@ static FailureOr<Value> blocksOf(RegionLowering &region, Value inside,
   return known;
 }
 
-static ExpertShape expertShape(Value x, Value weight, Value result) {
+static ExpertShape expertShape(Value x, Value weight, Value result,
+                               tile::NumericsAttr numerics) {
   ExpertShape s;
+  s.numerics = numerics;
   auto type = cast<RankedTensorType>(weight.getType());
   s.experts = type.getDimSize(0);
   s.topK = 1;
@@ -141,7 +143,8 @@ static Realization realizeProduct(const TargetClass &targets, ExpertShape &s,
 
 static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
   ProgramBuilder &f = region.program();
-  ExpertShape s = expertShape(op.getX(), op.getWGate(), op.getResult());
+  ExpertShape s =
+      expertShape(op.getX(), op.getWGate(), op.getResult(), op.getNumerics());
   s.topK = static_cast<int64_t>(op.getTopK());
   s.activation = op.getActivation();
   Extent tokens = region.rowsOf(op.getX()),
@@ -183,7 +186,8 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
 
 static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
   ProgramBuilder &f = region.program();
-  ExpertShape s = expertShape(op.getH(), op.getW(), op.getResult());
+  ExpertShape s =
+      expertShape(op.getH(), op.getW(), op.getResult(), op.getNumerics());
   Extent pairs = region.rowsOf(op.getH());
   FailureOr<Value> list = blocksOf(region, op.getOffsets(), s.experts, pairs);
   if (failed(list))

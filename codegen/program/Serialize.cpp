@@ -291,6 +291,7 @@ private:
         schedule->depth = product.getDepth();
         schedule->cycles = product.getCycles();
         schedule->given = product.getGiven();
+        schedule->part = product.getPart();
         variant->schedules.push_back(std::move(schedule));
       }
       realization->variants.push_back(std::move(variant));

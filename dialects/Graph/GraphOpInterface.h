@@ -103,6 +103,9 @@ struct Fusion {
   /// Its kernels are not written from the region's ops, one window after
   /// another, but by writers of its own.
   bool ownKernels = false;
+  /// Its kernels sum as its numerics say, whatever they say. Others keep one
+  /// sum, of bf16 for bf16 tensors.
+  bool anyNumerics = false;
   /// It writes its results itself, whole rows: no op of its region reads them.
   bool writesResults = false;
   /// Elementwise ops on its result join its region.

@@ -136,14 +136,10 @@ private:
     auto elementOf = [](Value v) {
       return cast<RankedTensorType>(v.getType()).getElementType();
     };
-    bool pairs = op->getNumOperands() > 0 &&
-                 isa<RankedTensorType>(op->getOperand(0).getType()) &&
-                 elementOf(op->getOperand(0)).isBF16();
     for (unsigned i = 0; i < op->getNumOperands(); ++i) {
       if (!graphOp.isPacked(i))
         continue;
       Type element = elementOf(op->getOperand(i));
-      pairs &= element.isBF16();
       if (!element.isF32() && !element.isBF16() && !element.isF16())
         return Refusal{op, "has '" + graphOp.operandName(i) + "' of " +
                                text(element) +
@@ -151,12 +147,12 @@ private:
                                "and f16"};
     }
     tile::NumericsAttr order = graphOp.getNumerics();
-    if (!order)
+    if (!order || graphOp.getFusion().anyNumerics)
       return std::nullopt;
-    if (order.getSplit() != 0)
+    if (order.getSplit() > 1)
       return Refusal{op, "has " + text(order) +
-                             "; sums in parts (split) are not lowered"};
-    if (graphOp.getFusion().ownKernels && order.getOperands().isBF16() != pairs)
+                             "; its kernels do not sum in parts (split)"};
+    if (order.getOperands().isBF16() != elementOf(op->getOperand(0)).isBF16())
       return Refusal{op, "has " + text(order) +
                              "; its kernels multiply bf16 tensors as bf16, "
                              "others as f32"};

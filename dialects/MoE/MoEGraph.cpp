@@ -32,6 +32,8 @@ void RouteOp::addChecks(CheckSink &sink) {
 }
 
 hamlet::tile::NumericsAttr RouteOp::getNumerics() {
+  if (auto sums = getSumsAttr())
+    return cast<hamlet::tile::NumericsAttr>(sums);
   Type f32 = Float32Type::get(getContext()),
        bf16 = BFloat16Type::get(getContext());
   bool pairs = typeOf(getX()).getElementType().isBF16() &&
@@ -55,6 +57,7 @@ Fusion RouteOp::getFusion() {
   return {.role = Role::router,
           .kind = "route",
           .anchor = true,
+          .anyNumerics = true,
           .writesResults = true};
 }
 
@@ -99,7 +102,8 @@ Fusion ExpertUpOp::getFusion() {
   return {.role = Role::alone,
           .kind = "expert_up",
           .anchor = true,
-          .ownKernels = true};
+          .ownKernels = true,
+          .anyNumerics = true};
 }
 
 Value ExpertDownOp::getRowSource(unsigned) { return getH(); }
@@ -114,7 +118,8 @@ Fusion ExpertDownOp::getFusion() {
   return {.role = Role::alone,
           .kind = "expert_down",
           .anchor = true,
-          .ownKernels = true};
+          .ownKernels = true,
+          .anyNumerics = true};
 }
 
 Value CombineOp::getRowSource(unsigned) { return getPlace(); }

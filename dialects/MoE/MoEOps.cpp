@@ -75,7 +75,10 @@ LogicalResult RouteOp::verify() {
     return emitOpError("expected 'epsilon' of at least 0 and a finite "
                        "'scaling', got ")
            << getEpsilonAttr() << " and " << getScalingAttr();
-  return success();
+  // (C6)
+  if (failed(expectOperands(*this, getNumerics(), "x", getX())))
+    return failure();
+  return expectOperands(*this, getNumerics(), "w", getW());
 }
 
 /// Extent T * k, dynamic if T is; no extent if it is too large for one.

@@ -18,7 +18,7 @@ def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "i
     [Pure, AttrSizedOperandSegments]> {
   let summary = "the experts of each token and their gates";
   let description = [{
-        logit[e] = sum_h x[h] * w[e, h]                   (f32, h ascending)
+        logit[e] = sum_h x[h] * w[e, h]                   (f32, as `sums` says)
         score = softmax(logit) over all experts, or sigmoid(logit)
         choice = score + bias                             (bias: selection only)
         ids = the top_k largest choices, largest first, ties to the lowest expert
@@ -32,8 +32,10 @@ def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "i
     the largest logit; its sum ascends as `tile.reduce` of a last axis does.
 
     - `x`: `[T, H]`; `w`: `[E, H]`, f32 as a rule; `bias`: `[E]`; `ids`: `[T, k]`,
-      0 <= id < E; `gates`: `[T, k]` f32. All arithmetic is f32; the products of a
-      bf16 `x` and a bf16 `w`, which are exact, are added in pairs.
+      0 <= id < E; `gates`: `[T, k]` f32. All arithmetic is f32.
+    - `sums`, optional: `#tile.numerics` of the logits. Without it they are one sum,
+      h ascending; the products of a bf16 `x` and a bf16 `w`, which are exact, are
+      added in pairs.
 
     Constraints:
     - (C1) `w` is [E, H] with the H of `x`; `bias` is [E].
@@ -41,6 +43,7 @@ def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "i
     - (C3) 1 <= top_k <= E.
     - (C4) groups >= 1 divides E, 1 <= topk_groups <= groups, and the kept groups have top_k experts.
     - (C5) `epsilon` is at least 0, `scaling` finite.
+    - (C6) under bf16 operands `x` and `w` are bf16.
 
     Examples:
     ```mlir
@@ -76,10 +79,11 @@ def MoE_RouteOp : MoE_Op<"route", ["addChecks", "operandName", "getNumerics", "i
                        MoE_ScoreAttr:$score, I64Attr:$top_k, BoolAttr:$renormalize,
                        F32Attr:$epsilon, F32Attr:$scaling,
                        DefaultValuedAttr<I64Attr, "1">:$groups,
-                       DefaultValuedAttr<I64Attr, "1">:$topk_groups);
+                       DefaultValuedAttr<I64Attr, "1">:$topk_groups,
+                       OptionalAttr<Graph_Numerics>:$sums);
   let results = (outs Graph_I32<2>:$ids, Graph_F32<2>:$gates);
   let assemblyFormat = [{
-    $score $x `,` $w (`bias` `(` $bias^ `)`)? (`ids` `(` $given^ `)`)?
+    $score $x `,` $w (`bias` `(` $bias^ `)`)? (`ids` `(` $given^ `)`)? (`sums` `(` $sums^ `)`)?
     attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;

@@ -76,6 +76,7 @@ Fusion LinearOp::getFusion() {
   return {.role = Role::product,
           .kind = "linear",
           .anchor = true,
+          .anyNumerics = true,
           .epilogue = true,
           .takesGate = true,
           .prologueKind = "linear"};
@@ -93,6 +94,7 @@ Fusion LmHeadOp::getFusion() {
   return {.role = Role::product,
           .kind = "lm_head",
           .anchor = true,
+          .anyNumerics = true,
           .takesGather = true,
           .prologueKind = "logits"};
 }

@@ -123,6 +123,10 @@ LogicalResult RmsNormOp::verify() {
       width / groups % blocks != 0)
     return emitOpError("expected groups * sum_blocks to divide the width ")
            << width << ", got " << groups << " * " << blocks;
+  if (int64_t split = getSumSplit();
+      split < 0 || (split != 0 && !llvm::isPowerOf2_64(split)))
+    return emitOpError("expected 'sum_split' to be 0 or a power of two, got ")
+           << split;
   // (C3)
   int64_t weights = typeOf(getW()).getDimSize(0);
   if (weights != width && weights != width / groups)

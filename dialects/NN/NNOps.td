@@ -125,9 +125,9 @@ def NN_LinearOp : NN_GraphOp<"linear", ["isPacked", "ask"]> {
   let description = [{
         result[t, n] = round(sum_k x[t, k] * w[n, k] + bias[n])
 
-    The sum starts at +0 and runs over k ascending as `numerics` says; the bias is
-    added to the f32 sum; the result is rounded once. Under f32 operands bf16 and
-    f16 tensors are widened. Sums in parts (`split`) are not lowered.
+    The sum starts at +0 and runs over k as `numerics` says, in parts with a
+    `split`; the bias is added to the f32 sum; the result is rounded once. Under
+    f32 operands bf16 and f16 tensors are widened.
 
     - `x`: `[T, K]`; `w`: `[N, K]` as stored (i8 and f8E4M3FN are quantised
       storage); `bias`: `[N]`; `result`: `[T, N]`, f32 or x's type.
@@ -209,8 +209,9 @@ def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf", "ask"]> {
 
     (`1 + w` in place of `w` where `unit_offset` is set). All in f32. The sum
     over n is the sum of `sum_blocks` equal parts, each summed as `tile.reduce`
-    sums a last axis (16 partial sums, then a tree), added ascending from the
-    first: with one block for each head a norm over all heads shards by heads.
+    sums a last axis (16 partial sums, then a tree; with `sum_split` that in parts),
+    added ascending from the first: with one block for each head a norm over all
+    heads shards by heads.
     Between bf16 and bf16, u is rounded to bf16 before the product with `w`, and
     the product is rounded once; an f32 result of a bf16 `x` rounds nothing.
 
@@ -222,7 +223,8 @@ def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf", "ask"]> {
 
     Constraints:
     - (C1) `result` has the shape of `x`, and elements of f32 or x's.
-    - (C2) `groups` and `sum_blocks` are at least 1 and groups * sum_blocks divides W.
+    - (C2) `groups` and `sum_blocks` are at least 1 and groups * sum_blocks divides
+      W; `sum_split` is 0 or a power of two.
     - (C3) `w` has W or W / groups elements.
     - (C4) `eps` is at least 0.
     - (C5) `inverse` has a row for each token and a column for each part.
@@ -255,6 +257,7 @@ def NN_RmsNormOp : NN_GraphOp<"rms_norm", ["getHeadsOf", "ask"]> {
   let arguments = (ins NN_Tensor23:$x, TensorRankOf<[F32, BF16, F16], [1]>:$w,
                        F32Attr:$eps, DefaultValuedAttr<I64Attr, "1">:$groups,
                        DefaultValuedAttr<I64Attr, "1">:$sum_blocks,
+                       DefaultValuedAttr<I64Attr, "0">:$sum_split,
                        DefaultValuedAttr<BoolAttr, "false">:$unit_offset);
   let results = (outs NN_Tensor23:$result, Optional<Graph_F32<2>>:$inverse);
   let assemblyFormat = "$x `,` $w attr-dict `:` functional-type(operands, results)";

@@ -145,10 +145,12 @@ def Program_ProductAttr : AttrDef<Program_Dialect, "Product"> {
   let description = [{
     A product of `m` rows, `n` columns and `k` terms works in blocks of `rows`,
     `panels` of 16 columns and `depth` terms; `cycles` of one core are predicted;
-    `given`: by a schedule file, not by the cost model.
+    `given`: by a schedule file, not by the cost model. Terms are summed in parts of
+    `part`, 0: in one sum.
   }];
   let parameters = (ins "int64_t":$m, "int64_t":$n, "int64_t":$k, "int64_t":$rows,
-                        "int64_t":$panels, "int64_t":$depth, "int64_t":$cycles, "bool":$given);
+                        "int64_t":$panels, "int64_t":$depth, "int64_t":$cycles, "bool":$given,
+                        DefaultValuedParameter<"int64_t", "0">:$part);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

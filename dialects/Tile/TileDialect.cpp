@@ -130,6 +130,22 @@ int64_t hamlet::tile::partOf(int64_t k, int64_t split) {
   return std::min<int64_t>(k, kStep * llvm::divideCeil(steps, split));
 }
 
+int64_t hamlet::tile::canonicalSplit(int64_t k, int64_t least) {
+  constexpr int64_t kLongestPart = 256;
+  int64_t split = least;
+  while (partOf(k, split) > kLongestPart)
+    split *= 2;
+  return split;
+}
+
+int64_t hamlet::tile::canonicalReduceSplit(int64_t k) {
+  constexpr int64_t kLongestPart = 1024;
+  int64_t split = 1;
+  while (partOf(k, split) > kLongestPart)
+    split *= 2;
+  return split > 1 ? split : 0;
+}
+
 LogicalResult NumericsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    Type operands, Type accumulate,
                                    int64_t group, int64_t split) {

@@ -17,6 +17,14 @@ namespace hamlet::tile {
 /// A sum of `k` terms that is split `split` ways is cut at multiples of this;
 /// `k` itself for a sum in one piece (`#tile.numerics` has the rule).
 int64_t partOf(int64_t k, int64_t split);
+/// The canonical split of a sum of `k` f32 products: `least` parts, a power of
+/// two, doubled while parts are longer than 256. Its error stays below
+/// PyTorch's at every width (test/golden/f32_error.py); longer parts would save
+/// a CPU a hundredth.
+int64_t canonicalSplit(int64_t k, int64_t least = 8);
+/// The same of the sum of `k` numbers, which is 16 partial sums in each part;
+/// 0: it is one part.
+int64_t canonicalReduceSplit(int64_t k);
 } // namespace hamlet::tile
 
 #include "dialects/Tile/TileDialect.h.inc"

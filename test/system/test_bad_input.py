@@ -349,6 +349,7 @@ class Configurations(BadInput):
     def test_bad_options(self):
         for options in (
             ("--lightning-chunk", 0), ("--lightning-chunk", -3), ("--lightning-chunk", "x"),
+            ("--split", 0), ("--split", 1), ("--split", 12), ("--split", -8), ("--split", 2048), ("--split", "x"),
             ("--dtype", "f64"), ("--target", "abacus"), ("--compile-to", "gold"), ("--no-such-flag",),
         ):  # fmt: skip
             with self.subTest(options=options):

@@ -169,7 +169,9 @@ class Compile(unittest.TestCase):
         harness.assert_fails(self, result, "chunk 32", "--lightning-chunk asks for 64")
         for dtype in ("f32", "bf16"):
             harness.assert_fails(self, harness.run(*command, "--dtype", dtype), f"--dtype {dtype}", status=2)
+        harness.assert_fails(self, harness.run(*command, "--split", 8), "--split", "#tile.numerics", status=2)
         self.assertFalse((self.work / "no.hmlt").exists())
+        self.assertEqual(self.provenance(self.folder, "--split", 8)[0], flags.replace("--lightning-chunk 32", "--split 8 --lightning-chunk 64"))
         plain = self.work / "plain.mlir"
         plain.write_text("func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {\n  %y = nn.mul %x, %x : tensor<?x8xf32>\n  return %y : tensor<?x8xf32>\n}\n")
         self.assertEqual(self.provenance(plain), ("--target cpu", 64))
@@ -300,7 +302,7 @@ class RealModel(unittest.TestCase):
 class Usage(unittest.TestCase):
     def test_help(self):
         for command, words in {
-            "compile": ("--target", "--models", "--lightning-chunk", "--compile-to", "--dump-dir", "--time-passes", "--remarks", "--dtype", "--cache"),
+            "compile": ("--target", "--models", "--lightning-chunk", "--split", "--compile-to", "--dump-dir", "--time-passes", "--remarks", "--dtype", "--cache"),
             "run": (
                 "--weights", "--prompt-ids", "--batch", "--output", "--max-tokens", "--temperature",
                 "--dump-logits", "--prefill-chunk", "--max-batch", "--max-context", "--threads",

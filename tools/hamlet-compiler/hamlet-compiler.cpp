@@ -91,6 +91,12 @@ cl::opt<int64_t>
     chunk("lightning-chunk", cl::init(64),
           cl::desc("tokens between anchors of lightning states (64)"),
           cl::sub(compileCommand));
+cl::opt<int64_t>
+    split("split", cl::init(0),
+          cl::desc("at least so many parts, a power of two, of every sum over "
+                   "features (default: f32 products have 8 and more, bf16 "
+                   "products one sum)"),
+          cl::value_desc("N"), cl::sub(compileCommand));
 cl::opt<std::string> compileTo(
     "compile-to",
     cl::desc("print this stage instead: graph|fused|tile|llvm|ptx|program"),
@@ -202,6 +208,7 @@ readGraph(MLIRContext &context, CompileSummary &summary, std::string &imported,
   }
   frontend::ImportOptions options;
   options.chunk = chunk;
+  options.split = split;
   options.modelFolders.assign(modelFolders.begin(), modelFolders.end());
   options.dtype = *parseDtype(dtype);
   options.ignoreUnused = ignoreUnused;
@@ -306,6 +313,7 @@ void printTimes(const CompileSummary &summary) {
 /// lld, which links kernels, resets every option; these are read after it.
 struct Saved {
   std::string source = ::source, output = ::output, dtype = ::dtype;
+  int64_t split = ::split;
   bool quiet = ::quiet, timePasses = ::timePasses;
 };
 
@@ -326,6 +334,12 @@ std::string mistake() {
   if (chunk < 1 || chunk > 1024)
     return "--lightning-chunk: expected 1 to 1024 tokens, got " +
            std::to_string(chunk);
+  if (split.getNumOccurrences() &&
+      (split < 2 || split > 1024 || !llvm::isPowerOf2_64(split)))
+    return "--split: expected a power of two from 2 to 1024, got " +
+           std::to_string(split);
+  if (isMlir(source) && split.getNumOccurrences())
+    return "--split: the order of a graph's sums stands in its #tile.numerics";
   if (compileTo.empty())
     return output.empty() ? "compile: expected -o FILE.hmlt, or --compile-to "
                             "to print a stage"
@@ -389,6 +403,8 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
   std::string flags = "--target " + llvm::join(options.targets, ",");
   if (!isMlir(given.source))
     flags += " --dtype " + given.dtype;
+  if (given.split)
+    flags += " --split " + std::to_string(given.split);
   if (summary.chunk)
     flags += " --lightning-chunk " + std::to_string(*summary.chunk);
   auto entry = [&](StringRef name, StringRef text) {
@@ -405,7 +421,7 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
 /// passes.
 FailureOr<OwningOpRef<ModuleOp>> assemble(OwningOpRef<ModuleOp> program) {
   for (const cl::Option *option : std::initializer_list<const cl::Option *>{
-           std::addressof(targets), &compileTo, &chunk, &schedules})
+           std::addressof(targets), &compileTo, &chunk, &split, &schedules})
     if (option->getNumOccurrences())
       return program->emitError()
              << "--" << option->ArgStr

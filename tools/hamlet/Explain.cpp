@@ -36,14 +36,17 @@ std::string schedule(const RealizationT &realization) {
 void printProducts(const RealizationT &realization) {
   for (const auto &variant : realization.variants)
     for (const auto &s : variant->schedules)
-      std::printf("  rows %d, %s: product %lldx%lldx%lld in blocks of %d "
-                  "rows, %d panels, depth %lld; %lld cycles predicted%s\n",
-                  variant->rows, realization.target.c_str(),
-                  static_cast<long long>(s->m), static_cast<long long>(s->k),
-                  static_cast<long long>(s->n), s->rows, s->panels,
-                  static_cast<long long>(s->depth),
-                  static_cast<long long>(s->cycles),
-                  s->given ? " (from a schedule file)" : "");
+      std::printf(
+          "  rows %d, %s: product %lldx%lldx%lld in blocks of %d "
+          "rows, %d panels, depth %lld%s; %lld cycles predicted%s\n",
+          variant->rows, realization.target.c_str(),
+          static_cast<long long>(s->m), static_cast<long long>(s->k),
+          static_cast<long long>(s->n), s->rows, s->panels,
+          static_cast<long long>(s->depth),
+          s->part ? (", summed in parts of " + std::to_string(s->part)).c_str()
+                  : "",
+          static_cast<long long>(s->cycles),
+          s->given ? " (from a schedule file)" : "");
 }
 
 } // namespace

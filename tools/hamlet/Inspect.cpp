@@ -208,6 +208,7 @@ Json describeVariants(const KernelT &kernel) {
                                          {"rows", s->rows},
                                          {"panels", s->panels},
                                          {"depth", s->depth},
+                                         {"part", s->part},
                                          {"predicted_cycles", s->cycles},
                                          {"given", s->given}});
     }

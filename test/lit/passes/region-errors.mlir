@@ -120,14 +120,14 @@ func.func @a_weight_that_is_rows_too(%w: tensor<32x32xf32>) -> tensor<32x32xf32>
 
 // -----
 
-func.func @sums_in_parts(%x: tensor<?x32xf32>, %w: tensor<48x32xf32>) -> tensor<?x48xf32> {
-  %0 = nn.fused "f"(%x, %w) : (tensor<?x32xf32>, tensor<48x32xf32>) -> tensor<?x48xf32> {
-  ^bb0(%a: tensor<?x32xf32>, %b: tensor<48x32xf32>):
-    // expected-error @below {{'nn.linear' op has #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 16>; sums in parts (split) are not lowered}}
-    %1 = nn.linear #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 16> %a, %b : (tensor<?x32xf32>, tensor<48x32xf32>) -> tensor<?x48xf32>
-    nn.yield %1 : tensor<?x48xf32>
+func.func @attention_in_parts(%x: tensor<?x2x16xf32>, %s: tensor<?xi32>) -> tensor<?x2x16xf32> {
+  %0 = nn.fused "f"(%x, %s) : (tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32> {
+  ^bb0(%a: tensor<?x2x16xf32>, %b: tensor<?xi32>):
+    // expected-error @below {{'attention.softmax' op has #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 2>; its kernels do not sum in parts (split)}}
+    %1 = attention.softmax #tile.numerics<operands = f32, accumulate = f32, group = 1, split = 2> %a, %a, %a starts(%b) {scale = 0.25 : f32} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+    nn.yield %1 : tensor<?x2x16xf32>
   }
-  return %0 : tensor<?x48xf32>
+  return %0 : tensor<?x2x16xf32>
 }
 
 // -----

@@ -64,6 +64,14 @@ func.func @route_c5(%x: tensor<?x32xf32>, %w: tensor<8x32xf32>) {
 
 // -----
 
+func.func @route_c6(%x: tensor<?x32xbf16>, %w: tensor<8x32xf32>) {
+  // expected-error @below {{'moe.route' op expected 'w' to be bf16 as the operands of #tile.numerics<operands = bf16, accumulate = f32, group = 2>, got 'tensor<8x32xf32>'}}
+  moe.route softmax %x, %w sums(#tile.numerics<operands = bf16, accumulate = f32, group = 2>) {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32} : (tensor<?x32xbf16>, tensor<8x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return
+}
+
+// -----
+
 func.func @route_c5_scaling(%x: tensor<?x32xf32>, %w: tensor<8x32xf32>) {
   // expected-error @below {{'moe.route' op expected 'epsilon' of at least 0 and a finite 'scaling', got 0.000000e+00 : f32 and 0x7F800000 : f32}}
   moe.route softmax %x, %w {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 0x7F800000 : f32} : (tensor<?x32xf32>, tensor<8x32xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)

@@ -19,3 +19,11 @@ func.func @layer(%x: tensor<?x32xbf16>, %r: tensor<8x32xf32>, %b: tensor<8xf32>,
   %z = moe.combine %y, %p, %g : (tensor<?x32xf32>, tensor<?x2xi32>, tensor<?x2xf32>) -> tensor<?x32xbf16>
   return %z : tensor<?x32xbf16>
 }
+
+// The order of the router's sums can be said.
+// CHECK-LABEL: func.func @route_sums
+func.func @route_sums(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>) {
+  // CHECK: moe.route {{ *}}softmax %{{.*}}, %{{.*}} sums(<operands = f32, accumulate = f32, group = 1, split = 2>)
+  %i, %g = moe.route softmax %x, %w sums(#tile.numerics<operands = f32, accumulate = f32, group = 1, split = 2>) {top_k = 2, renormalize = true, epsilon = 0.0 : f32, scaling = 1.0 : f32} : (tensor<?x64xf32>, tensor<8x64xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return %i, %g : tensor<?x2xi32>, tensor<?x2xf32>
+}

@@ -120,6 +120,14 @@ func.func @rms_norm_c2(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
 
 // -----
 
+func.func @rms_norm_c2_split(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
+  // expected-error @below {{'nn.rms_norm' op expected 'sum_split' to be 0 or a power of two, got 3}}
+  nn.rms_norm %x, %w {eps = 1.0e-5 : f32, sum_split = 3} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
 func.func @rms_norm_c2_zero(%x: tensor<?x32xf32>, %w: tensor<32xf32>) {
   // expected-error @below {{'nn.rms_norm' op expected groups * sum_blocks to divide the width 32, got 0 * 1}}
   nn.rms_norm %x, %w {eps = 1.0e-5 : f32, groups = 0} : (tensor<?x32xf32>, tensor<32xf32>) -> tensor<?x32xf32>
