@@ -66,16 +66,30 @@ int64_t sizeOf(hmlt::DType dtype) {
   return 1;
 }
 
+MatrixPadding paddingOf(hmlt::Layout layout) {
+  switch (layout) {
+  case hmlt::Layout::plain:
+    break;
+  case hmlt::Layout::panel:
+    return kPanelPadding;
+  case hmlt::Layout::panel_pairs:
+    return kPairsPadding;
+  case hmlt::Layout::blocks:
+    return kBlocksPadding;
+  }
+  return {1, 1};
+}
+
 int64_t packedBytes(const hmlt::WeightT &weight, hmlt::Layout layout) {
+  const MatrixPadding padding = paddingOf(layout);
   size_t rank = weight.shape.size();
-  bool plain = layout == hmlt::Layout::plain;
   int64_t count = 1;
   for (size_t i = 0; i < rank; ++i) {
     int64_t dim = weight.shape[i];
-    if (!plain && i + 2 == rank)
-      dim = (dim + kPanel - 1) / kPanel * kPanel;
-    if (layout == hmlt::Layout::panel_pairs && i + 1 == rank)
-      dim = (dim + 1) / 2 * 2;
+    if (i + 2 == rank)
+      dim = roundUp(dim, padding.rows);
+    if (i + 1 == rank)
+      dim = roundUp(dim, padding.columns);
     count *= dim;
   }
   return count * sizeOf(weight.dtype);

@@ -27,6 +27,8 @@ inline constexpr uint32_t kContainerVersion = 4;
 /// Bytes of one element.
 int64_t sizeOf(hmlt::DType dtype);
 /// Bytes of a weight in device memory, padding of the layout included.
+/// What the last two dimensions [N, K] are rounded up to; 1 for plain.
+MatrixPadding paddingOf(hmlt::Layout layout);
 int64_t packedBytes(const hmlt::WeightT &weight, hmlt::Layout layout);
 
 /// What `target` makes of the kernel; null if it makes nothing.

@@ -287,8 +287,9 @@ private:
     if (weight.shape.size() < 2 || !isFloat)
       return failure("layout '", EnumNameLayout(layout),
                      "' needs two dimensions or more and a float dtype");
-    if (layout == Layout::panel_pairs && sizeOf(weight.dtype) != 2)
-      return failure("layout 'panel_pairs' needs a dtype of 2 bytes");
+    if (layout != Layout::panel && sizeOf(weight.dtype) != 2)
+      return failure("layout '", EnumNameLayout(layout),
+                     "' needs a dtype of 2 bytes");
     if (weight.add_one)
       return failure("'add_one' needs layout 'plain'");
     return {};

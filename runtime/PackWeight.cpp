@@ -76,18 +76,31 @@ void convertRow(const uint8_t *from, int64_t columns, bool addOne,
     to[k] = convert<kTo, kFrom>(from, k);
 }
 
-/// A panel's column of a matrix, `lane`: element k goes to [k][lane], or with
-/// pairs to [k / 2][lane][k % 2].
+/// Row `lane` of a group of rows of a matrix: element k goes to [k][lane] of a
+/// panel, to [k / 2][lane][k % 2] of a panel of pairs, and into swizzled blocks
+/// as `!tile.desc` has them.
 template <DType kTo, DType kFrom>
 void scatterLane(const uint8_t *from, int64_t begin, int64_t end, int64_t lane,
-                 bool pairs, uint8_t *out) {
+                 Layout layout, uint8_t *out) {
   auto *to = reinterpret_cast<Bits<kTo> *>(out);
-  if (pairs)
+  auto put = [&](auto place) {
     for (int64_t k = begin; k < end; ++k)
-      to[(k / 2 * kPanel + lane) * 2 + k % 2] = convert<kTo, kFrom>(from, k);
-  else
-    for (int64_t k = begin; k < end; ++k)
-      to[k * kPanel + lane] = convert<kTo, kFrom>(from, k);
+      to[place(k)] = convert<kTo, kFrom>(from, k);
+  };
+  switch (layout) {
+  case Layout::plain:
+    break;
+  case Layout::panel:
+    return put([=](int64_t k) { return k * kPanel + lane; });
+  case Layout::panel_pairs:
+    return put([=](int64_t k) { return (k / 2 * kPanel + lane) * 2 + k % 2; });
+  case Layout::blocks:
+    return put([=](int64_t k) {
+      int64_t unit = k % kWeightBlock / kWeightUnit ^ lane % kWeightUnit;
+      return (k / kWeightBlock * kWeightBlock + lane) * kWeightBlock +
+             unit * kWeightUnit + k % kWeightUnit;
+    });
+  }
 }
 
 /// Calls `body` with the two dtypes as constants.
@@ -145,11 +158,12 @@ Result<WeightPacker> WeightPacker::make(const hmlt::WeightT &weight,
     return packer;
   }
   if (rank < 2 || weight.shape[rank - 2] < 1 || rows < weight.shape[rank - 2])
-    return failure("panels need a matrix, got ", rank, " dimensions and ", rows,
+    return failure("layout '", hmlt::EnumNameLayout(layout),
+                   "' needs a matrix, got ", rank, " dimensions and ", rows,
                    " rows");
   packer.rowsPerMatrix = weight.shape[rank - 2];
-  int64_t panels = (packer.rowsPerMatrix + kPanel - 1) / kPanel;
-  packer.groupCount = rows / packer.rowsPerMatrix * panels;
+  packer.rowsPerGroup = paddingOf(layout).rows;
+  packer.groupCount = rows / packer.rowsPerMatrix * packer.groupsPerMatrix();
   assert(packer.groupCount > 0 && "there is a matrix, and it has rows");
   packer.bytesPerGroup = packedBytes(weight, layout) / packer.groupCount;
   return packer;
@@ -179,8 +193,8 @@ WeightPacker::Row WeightPacker::row(int64_t index) const {
 int64_t WeightPacker::elementsBefore(int64_t group) const {
   int64_t rows = firstRows.back(), before = group * rowsPerGroup;
   if (layout != Layout::plain) {
-    int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
-    before = group / panels * rowsPerMatrix + group % panels * kPanel;
+    int64_t groups = groupsPerMatrix();
+    before = group / groups * rowsPerMatrix + group % groups * rowsPerGroup;
   }
   before = std::min(before, rows);
   if (weight->permute_a) { // rows of a slice are read in another order
@@ -208,13 +222,12 @@ int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
     }
     return (end - begin) * rowBytes;
   }
-  int64_t panels = (rowsPerMatrix + kPanel - 1) / kPanel;
-  int64_t matrix = group / panels, first = group % panels * kPanel;
-  int64_t lanes = std::min(kPanel, rowsPerMatrix - first);
-  bool pairs = layout == Layout::panel_pairs;
-  if (lanes < kPanel || (pairs && columns % 2))
+  int64_t matrix = group / groupsPerMatrix(),
+          first = group % groupsPerMatrix() * rowsPerGroup;
+  int64_t lanes = std::min(rowsPerGroup, rowsPerMatrix - first);
+  if (lanes < rowsPerGroup || columns % paddingOf(layout).columns)
     std::memset(out, 0, static_cast<size_t>(bytesPerGroup));
-  std::array<Row, kPanel> rows;
+  std::array<Row, std::max(kPanel, kWeightBlock)> rows;
   for (int64_t lane = 0; lane < lanes; ++lane)
     rows[lane] = row(matrix * rowsPerMatrix + first + lane);
   constexpr int64_t kBlock = 64; // columns whose output stays in the L1 cache
@@ -224,7 +237,7 @@ int64_t WeightPacker::pack(int64_t group, uint8_t *out) const {
           weight->dtype, rows[lane].dtype, [&](auto toType, auto fromType) {
             scatterLane<toType(), fromType()>(rows[lane].data, k,
                                               std::min(k + kBlock, columns),
-                                              lane, pairs, out);
+                                              lane, layout, out);
           });
   return bytesPerGroup;
 }

@@ -47,14 +47,17 @@ private:
     hmlt::DType dtype;
   };
   Row row(int64_t index) const;
+  int64_t groupsPerMatrix() const {
+    return (rowsPerMatrix + rowsPerGroup - 1) / rowsPerGroup;
+  }
 
   const hmlt::WeightT *weight = nullptr;
   hmlt::Layout layout = hmlt::Layout::plain;
   std::vector<SourceData> sources;
   std::vector<int64_t> firstRows; // of each source, then all rows
   int64_t columns = 1;            // elements of a row: the last dimension
-  int64_t rowsPerMatrix = 0;      // the last but one dimension of panels
-  int64_t rowsPerGroup = 0;       // of a plain weight
+  int64_t rowsPerMatrix = 0;      // the last but one dimension; 0: plain
+  int64_t rowsPerGroup = 0;
   int64_t groupCount = 0;
   int64_t bytesPerGroup = 0;
 };

@@ -8,6 +8,7 @@
 #include "codegen/cpu/Emit.h"
 
 #include "codegen/cpu/KernelEmitter.h"
+#include "codegen/tile/AssignLayout.h"
 #include "codegen/tile/ExpandMath.h"
 
 #include "lld/Common/Driver.h"
@@ -116,6 +117,8 @@ struct TileToCpu : hamlet::cpu::impl::TileToCpuPassBase<TileToCpu> {
           << level.getValue() << "'";
       return signalPassFailure();
     }
+    if (failed(tile::assignLayouts(getOperation())))
+      return signalPassFailure();
     tile::expandMath(getOperation());
     RewritePatternSet divisions(&getContext());
     arith::populateCeilFloorDivExpandOpsPatterns(divisions);

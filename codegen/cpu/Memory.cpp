@@ -21,6 +21,9 @@ KernelEmitter::View KernelEmitter::makeView(tile::ViewOp op) {
   view.element = scalarType(op.getResult().getType().getElementType());
   if (view.element.isInteger(1))
     error(op, "of i1 is not supported; keep flags as i32");
+  if (view.desc.isMatrix() && !view.desc.isPanel())
+    error(op, "of '" + tile::stringifyLayout(view.desc.getLayout()).str() +
+                  "' is not supported; a CPU has panels");
   view.base = at(scalar(op.getBase()), view.element, scalar(op.getOffset()));
   auto values = [&](ArrayRef<OpFoldResult> mixed) {
     SmallVector<Value> out;

@@ -13,7 +13,7 @@
 #include "codegen/program/Passes.h"
 #include "codegen/program/Serialize.h"
 #include "codegen/schedule/Schedule.h"
-#include "codegen/tile/ExpandMath.h"
+#include "codegen/tile/Passes.h"
 #include "container/AtomicFile.h"
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/NN/NNOps.h"
@@ -117,6 +117,7 @@ private:
     count();
     if (failed(runPasses(*program, [](PassManager &passes) {
           OpPassManager &kernels = passes.nest<ModuleOp>();
+          kernels.addPass(tile::createAssignLayoutPass());
           kernels.addPass(tile::createExpandMathPass());
           kernels.addPass(createCanonicalizerPass());
           kernels.addPass(createCSEPass());

@@ -116,10 +116,9 @@ struct PageLoop {
   /// Keys [dk, tokens] and values [tokens, dv] of a page.
   std::pair<Value, Value> viewsOf(Value page) {
     Value number = t.loadIndex(table, t.add(tableRow, page));
-    Value place = t.add(t.mul(number, shape.keyHeads), keyHead);
     auto view = [&](Value pool, int64_t k, int64_t n) {
-      Value offset = t.mul(place, panelElements(k, n, shape.pairs()));
-      return t.panelView(pool, offset, k, n, shape.pairs());
+      return t.matrix(pool, {number, keyHead}, {shape.keyHeads}, k, n,
+                      packedOf(shape.element));
     };
     return {view(keyPages, shape.dk, kPageTokens),
             view(valuePages, kPageTokens, shape.dv)};
@@ -235,15 +234,12 @@ func::FuncOp hamlet::codegen::appendKernel(const KernelSite &site,
         tokens = t.arg("tokens");
   Value page = t.loadIndex(t.arg("token_pages"), token),
         offset = t.loadIndex(t.arg("token_offsets"), token);
-  Value place = t.add(t.mul(page, shape.keyHeads), head);
-  Value keys = t.panelView(
-      t.arg("key_pages"),
-      t.mul(place, panelElements(shape.dk, kPageTokens, shape.pairs())),
-      shape.dk, kPageTokens, shape.pairs());
-  Value values = t.panelView(
-      t.arg("value_pages"),
-      t.mul(place, panelElements(kPageTokens, shape.dv, shape.pairs())),
-      kPageTokens, shape.dv, shape.pairs());
+  auto inPage = [&](StringRef pool, int64_t k, int64_t n) {
+    return t.matrix(t.arg(pool), {page, head}, {shape.keyHeads}, k, n,
+                    packedOf(shape.element));
+  };
+  Value keys = inPage("key_pages", shape.dk, kPageTokens),
+        values = inPage("value_pages", kPageTokens, shape.dv);
   Value k = t.view(t.arg("k"), t.add(t.mul(head, shape.dk), shape.k.column),
                    {shape.dk, -1}, {1, shape.k.rowStride}, {tokens});
   Value v = t.view(t.arg("v"), t.add(t.mul(head, shape.dv), shape.v.column),

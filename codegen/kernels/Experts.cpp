@@ -135,8 +135,7 @@ static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
                            Value weights, Value expert, Value col,
                            int64_t count) {
   Value view =
-      t.panelView(weights, t.mul(expert, panelElements(s.in, s.out, s.pairs())),
-                  s.in, s.out, s.pairs());
+      t.matrix(weights, {expert}, {}, s.in, s.out, tile::packedFor(s.numerics));
   Value w = t.load(view, {t.index(0), col}, {s.in, s.columns});
   return t.dot(rows, w,
                t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())),

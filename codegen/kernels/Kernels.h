@@ -24,8 +24,14 @@ struct HeadsIn {
   int64_t column = 0;    ///< of head 0
 };
 
-/// Elements of a [k, n] panel block, padding included.
-int64_t panelElements(int64_t k, int64_t n, bool pairs);
+/// Of the caches of all targets: elements of a matrix [k, n], padding included.
+inline int64_t cachedElements(int64_t k, int64_t n, tile::Layout packed) {
+  return tile::matrixElements(tile::defaultLayout(packed), k, n);
+}
+/// For products of these elements with themselves.
+inline tile::Layout packedOf(mlir::Type element) {
+  return element.isBF16() ? tile::Layout::packed_bf16 : tile::Layout::packed;
+}
 
 //===----------------------------------------------------------------------===//
 // Lightning attention
@@ -50,11 +56,15 @@ struct LightningShape {
     return std::min(chunk, sizes.lightningRows);
   }
   /// Elements a state head has in a slot of each pool.
-  int64_t stateElements() const { return panelElements(dk, dv, false); }
-  int64_t tailKeyElements() const { return panelElements(dk, chunk, pairs()); }
+  int64_t stateElements() const {
+    return cachedElements(dk, dv, tile::Layout::packed);
+  }
+  int64_t tailKeyElements() const {
+    return cachedElements(dk, chunk, packedOf(element));
+  }
   int64_t tailDecayElements() const { return 3 * chunk; }
   int64_t tailValueElements() const {
-    return panelElements(chunk, dv, pairs());
+    return cachedElements(chunk, dv, packedOf(element));
   }
 };
 
@@ -91,10 +101,10 @@ struct AttentionShape {
   int64_t group() const { return queryHeads / keyHeads; }
   /// Elements of one page, all heads.
   int64_t keyPageElements() const {
-    return keyHeads * panelElements(dk, kPageTokens, pairs());
+    return keyHeads * cachedElements(dk, kPageTokens, packedOf(element));
   }
   int64_t valuePageElements() const {
-    return keyHeads * panelElements(kPageTokens, dv, pairs());
+    return keyHeads * cachedElements(kPageTokens, dv, packedOf(element));
   }
 };
 
@@ -174,14 +184,12 @@ struct ExpertShape {
   tile::NumericsAttr numerics;
   nn::Activation activation = nn::Activation::silu; ///< of the gate
   int64_t columns = 64;
-
-  bool pairs() const { return numerics.getOperands().isBF16(); }
 };
 
 /// act(x Wg) * (x Wu) for the rows of a block. Arguments:
 ///   x              [T, in]
 ///   order, blocks  of the dispatch
-///   w_gate, w_up   [experts, out, in], in panels
+///   w_gate, w_up   [experts, out, in], packed
 ///   out            [pairs, out]
 ///   tokens, pairs  index
 /// Grid: (blocks, ceil(out / columns), 1).
@@ -200,14 +208,15 @@ mlir::func::FuncOp expertDownKernel(const KernelSite &site,
 /// 0, 1, 2, ... Arguments: out, count (index). Grid: (1, 1, 1).
 mlir::func::FuncOp iotaKernel(const KernelSite &site);
 
-/// A matrix [count, n, k] into panels [count][k, n]. Arguments: in, out. Grid:
+/// Matrices [count, n, k] into packed ones of [k, n]. Arguments: in, out. Grid:
 /// (ceil(n / 16), count, 1).
 mlir::func::FuncOp packKernel(const KernelSite &site, mlir::Type element,
-                              int64_t n, int64_t k, bool pairs);
+                              int64_t n, int64_t k, tile::Layout packed);
 
-/// States [count, k, n] into panels without transposing. Arguments: in, out.
-/// Grid: (1, count, 1).
-mlir::func::FuncOp panelKernel(const KernelSite &site, int64_t k, int64_t n);
+/// States [count, k, n] into packed ones without transposing. Arguments: in,
+/// out. Grid: (1, count, 1).
+mlir::func::FuncOp packStateKernel(const KernelSite &site, int64_t k,
+                                   int64_t n);
 
 } // namespace hamlet::codegen
 

@@ -20,11 +20,6 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-int64_t hamlet::codegen::panelElements(int64_t k, int64_t n, bool pairs) {
-  return (n + tile::kPanel - 1) / tile::kPanel * tile::kPanel *
-         (pairs ? k + k % 2 : k);
-}
-
 namespace {
 
 class LightningBuilder {
@@ -104,17 +99,15 @@ private:
     values = rowsOf(t.arg("v"), shape.v, begin,
                     t.divFloor(head, hs / shape.valueHeads), shape.dv);
 
-    Value place = t.add(t.mul(slot, hs), head);
-    state = t.panelView(t.arg("state"), t.mul(place, shape.stateElements()),
-                        shape.dk, shape.dv, false);
-    tailKeys =
-        t.panelView(t.arg("tail_keys"), t.mul(place, shape.tailKeyElements()),
-                    shape.dk, shape.chunk, shape.pairs());
-    tailValues = t.panelView(t.arg("tail_values"),
-                             t.mul(place, shape.tailValueElements()),
-                             shape.chunk, shape.dv, shape.pairs());
+    state = t.matrix(t.arg("state"), {slot, head}, {hs}, shape.dk, shape.dv,
+                     tile::Layout::packed);
+    tailKeys = t.matrix(t.arg("tail_keys"), {slot, head}, {hs}, shape.dk,
+                        shape.chunk, packedOf(shape.element));
+    tailValues = t.matrix(t.arg("tail_values"), {slot, head}, {hs}, shape.chunk,
+                          shape.dv, packedOf(shape.element));
     if (shape.perToken) {
       // Decays, their running sums and the sums' errors.
+      Value place = t.add(t.mul(slot, hs), head);
       Value offset = t.mul(place, shape.tailDecayElements());
       auto row = [&](int64_t i) {
         return t.view(t.arg("tail_decays"), t.add(offset, i * shape.chunk),

@@ -23,27 +23,26 @@ func::FuncOp hamlet::codegen::iotaKernel(const KernelSite &site) {
 }
 
 func::FuncOp hamlet::codegen::packKernel(const KernelSite &site, Type element,
-                                         int64_t n, int64_t k, bool pairs) {
+                                         int64_t n, int64_t k,
+                                         tile::Layout packed) {
   TileBuilder t(site, {{"in", TileBuilder::ptr(element)},
                        {"out", TileBuilder::ptr(element)}});
   Value col = t.mul(t.programId(0), tile::kPanel), matrix = t.programId(1),
         zero = t.index(0);
   Value in = t.view(t.arg("in"), t.mul(matrix, n * k), {k, n}, {1, k});
-  Value out = t.panelView(
-      t.arg("out"), t.mul(matrix, panelElements(k, n, pairs)), k, n, pairs);
+  Value out = t.matrix(t.arg("out"), {matrix}, {}, k, n, packed);
   t.store(t.load(in, {zero, col}, {k, tile::kPanel}), out, {zero, col});
   return t.finish();
 }
 
-func::FuncOp hamlet::codegen::panelKernel(const KernelSite &site, int64_t k,
-                                          int64_t n) {
+func::FuncOp hamlet::codegen::packStateKernel(const KernelSite &site, int64_t k,
+                                              int64_t n) {
   Builder b(site.location.getContext());
   Type f32 = TileBuilder::ptr(b.getF32Type());
   TileBuilder t(site, {{"in", f32}, {"out", f32}});
   Value matrix = t.programId(1), zero = t.index(0);
   Value in = t.view(t.arg("in"), t.mul(matrix, k * n), {k, n}, {n, 1});
-  Value out = t.panelView(
-      t.arg("out"), t.mul(matrix, panelElements(k, n, false)), k, n, false);
+  Value out = t.matrix(t.arg("out"), {matrix}, {}, k, n, tile::Layout::packed);
   t.store(t.load(in, {zero, zero}, {k, n}), out, {zero, zero});
   return t.finish();
 }

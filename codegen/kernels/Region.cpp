@@ -15,11 +15,6 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-OperandLayout hamlet::codegen::packedLayout(tile::NumericsAttr numerics) {
-  return numerics.getOperands().isBF16() ? OperandLayout::panelPairs
-                                         : OperandLayout::panel;
-}
-
 /// Whether every tile of a product works its rows out: they are not plain rows
 /// of an operand of the region.
 static bool computesRows(Value x) {
@@ -58,7 +53,7 @@ static LogicalResult layOut(RegionPlan &plan, graph::GraphOpInterface inner) {
       diag.attachNote(use.getOwner()->getLoc()) << "it is read here";
       return diag;
     }
-    plan.operands[arg.getArgNumber()] = packedLayout(inner.getNumerics());
+    plan.operands[arg.getArgNumber()] = tile::packedFor(inner.getNumerics());
   }
   return success();
 }
@@ -69,7 +64,7 @@ FailureOr<RegionPlan> hamlet::codegen::planRegion(nn::FusedOp op,
     return failure();
   RegionPlan plan;
   plan.op = op;
-  plan.operands.assign(op->getNumOperands(), OperandLayout::plain);
+  plan.operands.assign(op->getNumOperands(), tile::Layout::strided);
   SmallVector<Operation *> ops;
   for (Operation &inner : op.getBlock()) {
     ops.push_back(&inner);

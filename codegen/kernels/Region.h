@@ -20,12 +20,6 @@
 
 namespace hamlet::codegen {
 
-/// How an operand of the region lies in memory.
-enum class OperandLayout { plain, panel, panelPairs };
-
-/// The layout of a weight whose products are summed as `numerics` says.
-OperandLayout packedLayout(tile::NumericsAttr numerics);
-
 /// What a region's kernel looks like before it is written.
 struct RegionPlan {
   nn::FusedOp op;
@@ -36,7 +30,8 @@ struct RegionPlan {
   int64_t width = 0;
   /// The grid's second axis: column tiles, heads, or 1.
   int64_t lanes = 1;
-  std::vector<OperandLayout> operands;
+  /// How each operand lies: strided, or a packed weight.
+  std::vector<tile::Layout> operands;
   /// The operand whose rows are picked by a list, and counted by the kernel's
   /// last argument.
   std::optional<unsigned> gatheredFrom;

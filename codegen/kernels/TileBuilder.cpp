@@ -144,15 +144,12 @@ Value TileBuilder::view(Value base, Value offset, ArrayRef<int64_t> sizes,
                               dynamicStrides, dynamic(sizes), dynamic(strides));
 }
 
-Value TileBuilder::panelView(Value base, Value offset, int64_t k, int64_t n,
-                             bool pairs) {
+Value TileBuilder::matrix(Value base, ArrayRef<Value> coords,
+                          ArrayRef<int64_t> extents, int64_t k, int64_t n,
+                          tile::Layout packed) {
   Type element = cast<tile::PtrType>(base.getType()).getElementType();
-  auto type = tile::DescType::get(b.getContext(), {k, n}, element,
-                                  pairs ? tile::Layout::panel_pairs
-                                        : tile::Layout::panel);
-  return tile::ViewOp::create(b, location, type, base, offset, ValueRange{},
-                              ValueRange{}, ArrayRef<int64_t>{k, n},
-                              ArrayRef<int64_t>{});
+  auto type = tile::DescType::get(b.getContext(), {k, n}, element, packed);
+  return tile::MatrixOp::create(b, location, type, base, coords, extents);
 }
 
 Value TileBuilder::load(Value view, ArrayRef<Value> coords,

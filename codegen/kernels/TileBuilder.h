@@ -88,7 +88,11 @@ public:
              llvm::ArrayRef<int64_t> strides,
              llvm::ArrayRef<Value> dynamicSizes = {},
              llvm::ArrayRef<Value> dynamicStrides = {});
-  Value panelView(Value base, Value offset, int64_t k, int64_t n, bool pairs);
+  /// The matrix [k, n] at `coords` of a packed array, whose extents but the
+  /// first are `extents`, as the right operand of products.
+  Value matrix(Value base, llvm::ArrayRef<Value> coords,
+               llvm::ArrayRef<int64_t> extents, int64_t k, int64_t n,
+               tile::Layout packed);
   Value load(Value view, llvm::ArrayRef<Value> coords,
              llvm::ArrayRef<int64_t> shape);
   void store(Value tile, Value view, llvm::ArrayRef<Value> coords);

@@ -25,9 +25,9 @@ Value WindowBuilder::product(Value x, Value weight, tile::NumericsAttr numerics,
                              Column c, int64_t width) {
   auto type = cast<RankedTensorType>(weight.getType());
   int64_t n = type.getDimSize(0), k = type.getDimSize(1);
-  bool pairs = packedLayout(numerics) == OperandLayout::panelPairs;
-  Value a = leftRows(*this, x, pairs);
-  Value view = t.panelView(inMemory(weight).pointer, t.index(0), k, n, pairs);
+  Value a = leftRows(*this, x, numerics.getOperands().isBF16());
+  Value view = t.matrix(inMemory(weight).pointer, {}, {}, k, n,
+                        tile::packedFor(numerics));
   Value b = t.load(view, {t.index(0), absolute(c)}, {k, width});
   Value zero = t.splat(0.0, f32Tile({rows, width}));
   return t.dot(a, b, zero, numerics);

@@ -47,6 +47,47 @@ FailureOr<program::KernelOp> KernelTable::get(StringRef key,
   return kernel;
 }
 
+int64_t KernelTable::mostElements(tile::Layout packed, int64_t k,
+                                  int64_t n) const {
+  int64_t most = 0;
+  for (const TargetClass &targets : classes)
+    most = std::max(most,
+                    tile::matrixElements(targets.weightLayout(packed), k, n));
+  return most;
+}
+
+static program::Layout programLayout(tile::Layout layout) {
+  switch (layout) {
+  case tile::Layout::strided:
+    return program::Layout::plain;
+  case tile::Layout::panel:
+    return program::Layout::panel;
+  case tile::Layout::panel_pairs:
+    return program::Layout::panel_pairs;
+  case tile::Layout::blocks:
+    return program::Layout::blocks;
+  case tile::Layout::packed:
+  case tile::Layout::packed_bf16:
+    break;
+  }
+  llvm_unreachable("a target says how a packed matrix lies");
+}
+
+/// Tells the kernel how its packed arguments lie, where it is not the default.
+static void layOut(func::FuncOp written, const TargetClass &targets,
+                   const Realization &realization) {
+  for (unsigned i = 0; i < written.getNumArguments(); ++i) {
+    auto name = written.getArgAttrOfType<StringAttr>(i, tile::kNameAttr);
+    tile::Layout packed = realization.packed.lookup(name.getValue()),
+                 layout = targets.weightLayout(packed);
+    if (packed != tile::Layout::strided &&
+        layout != tile::defaultLayout(packed))
+      written.setArgAttr(
+          i, tile::kLayoutAttr,
+          StringAttr::get(written.getContext(), tile::stringifyLayout(layout)));
+  }
+}
+
 /// Writes the variants; the first that is written declares the kernel.
 LogicalResult KernelTable::realize(program::KernelOp &kernel,
                                    const KernelInfo &info, StringRef name,
@@ -59,6 +100,7 @@ LogicalResult KernelTable::realize(program::KernelOp &kernel,
         realization.write({targets.tiles, symbol, loc, targets.sizes}, rows);
     if (failed(written))
       return failure();
+    layOut(*written, targets, realization);
     tile::setKernelName(*written, {name.str(), info.kind, rows});
     if (!kernel)
       kernel = declare(info, name, loc, *written);
@@ -66,8 +108,8 @@ LogicalResult KernelTable::realize(program::KernelOp &kernel,
   }
   SmallVector<int32_t> layouts;
   for (Attribute parameter : kernel.getNames())
-    layouts.push_back(static_cast<int32_t>(
-        realization.layouts.lookup(cast<StringAttr>(parameter).getValue())));
+    layouts.push_back(static_cast<int32_t>(programLayout(targets.weightLayout(
+        realization.packed.lookup(cast<StringAttr>(parameter).getValue())))));
   OpBuilder b(kernel.getContext());
   SmallVector<Attribute> grid;
   for (const Extent &extent : realization.grid)

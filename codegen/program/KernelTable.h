@@ -37,7 +37,8 @@ struct KernelInfo {
 struct Realization {
   std::vector<int64_t> rows; ///< of the variants, ascending
   std::array<Extent, 3> grid{constant(1), constant(1), constant(1)};
-  llvm::StringMap<program::Layout> layouts; ///< of parameters; others are plain
+  /// Of parameters that are packed weights; a target says how they lie.
+  llvm::StringMap<tile::Layout> packed;
   std::string schedule;
   /// Writes the kernel of `rows` rows.
   std::function<mlir::FailureOr<mlir::func::FuncOp>(const KernelSite &site,
@@ -57,6 +58,9 @@ public:
   mlir::FailureOr<program::KernelOp> get(llvm::StringRef key,
                                          const KernelInfo &info,
                                          mlir::Location loc, Realize realize);
+
+  /// Elements of a packed matrix on the target that takes most.
+  int64_t mostElements(tile::Layout packed, int64_t k, int64_t n) const;
 
 private:
   mlir::LogicalResult realize(program::KernelOp &kernel, const KernelInfo &info,

@@ -121,10 +121,6 @@ static ExpertShape expertShape(Value x, Value weight, Value result,
   return s;
 }
 
-static program::Layout layoutOf(const ExpertShape &s) {
-  return s.pairs() ? program::Layout::panel_pairs : program::Layout::panel;
-}
-
 /// What the two products of experts have in common; sets the columns of `s`.
 static Realization realizeProduct(const TargetClass &targets, ExpertShape &s,
                                   const Extent &pairs, int64_t pairsSize,
@@ -137,7 +133,7 @@ static Realization realizeProduct(const TargetClass &targets, ExpertShape &s,
   made.grid = {blockCount(sizeOf(pairsSize), s.experts),
                constant((s.out + s.columns - 1) / s.columns), constant(1)};
   for (StringRef weight : weights)
-    made.layouts[weight] = layoutOf(s);
+    made.packed[weight] = tile::packedFor(s.numerics);
   return made;
 }
 
@@ -169,8 +165,10 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
     return failure();
   FailureOr<Value> x = region.memoryOf(op.getX());
   FailureOr<Value> order = region.memoryOf(op.getOrder());
-  FailureOr<Value> gate = region.memoryOf(op.getWGate(), layoutOf(s));
-  FailureOr<Value> up = region.memoryOf(op.getWUp(), layoutOf(s));
+  FailureOr<Value> gate =
+      region.memoryOf(op.getWGate(), tile::packedFor(s.numerics));
+  FailureOr<Value> up =
+      region.memoryOf(op.getWUp(), tile::packedFor(s.numerics));
   if (failed(x) || failed(order) || failed(gate) || failed(up))
     return failure();
   Value result = f.define(region.yielded(op.getResult()), pairs);
@@ -208,7 +206,7 @@ static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
   if (failed(kernel))
     return failure();
   FailureOr<Value> h = region.memoryOf(op.getH());
-  FailureOr<Value> w = region.memoryOf(op.getW(), layoutOf(s));
+  FailureOr<Value> w = region.memoryOf(op.getW(), tile::packedFor(s.numerics));
   if (failed(h) || failed(w))
     return failure();
   Value result = f.define(region.yielded(op.getResult()), pairs);

@@ -167,7 +167,7 @@ private:
           made.rows = {1};
           made.grid = {constant(1), sizeOf(0), constant(1)};
           made.write = [dk, dv](const KernelSite &site, int64_t) {
-            return panelKernel(site, dk, dv);
+            return packStateKernel(site, dk, dv);
           };
           return made;
         });

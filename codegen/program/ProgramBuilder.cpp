@@ -227,18 +227,18 @@ FailureOr<Value> ProgramBuilder::weight(nn::WeightOp op) {
   return get(program::Declared::weight, name, type.getElementType());
 }
 
-FailureOr<Value> ProgramBuilder::memoryOf(Value v, program::Layout layout) {
+FailureOr<Value> ProgramBuilder::memoryOf(Value v, tile::Layout packed) {
   if (auto op = v.getDefiningOp<nn::WeightOp>())
     return weight(op);
-  if (layout != program::Layout::plain)
-    return packed(v, layout);
+  if (packed != tile::Layout::strided)
+    return this->packed(v, packed);
   if (Value found = memory.lookup(v))
     return found;
   return failure();
 }
 
-FailureOr<Value> ProgramBuilder::packed(Value v, program::Layout layout) {
-  auto key = std::pair(v.getAsOpaquePointer(), layout);
+FailureOr<Value> ProgramBuilder::packed(Value v, tile::Layout packed) {
+  auto key = std::pair(v.getAsOpaquePointer(), packed);
   if (auto it = packedPlaces.find(key); it != packedPlaces.end())
     return it->second;
   FailureOr<Value> plain = memoryOf(v);
@@ -248,24 +248,25 @@ FailureOr<Value> ProgramBuilder::packed(Value v, program::Layout layout) {
   int64_t rank = type.getRank(), n = type.getDimSize(rank - 2),
           k = type.getDimSize(rank - 1);
   int64_t count = rank == 3 ? type.getDimSize(0) : 1;
-  bool pairs = layout == program::Layout::panel_pairs;
-  Value place =
-      temporary("packed", type.getElementType(),
-                codegen::constant(count * panelElements(k, n, pairs)), true);
+  Value place = temporary(
+      "packed", type.getElementType(),
+      codegen::constant(count * kernels.mostElements(packed, k, n)), true);
   KernelInfo info;
   info.kind = "pack";
   std::string text;
-  llvm::raw_string_ostream(text) << "pack " << type << pairs;
+  llvm::raw_string_ostream(text)
+      << "pack " << type << " " << tile::stringifyLayout(packed);
   FailureOr<program::KernelOp> kernel = kernels.get(
       text, info, loc, [&](const TargetClass &) -> FailureOr<Realization> {
         Realization realization;
         realization.rows = {1};
+        realization.packed["out"] = packed;
         realization.grid = {
             codegen::constant((n + tile::kPanel - 1) / tile::kPanel),
             codegen::constant(count), codegen::constant(1)};
         realization.write = [&, element = type.getElementType()](
                                 const KernelSite &site, int64_t) {
-          return packKernel(site, element, n, k, pairs);
+          return packKernel(site, element, n, k, packed);
         };
         return realization;
       });

@@ -44,8 +44,8 @@ public:
   Value given(Value v) const;
   /// The memory of `v` as a kernel takes it; null if it has none. A weight is
   /// packed by the loader, another matrix by a launch.
-  mlir::FailureOr<Value>
-  memoryOf(Value v, program::Layout layout = program::Layout::plain);
+  mlir::FailureOr<Value> memoryOf(Value v,
+                                  tile::Layout packed = tile::Layout::strided);
   /// New memory for a value of `rows` rows: a buffer, or the function's result.
   /// A null value: a buffer that nothing reads.
   Value define(Value v, const Extent &rows);
@@ -76,7 +76,7 @@ public:
 
 private:
   mlir::LogicalResult addChecks();
-  mlir::FailureOr<Value> packed(Value v, program::Layout layout);
+  mlir::FailureOr<Value> packed(Value v, tile::Layout packed);
   mlir::FailureOr<Value> weight(nn::WeightOp op);
   Value get(program::Declared kind, llvm::StringRef name, mlir::Type element);
   Extent derived(llvm::StringRef name, llvm::ArrayRef<Extent> terms,
@@ -102,7 +102,7 @@ private:
   llvm::DenseMap<Value, Value> aliases;
   std::map<std::pair<int, std::string>, Value> gotten;
   std::map<program::StepInput, Value> inputs;
-  std::map<std::pair<void *, program::Layout>, Value> packedPlaces;
+  std::map<std::pair<void *, tile::Layout>, Value> packedPlaces;
 };
 
 int64_t bytesOf(mlir::Type element);

@@ -71,8 +71,8 @@ Value RegionLowering::yielded(Value v) const {
   return Value();
 }
 
-FailureOr<Value> RegionLowering::memoryOf(Value v, program::Layout layout) {
-  FailureOr<Value> found = program().memoryOf(outside(v), layout);
+FailureOr<Value> RegionLowering::memoryOf(Value v, tile::Layout packed) {
+  FailureOr<Value> found = program().memoryOf(outside(v), packed);
   if (failed(found))
     return op.emitOpError("operand ") << cast<BlockArgument>(v).getArgNumber()
                                       << " has no place in memory";
@@ -98,18 +98,6 @@ HeadsIn hamlet::codegen::headsIn(Value v, Value &source) {
 //===----------------------------------------------------------------------===//
 // Regions of rows
 //===----------------------------------------------------------------------===//
-
-static program::Layout layoutOf(OperandLayout layout) {
-  switch (layout) {
-  case OperandLayout::plain:
-    return program::Layout::plain;
-  case OperandLayout::panel:
-    return program::Layout::panel;
-  case OperandLayout::panelPairs:
-    return program::Layout::panel_pairs;
-  }
-  llvm_unreachable("all layouts are above");
-}
 
 LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
   nn::FusedOp op = region.op;
@@ -147,7 +135,7 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
                       : "whole rows";
     made.grid = {byRows(sizeOf(0)), constant(plan->lanes), constant(1)};
     for (auto [i, layout] : llvm::enumerate(plan->operands))
-      made.layouts["x" + std::to_string(i)] = layoutOf(layout);
+      made.packed["x" + std::to_string(i)] = layout;
     made.write = [plan = *plan](const KernelSite &site, int64_t r) {
       return regionKernel(site, plan, r);
     };
@@ -159,8 +147,7 @@ LogicalResult hamlet::codegen::launchRows(RegionLowering &region) {
     return failure();
   ProgramBuilder::Arguments arguments;
   for (auto [i, input] : llvm::enumerate(op.getBody().getArguments())) {
-    FailureOr<Value> memory =
-        region.memoryOf(input, layoutOf(plan->operands[i]));
+    FailureOr<Value> memory = region.memoryOf(input, plan->operands[i]);
     if (failed(memory))
       return failure();
     arguments.emplace_back("x" + std::to_string(i), *memory);

@@ -39,9 +39,10 @@ struct RegionLowering {
   /// The result of the region that yields `v`, or a view of it; null if none
   /// does.
   Value yielded(Value v) const;
-  /// The memory of a value inside the region that is an operand of it.
-  mlir::FailureOr<Value>
-  memoryOf(Value v, program::Layout layout = program::Layout::plain);
+  /// The memory of a value inside the region that is an operand of it; packed,
+  /// unless `packed` is strided.
+  mlir::FailureOr<Value> memoryOf(Value v,
+                                  tile::Layout packed = tile::Layout::strided);
   Extent rowsOf(Value v) { return program().rowsOf(outside(v)); }
 };
 

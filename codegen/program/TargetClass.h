@@ -9,6 +9,7 @@
 #define HAMLET_CODEGEN_PROGRAM_TARGETCLASS_H
 
 #include "codegen/schedule/KernelSizes.h"
+#include "dialects/Tile/TileDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -25,6 +26,14 @@ struct TargetClass {
   std::vector<std::string> targets; ///< as images name them
   mlir::ModuleOp tiles;             ///< of its kernels
   KernelSizes sizes = KernelSizes();
+
+  /// How a packed weight lies; caches have the default layout on all targets.
+  tile::Layout weightLayout(tile::Layout packed) const {
+    if (packed == tile::Layout::packed_bf16 && sizes.weightBlocks)
+      return tile::Layout::blocks;
+    return packed == tile::Layout::strided ? packed
+                                           : tile::defaultLayout(packed);
+  }
 };
 
 } // namespace hamlet::codegen

@@ -131,14 +131,28 @@ KernelEmitter::Place KernelEmitter::placeIn(tile::DescType type, Value desc,
   Value offset = scalars.lookup(view.getOffset());
   for (size_t d = 0; d < strides.size(); ++d)
     offset = add(offset, times(coords[d], strides[d]));
-  if (type.isPanel()) {
+  if (type.isMatrix()) {
     int64_t rank = type.getRank();
     int64_t rows = type.getShape()[rank - 2];
     Value k = coords[rank - 2], n = coords[rank - 1];
     Value shift = i64(4), mask = i64(tile::kPanel - 1), one = i64(1);
     Value panel = arith::ShRSIOp::create(b, n, shift);
     Value column = arith::AndIOp::create(b, n, mask);
-    if (type.getLayout() == tile::Layout::panel) {
+    if (type.getLayout() == tile::Layout::blocks) {
+      // [N / 64][K / 64][64 n][64 k], units of 8 k swizzled by n.
+      Value six = i64(6), in = i64(kWeightBlock - 1), seven = i64(7);
+      Value block = add(mul(arith::ShRSIOp::create(b, n, six),
+                            (rows + kWeightBlock - 1) / kWeightBlock),
+                        arith::ShRSIOp::create(b, k, six));
+      Value line = arith::AndIOp::create(b, n, in);
+      Value unit =
+          arith::AndIOp::create(b, arith::ShRSIOp::create(b, k, i64(3)), seven);
+      unit = arith::XOrIOp::create(b, unit, arith::AndIOp::create(b, n, seven));
+      offset = add(offset, mul(block, kWeightBlock * kWeightBlock));
+      offset =
+          add(offset, add(mul(line, kWeightBlock), mul(unit, kWeightUnit)));
+      offset = add(offset, arith::AndIOp::create(b, k, seven));
+    } else if (type.getLayout() == tile::Layout::panel) {
       offset = add(offset, mul(panel, rows * tile::kPanel));
       offset = add(offset, add(mul(k, tile::kPanel), column));
     } else {

@@ -13,6 +13,7 @@
 
 #include "codegen/ptx/Kernel.h"
 #include "codegen/ptx/Locations.h"
+#include "codegen/tile/AssignLayout.h"
 #include "codegen/tile/ExpandMath.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -141,6 +142,8 @@ LogicalResult hamlet::ptx::lowerKernels(ModuleOp module,
   for (auto func : module.getOps<func::FuncOp>())
     if (func->hasAttr(tile::kKernelAttr))
       kernels.push_back(func);
+  if (failed(tile::assignLayouts(module)))
+    return failure();
   tile::expandMath(module);
   PassManager clean(module.getContext());
   clean.addNestedPass<func::FuncOp>(createCanonicalizerPass());

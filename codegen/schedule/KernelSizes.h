@@ -37,6 +37,10 @@ struct KernelSizes {
   /// A block of rows that are there in part is cut to a multiple of this.
   int64_t rowStep = 16;
 
+  /// Weights of bf16 products lie in swizzled blocks of 64 x 64, the image that
+  /// shared memory of a GPU has of them; else in panels of pairs.
+  bool weightBlocks = false;
+
   // Lightning attention.
   int64_t lightningRows = 64; ///< of a block: queries, and keys
   int64_t lightningPart = 32; ///< rows of a block at a time, where it divides

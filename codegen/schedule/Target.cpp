@@ -140,6 +140,7 @@ template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
     rows("query_rows", sizes.queryRows);
     io.mapOptional("columns", sizes.columns);
     io.mapOptional("wide_columns", sizes.wideColumns);
+    io.mapOptional("weight_blocks", sizes.weightBlocks);
   }
   static std::string validate(IO &, hamlet::codegen::KernelSizes &sizes) {
     const std::pair<const char *, const std::vector<int64_t> *> lists[] = {

@@ -13,6 +13,8 @@
 
 #include "codegen/tile/ExpandMath.h"
 
+#include "codegen/tile/Passes.h"
+
 #include "dialects/Tile/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -9,7 +9,6 @@
 #define HAMLET_CODEGEN_TILE_EXPANDMATH_H
 
 #include "mlir/IR/Operation.h"
-#include "mlir/Pass/Pass.h"
 
 #include <memory>
 
@@ -33,11 +32,6 @@ namespace hamlet::tile {
 ///
 /// Other element types are left alone: backends refuse what they cannot emit.
 void expandMath(mlir::Operation *root);
-
-/// The pass `tile-expand-math`: expandMath on any op.
-#define GEN_PASS_DECL
-#define GEN_PASS_REGISTRATION
-#include "codegen/tile/Passes.h.inc"
 
 } // namespace hamlet::tile
 

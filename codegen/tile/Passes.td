@@ -10,6 +10,27 @@
 
 include "mlir/Pass/PassBase.td"
 
+def AssignLayoutPass : Pass<"tile-assign-layout"> {
+  let summary = "lay packed matrices out as the target has them";
+  let description = [{
+    Replaces each `tile.matrix` by a view of the layout that the kernel's argument
+    has in `tile.layout`, and without it by panels, of pairs for products of bf16.
+    Leading coordinates become an offset.
+
+    Before:
+    ```mlir
+    func.func @f(%w: !tile.ptr<bf16> {tile.layout = "blocks"}, %expert: index) attributes {tile.kernel} {
+      %m = tile.matrix %w[%expert] : !tile.ptr<bf16> -> !tile.desc<64x80xbf16, packed_bf16>
+    ```
+    After:
+    ```mlir
+      %offset = arith.muli %expert, %c8192 : index
+      %m = tile.view %w[%offset] sizes [64, 80] strides [] : !tile.ptr<bf16> -> !tile.desc<64x80xbf16, blocks>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def ExpandMathPass : Pass<"tile-expand-math"> {
   let summary = "write functions of f32 out as arithmetic that gives the same bits on every target";
   let description = [{

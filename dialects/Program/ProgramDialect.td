@@ -77,7 +77,8 @@ def Program_StepInput : I32EnumAttr<"StepInput", "what the runtime gives to each
 def Program_Layout : I32EnumAttr<"Layout", "how the bytes of an argument lie", [
     I32EnumAttrCase<"plain", 0>,
     I32EnumAttrCase<"panel", 1>,
-    I32EnumAttrCase<"panel_pairs", 2>]> {
+    I32EnumAttrCase<"panel_pairs", 2>,
+    I32EnumAttrCase<"blocks", 3>]> {
   let cppNamespace = "::hamlet::program";
   let genSpecializedAttr = 0;
 }

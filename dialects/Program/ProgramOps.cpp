@@ -86,7 +86,8 @@ static ParseResult parseLayouts(OpAsmParser &parser,
     std::optional<Layout> layout = symbolizeLayout(name);
     if (!layout)
       return parser.emitError(parser.getNameLoc())
-             << "expected plain, panel or panel_pairs, got '" << name << "'";
+             << "expected plain, panel, panel_pairs or blocks, got '" << name
+             << "'";
     list.push_back(static_cast<int32_t>(*layout));
     return success();
   };

@@ -56,6 +56,18 @@ LogicalResult TileDialect::verifyOperationAttribute(Operation *op,
 LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
                                                     unsigned argument,
                                                     NamedAttribute attribute) {
+  if (attribute.getName() == kLayoutAttr) {
+    auto name = dyn_cast<StringAttr>(attribute.getValue());
+    std::optional<Layout> layout =
+        name ? symbolizeLayout(name) : std::optional<Layout>();
+    if (!layout || *layout == Layout::strided || *layout == Layout::packed ||
+        *layout == Layout::packed_bf16)
+      return op->emitOpError("expected '")
+             << kLayoutAttr << "' of argument " << argument
+             << " to be panel, panel_pairs or blocks, got "
+             << attribute.getValue();
+    return success();
+  }
   if (attribute.getName() != kNameAttr)
     return success();
   auto func = dyn_cast<func::FuncOp>(op);
@@ -89,9 +101,10 @@ Type DescType::parse(AsmParser &parser) {
       return {};
     std::optional<Layout> parsed = symbolizeLayout(keyword);
     if (!parsed) {
-      parser.emitError(at)
-          << "expected 'strided', 'panel' or 'panel_pairs', got '" << keyword
-          << "'";
+      parser.emitError(at) << "expected 'strided', 'panel', 'panel_pairs', "
+                              "'blocks', 'packed' or "
+                              "'packed_bf16', got '"
+                           << keyword << "'";
       return {};
     }
     layout = *parsed;
@@ -107,18 +120,36 @@ void DescType::print(AsmPrinter &printer) const {
   if (!getShape().empty())
     printer << "x";
   printer << getElementType();
-  if (isPanel())
+  if (isMatrix())
     printer << ", " << stringifyLayout(getLayout());
   printer << ">";
 }
 
-int64_t DescType::getPanelElements() const {
-  if (!isPanel())
-    return 0;
-  int64_t k = getShape()[getRank() - 2], n = getShape()[getRank() - 1];
-  if (getLayout() == Layout::panel_pairs)
-    k += k % 2;
-  return (n + kPanel - 1) / kPanel * kPanel * k;
+Layout hamlet::tile::packedFor(NumericsAttr numerics) {
+  return numerics.getOperands().isBF16() ? Layout::packed_bf16 : Layout::packed;
+}
+
+Layout hamlet::tile::defaultLayout(Layout packed) {
+  return packed == Layout::packed_bf16 ? Layout::panel_pairs : Layout::panel;
+}
+
+int64_t hamlet::tile::matrixElements(Layout layout, int64_t k, int64_t n) {
+  auto filled = [&](MatrixPadding padding) {
+    return roundUp(n, padding.rows) * roundUp(k, padding.columns);
+  };
+  switch (layout) {
+  case Layout::panel:
+    return filled(kPanelPadding);
+  case Layout::panel_pairs:
+    return filled(kPairsPadding);
+  case Layout::blocks:
+    return filled(kBlocksPadding);
+  case Layout::strided:
+  case Layout::packed:
+  case Layout::packed_bf16:
+    break;
+  }
+  llvm_unreachable("a layout that no target has says nothing of elements");
 }
 
 int64_t hamlet::tile::partOf(int64_t k, int64_t split) {

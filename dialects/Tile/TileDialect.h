@@ -41,10 +41,21 @@ namespace hamlet::tile {
 inline constexpr llvm::StringLiteral kKernelAttr = "tile.kernel";
 /// Names an argument of a kernel: a string.
 inline constexpr llvm::StringLiteral kNameAttr = "tile.name";
+/// How the matrices of a kernel's argument lie, by the layout's name; without
+/// it as defaultLayout has it.
+inline constexpr llvm::StringLiteral kLayoutAttr = "tile.layout";
 /// Marks a `math.exp2` whose operand is at most 0, or NaN.
 inline constexpr llvm::StringLiteral kNonPositiveAttr = "tile.nonpositive";
 /// Columns of a panel, and virtual lanes of a sum over the last axis.
 using hamlet::kPanel;
+
+/// How a right operand of products with these numerics lies, before a target
+/// has said.
+Layout packedFor(NumericsAttr numerics);
+/// Where nothing else is said: panels, of pairs for bf16.
+Layout defaultLayout(Layout packed);
+/// Elements of one matrix [k, n] in a target's layout, padding included.
+int64_t matrixElements(Layout layout, int64_t k, int64_t n);
 } // namespace hamlet::tile
 
 #endif

@@ -82,7 +82,10 @@ class Tile_Attr<string name, string mnem, list<Trait> traits = []>
 def Tile_LayoutKind : I32EnumAttr<"Layout", "how the last two dimensions of a view lie in memory", [
     I32EnumAttrCase<"strided", 0>,
     I32EnumAttrCase<"panel", 1>,
-    I32EnumAttrCase<"panel_pairs", 2>]> {
+    I32EnumAttrCase<"panel_pairs", 2>,
+    I32EnumAttrCase<"blocks", 3>,
+    I32EnumAttrCase<"packed", 4>,
+    I32EnumAttrCase<"packed_bf16", 5>]> {
   let cppNamespace = "::hamlet::tile";
   let genSpecializedAttr = 0;
 }
@@ -112,14 +115,22 @@ def Tile_DescType : Tile_Type<"Desc", "desc"> {
   let summary = "a view of global memory: extents, strides, layout";
   let description = [{
     `!tile.desc<?x128xf32>` is a strided view; the last stride is 1 unless the
-    view says otherwise. `!tile.desc<?x128x64xbf16, panel_pairs>` has its last
-    two dimensions [K, N] in panels of 16 columns:
+    view says otherwise.
+
+    `!tile.desc<128x64xbf16, packed_bf16>` is a matrix [K, N] that lies as the
+    target likes the right operand of a product: `packed` for products of f32,
+    `packed_bf16` for those of bf16. Kernels are written with these;
+    `tile-assign-layout` puts in what the target says:
 
     - `panel`: `[ceil(N/16)][K][16]`
     - `panel_pairs`: `[ceil(N/16)][ceil(K/2)][16][2]`, two rows side by side
+    - `blocks`, of 2-byte elements: `[ceil(N/64)][ceil(K/64)][64][64]`, in a block
+      64 of k for each of 64 n. Of n's line of 128 bytes the eight k from 8 u on
+      stand in unit u xor n % 8, as a swizzle of 128 bytes has them in the shared
+      memory of a GPU.
 
-    What lies past N or K in the last panel is there and zero. K and N of a
-    panel layout are static; leading dimensions have strides.
+    What lies past N or K is there and zero. K and N of a matrix are static; in a
+    view its leading dimensions have strides.
   }];
   let parameters = (ins
     ArrayRefParameter<"int64_t">:$shape,
@@ -128,9 +139,15 @@ def Tile_DescType : Tile_Type<"Desc", "desc"> {
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     int64_t getRank() const { return getShape().size(); }
-    bool isPanel() const { return getLayout() != ::hamlet::tile::Layout::strided; }
-    /// Elements of one [K, N] panel block, with its padding; 0 for strided.
-    int64_t getPanelElements() const;
+    /// Not strided: the last two dimensions are a matrix.
+    bool isMatrix() const { return getLayout() != ::hamlet::tile::Layout::strided; }
+    bool isPanel() const {
+      return getLayout() == ::hamlet::tile::Layout::panel || getLayout() == ::hamlet::tile::Layout::panel_pairs;
+    }
+    /// The target is yet to say how it lies.
+    bool isPacked() const {
+      return getLayout() == ::hamlet::tile::Layout::packed || getLayout() == ::hamlet::tile::Layout::packed_bf16;
+    }
   }];
 }
 

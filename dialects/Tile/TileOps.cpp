@@ -53,20 +53,46 @@ LogicalResult ViewOp::verify() {
              << size << "; a dynamic size is '?' in the type";
   }
   // (C4)
-  if (type.isPanel() &&
+  if (type.isMatrix() &&
       (rank < 2 || ShapedType::isDynamic(type.getShape()[rank - 1]) ||
        ShapedType::isDynamic(type.getShape()[rank - 2])))
     return emitOpError("expected the last two dimensions of a panel layout to "
                        "be static, got ")
            << type;
+  // (C5)
+  if (type.isPacked())
+    return emitOpError("expected a layout that a target has, got ")
+           << type << "; tile.matrix makes packed matrices";
   // (C2)
-  int64_t strides = type.isPanel() ? rank - 2 : rank;
+  int64_t strides = type.isMatrix() ? rank - 2 : rank;
   if (static_cast<int64_t>(getStaticStrides().size()) != strides)
     return emitOpError("expected ")
            << strides << " strides, got " << getStaticStrides().size();
   // (C3)
   if (getBase().getType().getElementType() != type.getElementType())
     return emitOpError("expected a view of ")
+           << getBase().getType().getElementType() << ", got "
+           << type.getElementType();
+  return success();
+}
+
+LogicalResult MatrixOp::verify() {
+  DescType type = getResult().getType();
+  // (C1)
+  if (!type.isPacked() || type.getRank() != 2 ||
+      llvm::any_of(type.getShape(), ShapedType::isDynamic))
+    return emitOpError("expected a packed matrix of static extents, got ")
+           << type;
+  // (C2)
+  if (getExtents().size() != std::max<size_t>(getCoords().size(), 1) - 1 ||
+      llvm::any_of(getExtents(), [](int64_t extent) { return extent < 1; }))
+    return emitOpError("expected an extent of at least 1 for each coordinate "
+                       "but the first, got ")
+           << getCoords().size() << " coordinates and " << getExtents().size()
+           << " extents";
+  // (C3)
+  if (getBase().getType().getElementType() != type.getElementType())
+    return emitOpError("expected a matrix of ")
            << getBase().getType().getElementType() << ", got "
            << type.getElementType();
   return success();
@@ -104,7 +130,7 @@ LogicalResult StoreOp::verify() {
 static LogicalResult verifyRows(Operation *op, DescType view,
                                 RankedTensorType rows, RankedTensorType tile) {
   // (C1)
-  if (view.getRank() != 2 || view.isPanel())
+  if (view.getRank() != 2 || view.isMatrix())
     return op->emitOpError("expected a strided view of rank 2, got ") << view;
   // (C2)
   if (tile.getRank() != 2 || tile.getDimSize(0) != rows.getDimSize(0))
@@ -182,7 +208,7 @@ LogicalResult DotOp::verify() {
     return emitOpError("expected to prefetch from a view of rank 2 at two "
                        "coordinates, got ")
            << desc << " at " << getNextCoords().size();
-  if (!desc.isPanel() && view &&
+  if (!desc.isMatrix() && view &&
       getConstantIntValue(view.getMixedStrides().back()) != 1) {
     InFlightDiagnostic error =
         emitOpError("expected to prefetch contiguous rows, got ") << desc;
@@ -190,7 +216,7 @@ LogicalResult DotOp::verify() {
     return error;
   }
   auto from = getB().getDefiningOp<LoadOp>();
-  if (desc.isPanel() && from && from.getSource().getType() != desc) {
+  if (desc.isMatrix() && from && from.getSource().getType() != desc) {
     InFlightDiagnostic error =
         emitOpError("expected to prefetch panels like those of 'b', ")
         << from.getSource().getType() << ", got " << desc;

@@ -56,6 +56,7 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
     - (C2) one stride for each dimension (strided), or for each but the last two (panel).
     - (C3) element types of `base` and result agree.
     - (C4) the last two dimensions of a panel layout are static.
+    - (C5) the layout is one of a target's: packed matrices are `tile.matrix`es.
 
     Example:
     ```mlir
@@ -82,6 +83,45 @@ def Tile_ViewOp : Tile_Op<"view", [Pure, AttrSizedOperandSegments]> {
   let extraClassDeclaration = [{
     ::llvm::SmallVector<::mlir::OpFoldResult> getMixedSizes();
     ::llvm::SmallVector<::mlir::OpFoldResult> getMixedStrides();
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_MatrixOp : Tile_Op<"matrix", [Pure]> {
+  let summary = "a matrix of a packed array";
+  let description = [{
+    `tile.matrix %w[%slot, %head] of [4]` is the matrix [K, N] at these leading
+    coordinates of an array `[..., 4, K, N]`, one after another: an expert's
+    weights, the state of a head, a head's keys in a page. The coordinates are in
+    bounds. How a matrix lies, and so where the next one begins, is the target's
+    to say (`tile-assign-layout`).
+
+    Constraints:
+    - (C1) the result is `packed` or `packed_bf16`, of two static extents.
+    - (C2) there is an extent of at least 1 for each coordinate but the first.
+    - (C3) element types of `base` and result agree.
+
+    Example:
+    ```mlir
+    // Both matrices of 5 x 7 numbers, packed.
+    func.func @matrix(%x: !tile.ptr<f32>, %y: !tile.ptr<f32>) attributes {tile.kernel} {
+      %c0 = arith.constant 0 : index
+      %c35 = arith.constant 35 : index
+      %p = tile.program_id 0
+      %offset = arith.muli %p, %c35 : index
+      %from = tile.view %x[%offset] sizes [5, 7] strides [7, 1] : !tile.ptr<f32> -> !tile.desc<5x7xf32>
+      %to = tile.matrix %y[%p] : !tile.ptr<f32> -> !tile.desc<5x7xf32, packed>
+      %t = tile.load %from[%c0, %c0] : !tile.desc<5x7xf32> -> tensor<5x7xf32>
+      tile.store %t, %to[%c0, %c0] : tensor<5x7xf32>, !tile.desc<5x7xf32, packed>
+      return
+    }
+    ```
+  }];
+  let arguments = (ins Tile_PtrType:$base, Variadic<Index>:$coords,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$extents);
+  let results = (outs Tile_DescType:$result);
+  let assemblyFormat = [{
+    $base `[` $coords `]` (`of` $extents^)? attr-dict `:` type($base) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -120,10 +120,10 @@ class Targets(unittest.TestCase):
         harness.assert_fails(self, known, "sm_121a, h100-pcie, orin, got 'jetson'", status=2)
 
     def test_sizes_of_a_gpu(self):
-        """Two GPUs with other variants, columns and grids in one file; no size changes a bit."""
+        """Two GPUs with other variants, columns, grids and layouts of weights in one file; nothing of it changes a bit."""
         folder = self.folder / "targets"
         folder.mkdir()
-        sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32}\n"
+        sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32, weight_blocks: true}\n"
         (folder / "mine.yaml").write_text(description("sm_90a", target="mine") + sizes)
         file, model = self.folder / "m.hmlt", harness.pack("minimax-bf16")
         harness.ok("compile", model, "-o", file, "--targets", folder, "--target", "x86-64-v3,sm_80,mine", "--dtype", "bf16")
@@ -134,6 +134,9 @@ class Targets(unittest.TestCase):
         self.assertNotEqual(made["sm_80"]["grid"], made["mine"]["grid"])
         rows = {t: [v["rows"] for v in product["variants"] if t in v["targets"]] for t in made}
         self.assertEqual(rows, {"x86-64-v3": [1, 8, 16, 64], "sm_80": [1, 8, 16, 64], "mine": [1, 32]})
+        # Each target's weights lie as it says.
+        layouts = {t: set(r.get("layouts", {}).values()) for t, r in made.items()}
+        self.assertEqual(layouts, {"x86-64-v3": {"panel_pairs"}, "sm_80": {"panel_pairs"}, "mine": {"blocks"}})
         text = harness.ok("inspect", file, "--program").out
         (self.folder / "m.mlir").write_text(text)
         harness.ok("compile", self.folder / "m.mlir", "-o", self.folder / "again.hmlt")
@@ -157,6 +160,7 @@ class Targets(unittest.TestCase):
             ("product_rows: [8, 1]", "kernel_sizes: product_rows: expected an ascending list"),
             ("whole_rows: [24]", "kernel_sizes: whole_rows: expected"),
             ("query_rows: []", "kernel_sizes: query_rows: expected"),
+            ("weight_blocks: 3", "invalid boolean"),
             ("columns: 40", "kernel_sizes: columns: expected a multiple of 16 up to 256, got 40"),
             ("colums: 32", "unknown key 'colums'"),
         ):

@@ -17,7 +17,7 @@
 #include "codegen/ptx/Emit.h"
 #endif
 #ifdef HAVE_HamletCodegenTile
-#include "codegen/tile/ExpandMath.h"
+#include "codegen/tile/Passes.h"
 #endif
 #include "dialects/RegisterDialects.h"
 #include "passes/Passes.h"
@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
   hamlet::ptx::registerHamletCodegenPTXPasses();
 #endif
 #ifdef HAVE_HamletCodegenTile
-  hamlet::tile::registerExpandMathPass();
+  hamlet::tile::registerHamletCodegenTilePasses();
 #endif
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Hamlet's passes on MLIR text\n", registry));

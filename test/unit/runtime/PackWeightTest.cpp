@@ -115,6 +115,36 @@ TEST(PackWeight, PairsOfAnOddDepth) {
         }
 }
 
+TEST(PackWeight, SwizzledBlocksOfAStack) {
+  constexpr size_t kExperts = 2, kN = 70, kK = 130, kLine = 64;
+  WeightT weight;
+  weight.shape = {kExperts, kN, kK};
+  weight.dtype = DType::bf16;
+  weight.stack = true;
+  std::vector<float> values(kExperts * kN * kK);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = float(i % 251);
+  auto out = packAll(
+      weight,
+      {source(values, 0, kN * kK), source(values, kN * kK, values.size())},
+      Layout::blocks);
+  ASSERT_EQ(out.size(), kExperts * 2 * 3 * kLine * kLine * 2);
+  size_t at = 0; // as memory has them
+  for (size_t e = 0; e < kExperts; ++e)
+    for (size_t down = 0; down < 2; ++down)
+      for (size_t across = 0; across < 3; ++across)
+        for (size_t line = 0; line < kLine; ++line)
+          for (size_t place = 0; place < kLine; ++place) {
+            size_t unit = place / 8 ^ line % 8;
+            size_t n = down * kLine + line,
+                   k = across * kLine + unit * 8 + place % 8;
+            uint16_t bits;
+            std::memcpy(&bits, &out[2 * at++], 2);
+            ASSERT_EQ(widenBf16(bits),
+                      n < kN && k < kK ? values[(e * kN + n) * kK + k] : 0);
+          }
+}
+
 TEST(PackWeight, ConcatenatesAndPermutesRows) {
   constexpr size_t kA = 2, kB = 3, kC = 4, kK = 2;
   WeightT weight;

@@ -34,3 +34,15 @@ func.func @bf16_arithmetic(%x: !tile.ptr<bf16>) attributes {tile.kernel} {
   tile.store %t, %xv[%c0] : tensor<16xbf16>, !tile.desc<16xbf16>
   return
 }
+
+// -----
+
+func.func @blocks(%w: !tile.ptr<bf16> {tile.layout = "blocks"}, %y: !tile.ptr<bf16>) attributes {tile.kernel} {
+  %c0 = arith.constant 0 : index
+  // expected-error @below {{'tile.view' op of 'blocks' is not supported; a CPU has panels}}
+  %v = tile.matrix %w[] : !tile.ptr<bf16> -> !tile.desc<64x80xbf16, packed_bf16>
+  %to = tile.view %y[%c0] sizes [64, 80] strides [80, 1] : !tile.ptr<bf16> -> !tile.desc<64x80xbf16>
+  %t = tile.load %v[%c0, %c0] : !tile.desc<64x80xbf16, packed_bf16> -> tensor<64x80xbf16>
+  tile.store %t, %to[%c0, %c0] : tensor<64x80xbf16>, !tile.desc<64x80xbf16>
+  return
+}

@@ -40,6 +40,53 @@ func.func @view_c3_element(%p: !tile.ptr<f32>, %i: index) {
 
 // -----
 
+func.func @view_c5(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected a layout that a target has, got '!tile.desc<8x8xf32, packed>'; tile.matrix makes packed matrices}}
+  %0 = tile.view %p[%i] sizes [8, 8] strides [] : !tile.ptr<f32> -> !tile.desc<8x8xf32, packed>
+  return
+}
+
+// -----
+
+func.func @matrix_c1(%p: !tile.ptr<f32>) {
+  // expected-error @below {{expected a packed matrix of static extents, got '!tile.desc<8x8xf32, panel>'}}
+  %0 = tile.matrix %p[] : !tile.ptr<f32> -> !tile.desc<8x8xf32, panel>
+  return
+}
+
+// -----
+
+func.func @matrix_c1_dynamic(%p: !tile.ptr<f32>) {
+  // expected-error @below {{expected a packed matrix of static extents, got '!tile.desc<?x8xf32, packed>'}}
+  %0 = tile.matrix %p[] : !tile.ptr<f32> -> !tile.desc<?x8xf32, packed>
+  return
+}
+
+// -----
+
+func.func @matrix_c2(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected an extent of at least 1 for each coordinate but the first, got 2 coordinates and 0 extents}}
+  %0 = tile.matrix %p[%i, %i] : !tile.ptr<f32> -> !tile.desc<8x8xf32, packed>
+  return
+}
+
+// -----
+
+func.func @matrix_c3(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected a matrix of 'f32', got 'bf16'}}
+  %0 = tile.matrix %p[%i] : !tile.ptr<f32> -> !tile.desc<8x8xbf16, packed>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected 'tile.layout' of argument 0 to be panel, panel_pairs or blocks, got "packed"}}
+func.func @layout_of_no_target(%p: !tile.ptr<f32> {tile.layout = "packed"}) attributes {tile.kernel} {
+  return
+}
+
+// -----
+
 func.func @view_c4_dynamic_panel(%p: !tile.ptr<f32>, %i: index) {
   // expected-error @below {{expected the last two dimensions of a panel layout to be static}}
   %0 = tile.view %p[%i] sizes [8, %i] strides [] : !tile.ptr<f32> -> !tile.desc<8x?xf32, panel>

@@ -64,6 +64,14 @@ protected:
     EXPECT_TRUE(assembleCubin(ptx, "sm_80", messages)) << messages;
   }
 
+  /// Of a model's products over `k`.
+  tile::NumericsAttr numerics(int64_t k) {
+    bool bf16 = element.isBF16();
+    return tile::NumericsAttr::get(&context, element, builder.getF32Type(),
+                                   bf16 ? 2 : 1,
+                                   bf16 ? 0 : tile::canonicalSplit(k));
+  }
+
   MLIRContext context;
   OpBuilder builder;
   OwningOpRef<ModuleOp> module;
@@ -162,6 +170,7 @@ TEST_P(ModelKernels, experts_of_m1) {
   shape.in = 6144;
   shape.out = 9216;
   shape.element = shape.weight = shape.result = element;
+  shape.numerics = numerics(shape.in);
   codegen::dispatchKernel(site("dispatch"), 32, 64);
   for (int64_t rows : {1, 8, 64}) {
     codegen::expertUpKernel(site("up_r" + std::to_string(rows)), shape, rows);
@@ -180,6 +189,7 @@ TEST_P(ModelKernels, products_of_experts_by_kernel) {
   shape.in = 256;
   shape.out = 512;
   shape.element = shape.weight = shape.result = element;
+  shape.numerics = numerics(shape.in);
   for (int64_t rows : {1, 8, 64})
     codegen::expertDownKernel(site("down_r" + std::to_string(rows)), shape,
                               rows);
