@@ -46,6 +46,16 @@ nn::Activation functionOf(Activation kind) {
   llvm_unreachable("expected an activation");
 }
 
+moe::Score scoreOf(RouterScore score) {
+  switch (score) {
+  case RouterScore::Softmax:
+    return moe::Score::softmax;
+  case RouterScore::Sigmoid:
+    return moe::Score::sigmoid;
+  }
+  llvm_unreachable("all scores are above");
+}
+
 llvm::Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
@@ -450,10 +460,7 @@ private:
     auto slotsOf = [&](Type element) { return typed({m.topK}, element); };
     Value router = weight("router");
     Value bias = m.router.selectionBias ? weight("router_bias") : Value();
-    auto score = moe::ScoreAttr::get(b.getContext(),
-                                     m.router.score == RouterScore::Softmax
-                                         ? moe::Score::softmax
-                                         : moe::Score::sigmoid);
+    auto score = moe::ScoreAttr::get(b.getContext(), scoreOf(m.router.score));
     auto route = moe::RouteOp::create(
         b, part("router"), TypeRange{slotsOf(i32), slotsOf(f32)}, x, router,
         bias,

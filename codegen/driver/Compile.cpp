@@ -136,9 +136,13 @@ private:
     tiles->print(out);
   }
 
-  /// Of the CPUs, if there are any.
-  ModuleOp tiles() { return classes.front().tiles; }
-
+  /// The kernels of the level's class; there is one if it was asked for.
+  const codegen::TargetClass *classOf(cpu::Level level) const {
+    auto found = llvm::find_if(classes, [&](auto &known) {
+      return llvm::is_contained(known.targets, cpu::targetName(level));
+    });
+    return found == classes.end() ? nullptr : &*found;
+  }
   LogicalResult fail(const Twine &message) {
     return emitError(UnknownLoc::get(graph.getContext())) << message;
   }
@@ -240,12 +244,12 @@ private:
           function.getBody().front().getOps<program::LaunchOp>());
   }
 
-  /// Targets with the same sizes share their tiles. CPUs, which all have the
-  /// default ones, come first.
+  /// Targets with the same sizes share their tiles. CPUs come first.
   void classify() {
     for (const std::string &name : targetNames()) {
       const schedule::GpuTarget *gpu = targets.findGpu(name);
-      codegen::KernelSizes sizes = gpu ? gpu->sizes : codegen::KernelSizes();
+      const codegen::KernelSizes &sizes =
+          gpu ? gpu->sizes : targets.findCpu(name)->sizes;
       auto found = llvm::find_if(
           classes, [&](auto &known) { return known.sizes == sizes; });
       if (found != classes.end())
@@ -310,40 +314,60 @@ private:
 
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
-    if (failed(schedule::checkOverrides(tiles(), overrides, cpuNames())))
+    std::vector<ModuleOp> all;
+    for (const codegen::TargetClass &targets : classes)
+      all.push_back(targets.tiles);
+    if (failed(schedule::checkOverrides(all, overrides, cpuNames())))
       return failure();
     const std::vector<cpu::Level> asked = levels();
     if (!llvm::is_contained(askedLevels(), cpu::Level::v4) &&
-        llvm::is_contained(asked, cpu::Level::v4)) // v4bf16 without pairs
-      renameTarget(*program, cpu::targetName(cpu::Level::v4bf16),
-                   cpu::targetName(cpu::Level::v4));
+        llvm::is_contained(asked, cpu::Level::v4)) { // v4bf16 without pairs
+      StringRef from = cpu::targetName(cpu::Level::v4bf16),
+                to = cpu::targetName(cpu::Level::v4);
+      renameTarget(*program, from, to);
+      for (codegen::TargetClass &targets : classes)
+        std::replace(targets.targets.begin(), targets.targets.end(), from.str(),
+                     to.str());
+    }
+    for (const codegen::TargetClass &targets : classes)
+      if (failed(scheduleClass(targets, asked)))
+        return failure();
+    dropRealizations(*program, [&](StringRef target) {
+      std::optional<cpu::Level> level = cpu::parseTargetName(target);
+      return level && !llvm::is_contained(asked, *level);
+    });
+    return success();
+  }
+
+  /// Blocks for every level stand in a kernel's text, whichever are asked for:
+  /// the text is what kernels are cached by.
+  LogicalResult scheduleClass(const codegen::TargetClass &mine,
+                              ArrayRef<cpu::Level> asked) {
     std::vector<schedule::Record> v4;
     for (cpu::Level level : cpu::kLevels) {
       const schedule::CpuTarget &target =
           *targets.findCpu(cpu::targetName(level)); // all are built in
       FailureOr<std::vector<schedule::Record>> records =
-          schedule::scheduleDots(tiles(), target, overrides);
+          schedule::scheduleDots(mine.tiles, target, overrides);
       if (failed(records))
         return failure();
       // A kernel without pairs has the code of v4 at v4bf16.
       if (level == cpu::Level::v4)
         v4 = *records;
       if (level == cpu::Level::v4bf16 &&
-          llvm::is_contained(asked, cpu::Level::v4)) {
+          llvm::is_contained(asked, cpu::Level::v4) &&
+          classOf(cpu::Level::v4) == &mine) {
         auto hasPairs = [&](const schedule::Record &record) {
           return cpu::usesPairs(
-              tiles().lookupSymbol<func::FuncOp>(record.symbol));
+              ModuleOp(mine.tiles).lookupSymbol<func::FuncOp>(record.symbol));
         };
         llvm::erase_if(*records, std::not_fn(hasPairs));
         llvm::copy_if(v4, std::back_inserter(*records), std::not_fn(hasPairs));
       }
-      if (llvm::is_contained(asked, level))
+      if (llvm::is_contained(asked, level) &&
+          llvm::is_contained(mine.targets, target.name))
         recordProducts(*program, target.name, *records);
     }
-    dropRealizations(*program, [&](StringRef target) {
-      std::optional<cpu::Level> level = cpu::parseTargetName(target);
-      return level && !llvm::is_contained(asked, *level);
-    });
     return success();
   }
 
@@ -355,7 +379,10 @@ private:
                   options.printStage != Stage::ptx;
     if (!dumped && options.printStage != Stage::llvm)
       return success();
-    OwningOpRef<ModuleOp> lowered = tiles().clone();
+    const codegen::TargetClass *shown =
+        asked.empty() ? nullptr : classOf(asked.front());
+    OwningOpRef<ModuleOp> lowered =
+        ModuleOp(shown ? shown->tiles : classes.front().tiles).clone();
     (*lowered)->removeAttr(codegen::kTilesAttr);
     if (failed(runPasses(*lowered, [&](PassManager &passes) {
           cpu::buildTileToCpuPipeline(passes, asked.empty() ? cpu::Level::v3
@@ -373,7 +400,9 @@ private:
   /// bf16 products differ on CPUs that have them; without any, that level is
   /// the one below it.
   bool hasPairs() {
-    return llvm::any_of(tiles().getOps<func::FuncOp>(), cpu::usesPairs);
+    const codegen::TargetClass *mine = classOf(cpu::Level::v4bf16);
+    return mine && llvm::any_of(ModuleOp(mine->tiles).getOps<func::FuncOp>(),
+                                cpu::usesPairs);
   }
 
   LogicalResult emit() {
@@ -389,10 +418,11 @@ private:
       llvm::copy_if(gpus, std::back_inserter(itsGpus), [&](auto &gpu) {
         return llvm::is_contained(mine.targets, gpu.name);
       });
-      bool isFirst = &mine == &classes.front();
+      std::vector<cpu::Level> itsLevels;
+      llvm::copy_if(levels, std::back_inserter(itsLevels),
+                    [&](cpu::Level level) { return classOf(level) == &mine; });
       FailureOr<std::vector<EmittedTarget>> part =
-          emitKernels(mine.tiles, isFirst ? levels : std::vector<cpu::Level>(),
-                      itsGpus, cache, summary.times);
+          emitKernels(mine.tiles, itsLevels, itsGpus, cache, summary.times);
       if (failed(part))
         return failure();
       llvm::move(*part, std::back_inserter(emitted));

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Sums have their own order, which none of these is part of. Of those that a
-// GPU's file may set a test shows it (test/system/test_targets.py).
+// Sums have their own order, which none of these is part of: a test shows it
+// (test/system/test_targets.py). A target's file may set each.
 
 #ifndef HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H
 #define HAMLET_CODEGEN_SCHEDULE_KERNELSIZES_H
@@ -16,7 +16,7 @@
 
 namespace hamlet::codegen {
 
-/// The numbers of every kernel writer; a GPU's description may have others.
+/// The numbers of every kernel writer; a target's description may have others.
 struct KernelSizes {
   bool operator==(const KernelSizes &) const = default;
 

@@ -228,22 +228,24 @@ static bool fits(const Override &entry, const tile::KernelName &kernel,
 }
 
 LogicalResult
-hamlet::schedule::checkOverrides(ModuleOp kernels, ArrayRef<Override> overrides,
+hamlet::schedule::checkOverrides(ArrayRef<ModuleOp> modules,
+                                 ArrayRef<Override> overrides,
                                  const std::set<std::string> &targets) {
   std::vector<tile::KernelName> withProducts;
   // Of each kernel its variants, as a reader of the message wants them.
   std::map<std::string, std::set<int64_t>> all;
-  for (auto kernel : kernels.getOps<func::FuncOp>())
-    if (kernel.walk([](tile::DotOp) { return WalkResult::interrupt(); })
-            .wasInterrupted()) {
-      withProducts.push_back(tile::getKernelName(kernel));
-      std::set<int64_t> &rows = all[withProducts.back().name];
-      if (withProducts.back().rows)
-        rows.insert(*withProducts.back().rows);
-    }
+  for (ModuleOp kernels : modules)
+    for (auto kernel : kernels.getOps<func::FuncOp>())
+      if (kernel.walk([](tile::DotOp) { return WalkResult::interrupt(); })
+              .wasInterrupted()) {
+        withProducts.push_back(tile::getKernelName(kernel));
+        std::set<int64_t> &rows = all[withProducts.back().name];
+        if (withProducts.back().rows)
+          rows.insert(*withProducts.back().rows);
+      }
   for (const Override &entry : overrides) {
     if (!entry.target.empty() && !targets.count(entry.target))
-      return kernels.emitError()
+      return ModuleOp(modules.front()).emitError()
              << entry.place << ": expected the target to be one of "
              << llvm::join(targets, ", ") << ", got '" << entry.target << "'";
     bool isUsed = llvm::any_of(withProducts, [&](const auto &kernel) {
@@ -251,7 +253,7 @@ hamlet::schedule::checkOverrides(ModuleOp kernels, ArrayRef<Override> overrides,
     });
     if (isUsed)
       continue;
-    InFlightDiagnostic error = kernels.emitError();
+    InFlightDiagnostic error = ModuleOp(modules.front()).emitError();
     error << entry.place << ": fits no product: expected a kernel (or its "
           << "kind, its name without a number) of ";
     llvm::interleaveComma(all, error, [&](const auto &kernel) {

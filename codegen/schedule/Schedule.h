@@ -90,7 +90,7 @@ scheduleDots(mlir::ModuleOp kernels, const CpuTarget &target,
 /// Fails, with an error that lists the kernels, on an entry that fits no
 /// product of `kernels`, all of a compilation, on any target, or that names a
 /// target which is none of `targets`.
-mlir::LogicalResult checkOverrides(mlir::ModuleOp kernels,
+mlir::LogicalResult checkOverrides(llvm::ArrayRef<mlir::ModuleOp> kernels,
                                    llvm::ArrayRef<Override> overrides,
                                    const std::set<std::string> &targets);
 

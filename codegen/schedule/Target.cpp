@@ -138,9 +138,17 @@ template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
     rows("product_rows", sizes.productRows);
     rows("whole_rows", sizes.wholeRows);
     rows("query_rows", sizes.queryRows);
+    io.mapOptional("whole_rows_bytes", sizes.wholeRowsBytes);
     io.mapOptional("columns", sizes.columns);
     io.mapOptional("wide_columns", sizes.wideColumns);
+    io.mapOptional("wide_from", sizes.wideFrom);
+    io.mapOptional("row_step", sizes.rowStep);
     io.mapOptional("weight_blocks", sizes.weightBlocks);
+    io.mapOptional("lightning_rows", sizes.lightningRows);
+    io.mapOptional("lightning_part", sizes.lightningPart);
+    io.mapOptional("whole_tails", sizes.wholeTails);
+    io.mapOptional("whole_tails_per_token", sizes.wholeTailsPerToken);
+    io.mapOptional("apart_rows", sizes.apartRows);
   }
   static std::string validate(IO &, hamlet::codegen::KernelSizes &sizes) {
     const std::pair<const char *, const std::vector<int64_t> *> lists[] = {
@@ -158,13 +166,28 @@ template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
                        key, kMostRows)
             .str();
     }
-    for (auto [key, columns] : {std::pair("columns", sizes.columns),
-                                {"wide_columns", sizes.wideColumns}})
-      if (columns <= 0 || columns > kMostColumns ||
-          columns % hamlet::kPanel != 0)
+    const struct {
+      const char *key;
+      int64_t value, step, most;
+    } numbers[] = {
+        {"columns", sizes.columns, hamlet::kPanel, kMostColumns},
+        {"wide_columns", sizes.wideColumns, hamlet::kPanel, kMostColumns},
+        {"row_step", sizes.rowStep, 8, kMostRows},
+        {"lightning_rows", sizes.lightningRows, 16, kMostRows},
+        {"lightning_part", sizes.lightningPart, 16, kMostRows},
+        {"apart_rows", sizes.apartRows, 8, kMostRows}};
+    for (const auto &n : numbers)
+      if (n.value <= 0 || n.value > n.most || n.value % n.step != 0)
         return formatv("kernel_sizes: {0}: expected a multiple of {1} up to "
                        "{2}, got {3}",
-                       key, hamlet::kPanel, kMostColumns, columns)
+                       n.key, n.step, n.most, n.value)
+            .str();
+    for (auto [key, value] :
+         {std::pair("whole_rows_bytes", sizes.wholeRowsBytes),
+          {"wide_from", sizes.wideFrom}})
+      if (value <= 0)
+        return formatv("kernel_sizes: {0}: expected more than 0, got {1}", key,
+                       value)
             .str();
     return "";
   }
@@ -181,6 +204,7 @@ static void mapCpu(yaml::IO &io, CpuTarget &t) {
   io.mapRequired("l2_bytes", t.l2Bytes);
   io.mapRequired("l2_bytes_per_cycle", t.l2BytesPerCycle);
   io.mapRequired("memory_bytes_per_cycle", t.memoryBytesPerCycle);
+  io.mapOptional("kernel_sizes", t.sizes);
 }
 
 static void mapGpu(yaml::IO &io, TargetFile &file) {
@@ -238,6 +262,8 @@ static std::string checkCpu(const CpuTarget &t) {
            std::to_string(t.vectorRegisters);
   if (!(t.dotsPerCycle >= 0))
     return "dots_per_cycle: expected 0 or more";
+  if (t.sizes.weightBlocks)
+    return "kernel_sizes: weight_blocks: expected a GPU; a CPU reads panels";
   return "";
 }
 

@@ -29,6 +29,7 @@ struct CpuTarget {
   double dotsPerCycle = 0; ///< vdpbf16ps; 0: there is none
   int64_t l1Bytes = 0, l2Bytes = 0, l2BytesPerCycle = 0,
           memoryBytesPerCycle = 0;
+  codegen::KernelSizes sizes; ///< by which its kernels are written
 
   /// Registers that a strip of 16 f32 takes.
   int64_t registersPerStrip() const { return 512 / vectorBits; }

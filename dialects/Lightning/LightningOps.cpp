@@ -57,11 +57,24 @@ static LogicalResult verifyHeads(AttentionOp op) {
   return success();
 }
 
+/// Whether a rule multiplies the state by a decay, and corrects what it adds by
+/// what the state has there (beta).
+static std::pair<bool, bool> gatedAndDelta(Update update) {
+  switch (update) {
+  case Update::linear:
+    return {false, false};
+  case Update::gated:
+    return {true, false};
+  case Update::delta:
+    return {false, true};
+  case Update::gated_delta:
+    return {true, true};
+  }
+  llvm_unreachable("all rules are above");
+}
+
 static LogicalResult verifyDecay(AttentionOp op, const Extents &e) {
-  bool gated =
-      op.getUpdate() == Update::gated || op.getUpdate() == Update::gated_delta;
-  bool delta =
-      op.getUpdate() == Update::delta || op.getUpdate() == Update::gated_delta;
+  auto [gated, delta] = gatedAndDelta(op.getUpdate());
   // (C4)
   if (gated != static_cast<bool>(op.getDecay()))
     return op.emitOpError("expected ")

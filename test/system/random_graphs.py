@@ -152,6 +152,12 @@ class Graph:
         pairs = self.element == "bf16"
         return f"#tile.numerics<operands = {self.element}, accumulate = f32, group = {2 if pairs else 1}>"
 
+    def sums(self, element=None):
+        """The order of a product's sums, in parts or not."""
+        element = element or self.element
+        split = int(self.rng.choice((0, 0, 2, 8)))
+        return f"#tile.numerics<operands = {element}, accumulate = f32, group = {2 if element == 'bf16' else 1}, split = {split}>"
+
     # Steps: each adds one op, or a few that belong together.
 
     def start(self):
@@ -168,8 +174,7 @@ class Graph:
         width = width or int(self.rng.choice((1, 16, 32, 33, 48, 96)))
         w = self.floats(width, x.shape[0], scale=x.shape[0] ** -0.5)
         # A bf16 product of f32 operands has another kernel.
-        numerics = self.numerics if self.chance(0.7) else "#tile.numerics<operands = f32, accumulate = f32, group = 1>"
-        text, operands = f"nn.linear {numerics} {{0}}, {{1}}", [x, w]
+        text, operands = f"nn.linear {self.sums(None if self.chance(0.7) else 'f32')} {{0}}, {{1}}", [x, w]
         if self.chance(0.3):
             text, operands = text + " bias({2})", operands + [self.floats(width)]
         value = lambda x, w, b=0.0: x @ w.T + b
@@ -184,6 +189,7 @@ class Graph:
         groups = groups if width % groups == 0 else 1
         blocks = int(self.rng.choice((1, 1, 2)))
         blocks = blocks if width % (groups * blocks) == 0 else 1
+        split = int(self.rng.choice((0, 0, 2)))
         offset, shared = self.chance(0.3), self.chance(0.3)
         w = self.floats(width // groups if shared else width)
 
@@ -193,7 +199,7 @@ class Graph:
             scale = (w + 1 if offset else w).reshape(-1, width // groups)
             return (parts * inverse * scale).reshape(x.shape), inverse.reshape(len(x), -1)
 
-        attributes = f"{{{{eps = {EPS} : f32, groups = {groups}, sum_blocks = {blocks}, unit_offset = {str(offset).lower()}}}}}"
+        attributes = f"{{{{eps = {EPS} : f32, groups = {groups}, sum_blocks = {blocks}, sum_split = {split}, unit_offset = {str(offset).lower()}}}}}"
         types = [x.type]
         if self.chance(0.4):
             types.append(self.tensor((x.shape[0] if len(x.shape) == 2 else 1) * groups, element="f32"))
@@ -344,6 +350,8 @@ class Graph:
         if self.chance(0.4):
             operands.append(self.floats(count, scale=0.1, element="f32"))
             text += " bias({2})"
+        if self.chance(0.5):
+            text += f" sums({self.sums('f32')})"
         text += (
             f" {{{{top_k = {k}, renormalize = {str(renormalise).lower()}, epsilon = 0.0 : f32, "
             f"scaling = {scaling} : f32, groups = {groups}, topk_groups = 1}}}}"
@@ -383,10 +391,10 @@ class Graph:
             e, rows = experts_of(offsets), x[order // k]
             return silu(np.einsum("ph,pfh->pf", rows, gate[e])) * np.einsum("ph,pfh->pf", rows, up[e])
 
-        text = f"moe.expert_up silu {self.numerics} {{0}}, {{1}}, {{2}}, {{3}}, {{4}} {{{{top_k = {k}}}}}"
+        text = f"moe.expert_up silu {self.sums()} {{0}}, {{1}}, {{2}}, {{3}}, {{4}} {{{{top_k = {k}}}}}"
         h = self.emit(text, [x, offsets, order, gate, up], [self.tensor(inner)], raise_)
         value = lambda h, offsets, w: np.einsum("pf,phf->ph", h, w[experts_of(offsets)])
-        y = self.emit(f"moe.expert_down {self.numerics} {{0}}, {{1}}, {{2}}", [h, offsets, down], [x.type], value)
+        y = self.emit(f"moe.expert_down {self.sums()} {{0}}, {{1}}, {{2}}", [h, offsets, down], [x.type], value)
         value = lambda y, place, gates: (y[place] * gates[:, :, None]).sum(1)
         return self.keep(self.emit("moe.combine {0}, {1}, {2}", [y, place, gates], [x.type], value))
 
@@ -402,7 +410,7 @@ class Graph:
                 y = self.norm(y)
             if self.element == "f32":
                 w = self.floats(96, x.shape[0], scale=x.shape[0] ** -0.5, element="f32")
-                text = f"nn.lm_head {self.numerics} {{0}}, {{1}}"
+                text = f"nn.lm_head {self.sums()} {{0}}, {{1}}"
                 y = self.emit(text, [y, w], [self.tensor(96)], lambda x, w: x @ w.T)
             self.outputs.append(y)
         read = {id(v) for op in self.ops for v in op.operands}

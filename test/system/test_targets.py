@@ -123,7 +123,8 @@ class Targets(unittest.TestCase):
         """Two GPUs with other variants, columns, grids and layouts of weights in one file; nothing of it changes a bit."""
         folder = self.folder / "targets"
         folder.mkdir()
-        sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32, weight_blocks: true}\n"
+        sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32, weight_blocks: true, " \
+                "row_step: 8, wide_from: 64, whole_rows_bytes: 4096, lightning_rows: 32, lightning_part: 16, whole_tails: false, apart_rows: 16}\n"
         (folder / "mine.yaml").write_text(description("sm_90a", target="mine") + sizes)
         file, model = self.folder / "m.hmlt", harness.pack("minimax-bf16")
         harness.ok("compile", model, "-o", file, "--targets", folder, "--target", "x86-64-v3,sm_80,mine", "--dtype", "bf16")
@@ -153,6 +154,36 @@ class Targets(unittest.TestCase):
             harness.assert_same_bits(self, mine, logits[0][id], id)
         harness.batch(file, model, requests, "--device", "cpu")
 
+    def test_sizes_of_a_cpu(self):
+        """Levels with sizes of their own beside one without, in one file; no size changes a bit."""
+        folder = self.folder / "targets"
+        folder.mkdir()
+        sizes = ("kernel_sizes: {product_rows: [1, 16], whole_rows: [1], query_rows: [16, 64], columns: 48, wide_columns: 32, wide_from: 64, "
+                 "row_step: 8, whole_rows_bytes: 8192, lightning_rows: 32, lightning_part: 16, whole_tails: false, "
+                 "whole_tails_per_token: true, apart_rows: 16}\n")  # fmt: skip
+        levels = ("x86-64-v3", "x86-64-v4-bf16")
+        for level in levels:
+            (folder / f"{level}.yaml").write_text(description(level) + sizes)
+        model = harness.pack("minimax-m1-shared")
+        _, truth = harness.golden(model)
+        requests = [harness.request(c, truth[c + ".input_ids"], 3) for c in ("t0001", "t0065", "t0257")]
+        for dtype in ("f32", "bf16"):
+            plain, mine = self.folder / "plain.hmlt", self.folder / "mine.hmlt"
+            harness.compile_pack(model, plain, "--dtype", dtype)
+            harness.compile_pack(model, mine, "--dtype", dtype, "--targets", folder)
+            made = json.loads(harness.ok("inspect", mine, "--json").out)["kernels"]
+            grids = {r["target"]: r["grid"] for r in next(k for k in made if k["product"])["realizations"]}
+            self.assertNotEqual(grids["x86-64-v3"], grids["x86-64-v4"])
+            for level in harness.cpu_levels():
+                env = {"HAMLET_CPU": level}
+                want = harness.batch(plain, model, requests, "--prefill-chunk", 100, env=env)
+                found = harness.batch(mine, model, requests, "--prefill-chunk", 100, env=env)
+                for id in want.logits:
+                    harness.assert_same_bits(self, found.logits[id], want.logits[id], f"{dtype} {level} {id}")
+        (folder / "x86-64-v4.yaml").write_text(description("x86-64-v4") + "kernel_sizes: {weight_blocks: true}\n")
+        result = harness.run("compile", self.folder / "f.mlir", "-o", mine, "--targets", folder)
+        harness.assert_fails(self, result, "x86-64-v4.yaml:", "weight_blocks: expected a GPU")
+
     def test_mistakes_in_sizes(self):
         folder = self.folder / "targets"
         folder.mkdir()
@@ -162,6 +193,8 @@ class Targets(unittest.TestCase):
             ("query_rows: []", "kernel_sizes: query_rows: expected"),
             ("weight_blocks: 3", "invalid boolean"),
             ("columns: 40", "kernel_sizes: columns: expected a multiple of 16 up to 256, got 40"),
+            ("apart_rows: 4", "kernel_sizes: apart_rows: expected a multiple of 8 up to 64, got 4"),
+            ("wide_from: 0", "kernel_sizes: wide_from: expected more than 0, got 0"),
             ("colums: 32", "unknown key 'colums'"),
         ):
             with self.subTest(sizes=sizes):
