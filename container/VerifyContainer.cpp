@@ -421,6 +421,8 @@ Status verifyVariants(const RealizationT &realization) {
     if (variant.block_threads < 0 || variant.block_threads > kMaxGpuThreads)
       return failure("variant ", i, " has blocks of ", variant.block_threads,
                      " threads, at most ", kMaxGpuThreads, " are possible");
+    if (variant.registers < 0)
+      return failure("variant ", i, " has ", variant.registers, " registers");
     for (const auto &schedule : variant.schedules)
       if (!schedule)
         return failure("variant ", i, " has a null schedule");

@@ -443,8 +443,7 @@ private:
     }
 
     for (EmittedTarget &target : emitted) {
-      recordCode(*program, target);
-      std::optional<std::vector<char>> cubin;
+      std::optional<ptx::Cubin> cubin;
       if (!target.ptxKernels.empty()) {
         std::string messages;
         cubin = ptx::assembleCubin(
@@ -454,7 +453,11 @@ private:
           summary.notes.push_back("no cubin for " + target.name +
                                   ", its PTX is there: " + messages);
       }
-      addImage(*program, target, cubin);
+      for (ptx::PtxKernel &kernel : target.ptxKernels)
+        kernel.registers = cubin ? cubin->registers.lookup(kernel.symbol) : 0;
+      recordCode(*program, target);
+      addImage(*program, target,
+               cubin ? std::optional(std::move(cubin->bytes)) : std::nullopt);
     }
     codegen::dropTiles(*program);
     return success();

@@ -53,6 +53,7 @@ void hamlet::recordCode(ModuleOp program, const EmittedTarget &target) {
       variant.setScratch(static_cast<uint64_t>(kernel->scratchBytesPerBlock));
       variant.setShared(static_cast<uint64_t>(kernel->sharedBytes));
       variant.setThreads(static_cast<uint64_t>(kernel->blockThreads));
+      variant.setRegisters(static_cast<uint64_t>(kernel->registers));
     }
   });
 }

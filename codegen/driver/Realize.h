@@ -18,7 +18,7 @@ namespace hamlet {
 void recordProducts(mlir::ModuleOp program, llvm::StringRef target,
                     llvm::ArrayRef<schedule::Record> records);
 
-/// Puts what emission learnt (scratch, shared bytes, threads) to the variants
+/// Puts what emission learnt (scratch, shared bytes, ...) to the variants
 /// of the target.
 void recordCode(mlir::ModuleOp program, const EmittedTarget &target);
 

@@ -214,12 +214,12 @@ private:
         products.push_back(program::ProductAttr::get(
             b.getContext(), s->m, s->n, s->k, s->rows, s->panels, s->depth,
             s->cycles, s->given, s->part));
-      program::VariantOp::create(b, at, variant->symbol,
-                                 static_cast<uint64_t>(variant->rows),
-                                 static_cast<uint64_t>(variant->scratch_bytes),
-                                 static_cast<uint64_t>(variant->shared_bytes),
-                                 static_cast<uint64_t>(variant->block_threads),
-                                 b.getArrayAttr(products));
+      program::VariantOp::create(
+          b, at, variant->symbol, static_cast<uint64_t>(variant->rows),
+          static_cast<uint64_t>(variant->scratch_bytes),
+          static_cast<uint64_t>(variant->shared_bytes),
+          static_cast<uint64_t>(variant->block_threads),
+          static_cast<uint64_t>(variant->registers), b.getArrayAttr(products));
     }
   }
 

@@ -280,6 +280,7 @@ private:
       variant->scratch_bytes = static_cast<int64_t>(op.getScratch());
       variant->shared_bytes = static_cast<int32_t>(op.getShared());
       variant->block_threads = static_cast<int32_t>(op.getThreads());
+      variant->registers = static_cast<int32_t>(op.getRegisters());
       for (Attribute attr : op.getProducts()) {
         auto product = cast<program::ProductAttr>(attr);
         auto schedule = std::make_unique<hmlt::ScheduleT>();

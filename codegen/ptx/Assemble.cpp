@@ -26,9 +26,26 @@ std::optional<std::string> ptx::findPtxas() {
   return std::nullopt;
 }
 
-std::optional<std::vector<char>> ptx::assembleCubin(const std::string &text,
-                                                    llvm::StringRef arch,
-                                                    std::string &messages) {
+/// From the lines "Compiling entry function 'NAME' for 'sm_80'" and "Used 40
+/// registers, ..." after it.
+static llvm::StringMap<int64_t> readRegisters(llvm::StringRef log) {
+  llvm::StringMap<int64_t> registers;
+  llvm::Regex entry("Compiling entry function '([^']+)'"),
+      used("Used ([0-9]+) registers");
+  llvm::StringRef name;
+  for (llvm::StringRef line : llvm::split(log, '\n')) {
+    llvm::SmallVector<llvm::StringRef> found;
+    if (entry.match(line, &found))
+      name = found[1];
+    else if (used.match(line, &found) && !name.empty())
+      llvm::to_integer(found[1], registers[name], 10);
+  }
+  return registers;
+}
+
+std::optional<ptx::Cubin> ptx::assembleCubin(const std::string &text,
+                                             llvm::StringRef arch,
+                                             std::string &messages) {
   std::optional<std::string> ptxas = findPtxas();
   if (!ptxas) {
     messages = "no ptxas on PATH or in /usr/local/cuda/bin";
@@ -78,5 +95,5 @@ std::optional<std::vector<char>> ptx::assembleCubin(const std::string &text,
     return std::nullopt;
   }
   llvm::StringRef bytes = (*cubin)->getBuffer();
-  return std::vector<char>(bytes.begin(), bytes.end());
+  return Cubin{{bytes.begin(), bytes.end()}, readRegisters(messages)};
 }

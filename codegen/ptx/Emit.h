@@ -31,6 +31,7 @@ struct PtxKernel {
   int64_t sharedBytes = 0; ///< dynamic shared memory
   int64_t blockThreads = 0;
   int64_t scratchBytesPerBlock = 0;
+  int64_t registers = 0; ///< of a thread, by ptxas; 0: it was not there
 };
 
 /// Replaces each kernel (func.func with `tile.kernel`) of `module` by an
@@ -73,12 +74,16 @@ private:
 /// numbering.
 std::string joinPtx(llvm::ArrayRef<llvm::StringRef> modules);
 
+struct Cubin {
+  std::vector<char> bytes;
+  llvm::StringMap<int64_t> registers; ///< of a thread, by kernel
+};
+
 /// Runs ptxas (from PATH or /usr/local/cuda/bin) on `ptx` for the architecture
 /// `arch`. Empty if there is none, or if it rejects the PTX or spills
 /// registers; `messages` says which.
-std::optional<std::vector<char>> assembleCubin(const std::string &ptx,
-                                               llvm::StringRef arch,
-                                               std::string &messages);
+std::optional<Cubin> assembleCubin(const std::string &ptx, llvm::StringRef arch,
+                                   std::string &messages);
 
 /// Whether ptxas is there; its path.
 std::optional<std::string> findPtxas();

@@ -304,9 +304,10 @@ LogicalResult VariantOp::verify() {
   // (C1)
   auto signedOf = [](uint64_t value) { return static_cast<int64_t>(value); };
   if (signedOf(getRows()) < 1 || signedOf(getScratch()) < 0 ||
-      signedOf(getShared()) < 0 || signedOf(getThreads()) < 0)
-    return emitOpError("expected rows of at least 1 and no bytes or threads "
-                       "below 0");
+      signedOf(getShared()) < 0 || signedOf(getThreads()) < 0 ||
+      signedOf(getRegisters()) < 0)
+    return emitOpError("expected rows of at least 1 and no bytes, threads or "
+                       "registers below 0");
   for (Attribute product : getProducts())
     if (!isa<ProductAttr>(product))
       return emitOpError("expected products, got ") << product;

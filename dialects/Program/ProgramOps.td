@@ -204,10 +204,10 @@ def Program_VariantOp : Program_Op<"variant", [HasParent<"RealizationOp">]> {
   let description = [{
     `symbol` is the name in the target's image. `scratch`: bytes for each thread of
     a CPU, or for each block of a GPU; `shared` bytes and `threads` of a block are a
-    GPU's.
+    GPU's, and so are the `registers` of a thread, which ptxas counts.
 
     Constraints:
-    - (C1) `rows` is at least 1; bytes and threads are at least 0.
+    - (C1) `rows` is at least 1; bytes, threads and registers are at least 0.
 
     Example:
     ```mlir
@@ -218,9 +218,10 @@ def Program_VariantOp : Program_Op<"variant", [HasParent<"RealizationOp">]> {
   }];
   let arguments = (ins FlatSymbolRefAttr:$symbol, I64Attr:$rows, DefaultValuedAttr<I64Attr, "0">:$scratch,
                        DefaultValuedAttr<I64Attr, "0">:$shared, DefaultValuedAttr<I64Attr, "0">:$threads,
+                       DefaultValuedAttr<I64Attr, "0">:$registers,
                        DefaultValuedAttr<ArrayAttr, "{}">:$products);
   let assemblyFormat = [{
-    $symbol `rows` $rows (`scratch` $scratch^)? (`shared` $shared^)? (`threads` $threads^)?
+    $symbol `rows` $rows (`scratch` $scratch^)? (`shared` $shared^)? (`threads` $threads^)? (`registers` $registers^)?
     (`products` $products^)? attr-dict
   }];
   let hasVerifier = 1;

@@ -69,6 +69,11 @@ def cpu_levels():
     return levels
 
 
+def ptxas():
+    """The assembler's path, as the compiler finds it; None: there is none."""
+    return shutil.which("ptxas") or next((p for p in ("/usr/local/cuda/bin/ptxas",) if os.path.exists(p)), None)
+
+
 def targets():
     """The --target of each level of this machine, the least first."""
     names = {"avx2": "x86-64-v3", "avx512": "x86-64-v4", "avx512bf16": "x86-64-v4-bf16"}

@@ -18,6 +18,7 @@ class Value:
     type: str
     name: str = ""
     make: object = None  # of an operand: array from (rng, tokens)
+    thin: bool = False  # multiples of few numbers a row, which may all be near 0
 
     @property
     def shape(self):
@@ -137,6 +138,9 @@ class Graph:
     def emit(self, text, operands, types, value):
         """`text` with {0}, .. for the operands, and with the types, unless it ends with them."""
         results = [Value(t) for t in types]
+        rows = [v for v in operands if v.type.startswith("tensor<?x") and not v.type.endswith("xi32>")]
+        for made in results:
+            made.thin = bool(rows) and all(v.thin for v in rows)
         listed = ", ".join(v.type for v in operands)
         given = types[0] if len(types) == 1 else "(" + ", ".join(types) + ")"
 
@@ -178,12 +182,14 @@ class Graph:
         if self.chance(0.3):
             text, operands = text + " bias({2})", operands + [self.floats(width)]
         value = lambda x, w, b=0.0: x @ w.T + b
-        return self.keep(self.emit(text, operands, [self.tensor(width)], value))
+        made = self.emit(text, operands, [self.tensor(width)], value)
+        made.thin |= x.shape[0] < 8
+        return self.keep(made)
 
     def norm(self, x=None):
         x = x or self.pick()
         width = x.shape[-1]
-        if width < 8: # a mean of few squares near 0 has no digits to compare
+        if width < 8 or x.thin:  # a mean of few squares near 0 has no digits to compare
             return x
         groups = int(self.rng.choice((1, 1, 1, 2, 4))) if len(x.shape) == 1 else 1
         groups = groups if width % groups == 0 else 1

@@ -3,13 +3,12 @@ f32 and bf16; test_emulated.py executes it."""
 
 import os
 import re
-import shutil
 import subprocess
 import unittest
 
 import harness
 
-PTXAS = shutil.which("ptxas") or next((p for p in ("/usr/local/cuda/bin/ptxas",) if os.path.exists(p)), None)
+PTXAS = harness.ptxas()
 LONG = bool(os.environ.get("HAMLET_LONG"))
 
 

@@ -135,6 +135,10 @@ class Targets(unittest.TestCase):
         self.assertNotEqual(made["sm_80"]["grid"], made["mine"]["grid"])
         rows = {t: [v["rows"] for v in product["variants"] if t in v["targets"]] for t in made}
         self.assertEqual(rows, {"x86-64-v3": [1, 8, 16, 64], "sm_80": [1, 8, 16, 64], "mine": [1, 32]})
+        for variant in product["variants"]:
+            for target, facts in variant["targets"].items():
+                gpu = target in ("sm_80", "mine") and harness.ptxas()
+                self.assertEqual(facts["registers"] > 0, bool(gpu), f"{variant['symbol']} {target}: {facts}")
         # Each target's weights lie as it says.
         layouts = {t: set(r.get("layouts", {}).values()) for t, r in made.items()}
         self.assertEqual(layouts, {"x86-64-v3": {"panel_pairs"}, "sm_80": {"panel_pairs"}, "mine": {"blocks"}})

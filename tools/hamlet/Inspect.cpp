@@ -201,7 +201,8 @@ Json describeVariants(const KernelT &kernel) {
       (*found)["targets"][realization->target] = {
           {"scratch_bytes", variant->scratch_bytes},
           {"shared_bytes", variant->shared_bytes},
-          {"block_threads", variant->block_threads}};
+          {"block_threads", variant->block_threads},
+          {"registers", variant->registers}};
       for (const auto &s : variant->schedules)
         (*found)["schedules"].push_back({{"target", realization->target},
                                          {"product", {s->m, s->k, s->n}},

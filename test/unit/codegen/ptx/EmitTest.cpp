@@ -93,7 +93,9 @@ TEST_F(Emit, examples_assemble_without_spills) {
       auto cubin =
           assembleCubin(*e.ptx, builtinGpu(target).architecture, messages);
       ASSERT_TRUE(cubin) << target << " " << name.str() << ": " << messages;
-      EXPECT_GT(cubin->size(), 1000u);
+      EXPECT_GT(cubin->bytes.size(), 1000u);
+      for (const PtxKernel &info : e.infos)
+        EXPECT_GT(cubin->registers.lookup(info.symbol), 0) << info.symbol;
     }
 }
 
