@@ -425,10 +425,11 @@ private:
         starts, update, real(l.scale),
         /*chunk=*/IntegerAttr(), sumsInHeads());
     updated = mixed.getUpdated();
-    // Each head's squares are summed apart, so that ranks which share the heads
-    // sum alike.
-    int64_t blocks =
-        l.heads % l.outputNormGroups == 0 ? l.heads / l.outputNormGroups : 1;
+    // Each head's squares are summed apart, unless all sums have their parts:
+    // then a rank hands over one number for its heads.
+    int64_t blocks = options.split == 0 && l.heads % l.outputNormGroups == 0
+                         ? l.heads / l.outputNormGroups
+                         : 1;
     Value normed =
         norm(mergeHeads(mixed.getResult(), values), recipe("out_norm"),
              l.outputNormEps, activation, l.outputNormGroups, blocks);

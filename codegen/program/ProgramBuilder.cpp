@@ -116,11 +116,20 @@ LogicalResult ProgramBuilder::bindResults(func::ReturnOp returned) {
   if (step)
     return success();
   for (auto [i, v] : llvm::enumerate(returned.getOperands())) {
-    if (!v.getDefiningOp<nn::FusedOp>() ||
-        !results.try_emplace(v, static_cast<int64_t>(i)).second)
+    if (!v.getDefiningOp<nn::FusedOp>())
       return returned.emitOpError("result ")
-             << i
-             << ": expected a value that the function computes, returned once";
+             << i << ": expected a value that the function computes, got "
+             << (isa<BlockArgument>(v) ? "its operand" : "a constant")
+             << "; the caller has it already";
+    auto [known, isNew] = results.try_emplace(v, static_cast<int64_t>(i));
+    if (isNew)
+      continue;
+    InFlightDiagnostic error =
+        returned.emitOpError("result ")
+        << i << " is the value of result " << known->second
+        << "; a function gives a value once (equal ops are one): leave it out";
+    error.attachNote(v.getLoc()) << "it is computed here";
+    return error;
   }
   resultOps.resize(returned.getNumOperands());
   return success();

@@ -90,6 +90,7 @@ class Split(unittest.TestCase):
         for line in graph.splitlines():
             if " nn.rms_norm " in line:
                 self.assertIn("sum_split = 8", line)
+                self.assertNotIn("sum_blocks", line)  # a tree over heads, not a chain
             elif re.search(r" (nn.linear|nn.lm_head|moe.expert_up|moe.expert_down|moe.route) ", line):
                 self.assertRegex(line, "split = 8>")
         requests = [harness.request("a", [3, 1, 4, 1, 5, 9, 2, 6])]
