@@ -234,6 +234,11 @@ public:
     return {};
   }
   Status zero(DeviceAddress to, uint64_t bytes, int) override {
+    // What is mapped costs nothing until it is written.
+    static const auto memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                               static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    if (bytes > memory)
+      return failure("cannot fill ", bytes, " bytes: the machine has ", memory);
     std::memset(hostView(to), 0, bytes);
     return {};
   }

@@ -20,6 +20,7 @@
 #include "codegen/kernels/Kernels.h"
 
 #include <numbers>
+#include <numeric>
 
 using namespace mlir;
 using namespace hamlet;
@@ -340,8 +341,8 @@ func::FuncOp hamlet::codegen::attentionPrefillKernel(
               {start});
     // Each row has met every value that any has.
     t.ifThen(t.hasNonFinite(t.load(out, {start, zero}, {1, shape.dv})), [&] {
-      int64_t size = std::min(rows, t.sizes().apartRows);
-      assert(rows % size == 0 && "no row of another block is worked out again");
+      // No row of another block is worked out again.
+      int64_t size = std::gcd(rows, t.sizes().apartRows);
       t.forLoop(start, t.minIndex(t.add(start, rows), n), size, {},
                 [&](Value from, ValueRange) {
                   attend(from, size, /*apart=*/true);

@@ -15,6 +15,7 @@
 #include "codegen/kernels/Region.h"
 #include "codegen/program/LaunchModels.h"
 #include "codegen/program/Passes.h"
+#include "codegen/program/Serialize.h"
 #include "dialects/Attention/AttentionOps.h"
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/MoE/MoEOps.h"
@@ -102,9 +103,12 @@ FailureOr<OwningOpRef<ModuleOp>>
 hamlet::codegen::lowerToProgram(ModuleOp graph,
                                 std::vector<TargetClass> &classes) {
   graph.getContext()->loadDialect<program::ProgramDialect, tile::TileDialect>();
+  for (Operation &op : *graph.getBody())
+    if (isa<program::FuncOp, program::KernelOp>(op))
+      return op.emitOpError("is of a program already; expected a graph");
   OwningOpRef<ModuleOp> program = ModuleOp::create(graph.getLoc());
-  if (Attribute model = graph->getAttr("hamlet.model"))
-    (*program)->setAttr("hamlet.model", model);
+  if (Attribute model = graph->getAttr(kModelAttr))
+    (*program)->setAttr(kModelAttr, model);
   OpBuilder b = OpBuilder::atBlockEnd(program->getBody());
   for (TargetClass &targets : classes) {
     targets.tiles = ModuleOp::create(b, graph.getLoc());
@@ -120,7 +124,7 @@ hamlet::codegen::lowerToProgram(ModuleOp graph,
     any = true;
   }
   if (!any)
-    return graph.emitError("expected at least one function");
+    return emitError(graph.getLoc(), "expected at least one function");
   sortDeclarations(*program);
   return program;
 }

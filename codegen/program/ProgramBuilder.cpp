@@ -8,6 +8,7 @@
 #include "codegen/program/ProgramBuilder.h"
 
 #include "codegen/kernels/Kernels.h"
+#include "dialects/Graph/GraphOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -116,6 +117,15 @@ LogicalResult ProgramBuilder::bindResults(func::ReturnOp returned) {
   if (step)
     return success();
   for (auto [i, v] : llvm::enumerate(returned.getOperands())) {
+    if (Operation *def = v.getDefiningOp();
+        isa_and_nonnull<graph::GraphOpInterface>(def) &&
+        !isa<nn::FusedOp>(def)) {
+      InFlightDiagnostic error = returned.emitOpError("result ")
+                                 << i << " comes from no fused region: run "
+                                 << "nn-fuse first";
+      error.attachNote(def->getLoc()) << "by this op";
+      return error;
+    }
     if (!v.getDefiningOp<nn::FusedOp>())
       return returned.emitOpError("result ")
              << i << ": expected a value that the function computes, got "

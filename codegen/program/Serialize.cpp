@@ -91,8 +91,10 @@ public:
       : module(module), file(std::make_unique<hmlt::ContainerT>()) {}
 
   FailureOr<std::unique_ptr<hmlt::ContainerT>> run() {
-    writeModel();
-    writeProvenance();
+    if (failed(writeModel()))
+      return failure();
+    if (failed(writeProvenance()))
+      return failure();
     for (Operation &op : *module.getBody())
       if (failed(declare(&op)))
         return failure();
@@ -466,46 +468,100 @@ private:
   // Model and provenance
   //===--------------------------------------------------------------------===//
 
-  void writeModel() {
+  /// What the attributes of the module say, which is a user's text perhaps:
+  /// every key is known and has its type.
+  LogicalResult wrong(StringRef attribute, NamedAttribute entry,
+                      const Twine &expected) {
+    return emitError(module.getLoc())
+           << attribute << ": expected " << expected << ", got "
+           << entry.getName() << " = " << entry.getValue();
+  }
+
+  LogicalResult writeModel() {
     file->model = std::make_unique<hmlt::ModelT>();
     hmlt::ModelT &model = *file->model;
     auto attr = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     if (!attr)
-      return;
-    auto numberOf = [&](StringRef name) {
-      auto value = attr.getAs<IntegerAttr>(name);
-      return value ? value.getInt() : 0;
-    };
-    if (auto name = attr.getAs<StringAttr>("architecture"))
-      model.architecture = name.str();
-    model.vocab = numberOf("vocab");
-    model.hidden = numberOf("hidden");
-    model.layers = static_cast<int32_t>(numberOf("layers"));
-    model.max_positions = numberOf("max_positions");
-    model.parameters = numberOf("parameters");
-    model.chunk = static_cast<int32_t>(numberOf("chunk"));
-    if (auto ids = attr.getAs<DenseI64ArrayAttr>("eos_ids"))
-      model.eos_ids.assign(ids.asArrayRef().begin(), ids.asArrayRef().end());
-    if (auto dtype = attr.getAs<StringAttr>("dtype"))
-      model.dtype = named(dtype.getValue(), hmlt::EnumValuesDType(),
-                          hmlt::EnumNamesDType());
+      return success();
+    int64_t layers = model.layers, chunk = model.chunk;
+    const std::pair<StringRef, int64_t *> numbers[] = {
+        {"vocab", &model.vocab}, {"hidden", &model.hidden},
+        {"layers", &layers},     {"max_positions", &model.max_positions},
+        {"chunk", &chunk},       {"parameters", &model.parameters}};
+    for (NamedAttribute entry : attr) {
+      StringRef name = entry.getName();
+      auto number = llvm::find_if(
+          numbers, [&](const auto &known) { return known.first == name; });
+      auto text = dyn_cast<StringAttr>(entry.getValue());
+      if (number != std::end(numbers)) {
+        auto value = dyn_cast<IntegerAttr>(entry.getValue());
+        if (!value || !value.getType().isInteger(64))
+          return wrong(kModelAttr, entry, "a number of 64 bits");
+        *number->second = value.getInt();
+      } else if (name == "architecture") {
+        if (!text)
+          return wrong(kModelAttr, entry, "a string");
+        model.architecture = text.str();
+      } else if (name == "eos_ids") {
+        auto ids = dyn_cast<DenseI64ArrayAttr>(entry.getValue());
+        if (!ids)
+          return wrong(kModelAttr, entry, "array<i64: ...>");
+        model.eos_ids.assign(ids.asArrayRef().begin(), ids.asArrayRef().end());
+      } else if (name == "dtype") {
+        const char *const *names = hmlt::EnumNamesDType();
+        auto found = llvm::find_if(hmlt::EnumValuesDType(), [&](auto dtype) {
+          return text && text.getValue() == names[static_cast<size_t>(dtype)];
+        });
+        if (found == std::end(hmlt::EnumValuesDType()))
+          return wrong(kModelAttr, entry, "the name of a dtype, such as f32");
+        model.dtype = *found;
+      } else {
+        return wrong(kModelAttr, entry, "known keys only");
+      }
+    }
+    model.layers = static_cast<int32_t>(layers);
+    model.chunk = static_cast<int32_t>(chunk);
+    return success();
   }
 
-  void writeProvenance() {
+  LogicalResult writeProvenance() {
+    auto allStrings = [](Attribute attr) {
+      auto list = dyn_cast<ArrayAttr>(attr);
+      return list && llvm::all_of(list, llvm::IsaPred<StringAttr>);
+    };
     if (auto attr = module->getAttrOfType<DictionaryAttr>(kProvenanceAttr)) {
-      auto text = [&](StringRef name) {
-        auto value = attr.getAs<StringAttr>(name);
-        return value ? value.str() : std::string();
-      };
       file->provenance = std::make_unique<hmlt::ProvenanceT>();
-      file->provenance->compiler = text("compiler");
-      file->provenance->flags = text("flags");
-      file->provenance->input_hash = text("input_hash");
-      if (auto entries = attr.getAs<ArrayAttr>("entries"))
-        file->provenance->entries = stringsOf(entries);
+      const std::pair<StringRef, std::string *> texts[] = {
+          {"compiler", &file->provenance->compiler},
+          {"flags", &file->provenance->flags},
+          {"input_hash", &file->provenance->input_hash}};
+      for (NamedAttribute entry : attr) {
+        auto text = llvm::find_if(texts, [&](const auto &known) {
+          return known.first == entry.getName();
+        });
+        if (text != std::end(texts)) {
+          auto value = dyn_cast<StringAttr>(entry.getValue());
+          if (!value)
+            return wrong(kProvenanceAttr, entry, "a string");
+          *text->second = value.str();
+        } else if (entry.getName() == "entries") {
+          if (!allStrings(entry.getValue()))
+            return wrong(kProvenanceAttr, entry, "a list of strings");
+          file->provenance->entries =
+              stringsOf(cast<ArrayAttr>(entry.getValue()));
+        } else {
+          return wrong(kProvenanceAttr, entry, "known keys only");
+        }
+      }
     }
-    if (auto remarks = module->getAttrOfType<ArrayAttr>(kRemarksAttr))
-      file->remarks = stringsOf(remarks);
+    if (Attribute remarks = module->getAttr(kRemarksAttr)) {
+      if (!allStrings(remarks))
+        return emitError(module.getLoc())
+               << kRemarksAttr << ": expected a list of strings, got "
+               << remarks;
+      file->remarks = stringsOf(cast<ArrayAttr>(remarks));
+    }
+    return success();
   }
 
   void number(program::Declared kind, StringRef name, size_t index) {

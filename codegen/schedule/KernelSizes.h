@@ -50,7 +50,8 @@ struct KernelSizes {
   bool wholeTails = true, wholeTailsPerToken = false;
 
   // Softmax attention.
-  int64_t apartRows = 8; ///< at a time where values are not finite
+  /// At a time where values are not finite, or what divides a block and this.
+  int64_t apartRows = 8;
 };
 
 } // namespace hamlet::codegen

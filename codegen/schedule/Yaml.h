@@ -15,15 +15,19 @@
 namespace hamlet::schedule {
 
 /// The document as its MappingTraits read it; the error has the file, the line
-/// and what LLVM's reader says of it.
+/// what LLVM's reader says of it, with the line's text if need be.
 template <typename T>
 llvm::Expected<T> readYaml(llvm::StringRef text, llvm::StringRef path) {
   std::string message;
   auto handler = [](const llvm::SMDiagnostic &diagnostic, void *to) {
     auto &text = *static_cast<std::string *>(to);
-    if (text.empty())
-      text = std::to_string(diagnostic.getLineNo()) + ": " +
-             diagnostic.getMessage().str();
+    if (!text.empty())
+      return;
+    llvm::StringRef what = diagnostic.getMessage();
+    text = std::to_string(diagnostic.getLineNo()) + ": " + what.str();
+    // The reader's own words ("invalid number") name no key.
+    if (!what.contains(": ") && !what.contains('\''))
+      text += " in '" + diagnostic.getLineContents().trim().str() + "'";
   };
   T result;
   llvm::yaml::Input input(text, nullptr, handler, &message);

@@ -31,6 +31,27 @@ static Layout layoutOf(MatrixOp op) {
   return defaultLayout(op.getResult().getType().getLayout());
 }
 
+/// A matrix is an argument's, and is read and written where it is named.
+static LogicalResult check(MatrixOp op) {
+  if (!isa<BlockArgument>(op.getBase()) ||
+      !isa<func::FuncOp>(
+          cast<BlockArgument>(op.getBase()).getOwner()->getParentOp())) {
+    InFlightDiagnostic error =
+        op.emitOpError("expected an argument of the kernel to lie in");
+    error.attachNote(op.getBase().getLoc()) << "this pointer is none";
+    return error;
+  }
+  for (Operation *user : op->getUsers())
+    if (!isa<LoadOp, StoreOp, DotOp>(user)) {
+      InFlightDiagnostic error = user->emitOpError(
+          "takes a packed matrix, which only loads, stores and prefetches do; "
+          "name it where they stand");
+      error.attachNote(op.getLoc()) << "the matrix";
+      return error;
+    }
+  return success();
+}
+
 static LogicalResult assign(MatrixOp op) {
   DescType packed = op.getResult().getType();
   Layout layout = layoutOf(op);
@@ -68,7 +89,7 @@ LogicalResult hamlet::tile::assignLayouts(Operation *root) {
   SmallVector<MatrixOp> matrices;
   root->walk([&](MatrixOp op) { matrices.push_back(op); });
   for (MatrixOp op : matrices)
-    if (failed(assign(op)))
+    if (failed(check(op)) || failed(assign(op)))
       return failure();
   return success();
 }

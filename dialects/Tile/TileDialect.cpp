@@ -86,6 +86,17 @@ LogicalResult TileDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   return success();
 }
 
+LogicalResult DescType::verify(function_ref<InFlightDiagnostic()> emitError,
+                               ArrayRef<int64_t>, Type element, Layout layout) {
+  bool twoBytes = layout == Layout::panel_pairs || layout == Layout::blocks ||
+                  layout == Layout::packed_bf16;
+  if (twoBytes &&
+      !(element.isIntOrFloat() && element.getIntOrFloatBitWidth() == 16))
+    return emitError() << "expected elements of 2 bytes in layout '"
+                       << stringifyLayout(layout) << "', got " << element;
+  return success();
+}
+
 Type DescType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;
@@ -111,7 +122,8 @@ Type DescType::parse(AsmParser &parser) {
   }
   if (parser.parseGreater())
     return {};
-  return DescType::get(parser.getContext(), shape, element, layout);
+  return parser.getChecked<DescType>(parser.getContext(), shape, element,
+                                     layout);
 }
 
 void DescType::print(AsmPrinter &printer) const {

@@ -124,12 +124,13 @@ def Tile_DescType : Tile_Type<"Desc", "desc"> {
 
     - `panel`: `[ceil(N/16)][K][16]`
     - `panel_pairs`: `[ceil(N/16)][ceil(K/2)][16][2]`, two rows side by side
-    - `blocks`, of 2-byte elements: `[ceil(N/64)][ceil(K/64)][64][64]`, in a block
+    - `blocks`: `[ceil(N/64)][ceil(K/64)][64][64]`, in a block
       64 of k for each of 64 n. Of n's line of 128 bytes the eight k from 8 u on
       stand in unit u xor n % 8, as a swizzle of 128 bytes has them in the shared
       memory of a GPU.
 
-    What lies past N or K is there and zero. K and N of a matrix are static; in a
+    Pairs, blocks and `packed_bf16` have elements of 2 bytes. What lies past N or K
+    is there and zero. K and N of a matrix are static; in a
     view its leading dimensions have strides.
   }];
   let parameters = (ins
@@ -137,6 +138,7 @@ def Tile_DescType : Tile_Type<"Desc", "desc"> {
     "::mlir::Type":$elementType,
     DefaultValuedParameter<"::hamlet::tile::Layout", "::hamlet::tile::Layout::strided">:$layout);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     int64_t getRank() const { return getShape().size(); }
     /// Not strided: the last two dimensions are a matrix.

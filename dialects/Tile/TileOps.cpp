@@ -79,15 +79,19 @@ LogicalResult ViewOp::verify() {
 LogicalResult MatrixOp::verify() {
   DescType type = getResult().getType();
   // (C1)
+  auto isExtent = [](int64_t extent) {
+    return extent >= 1 && extent <= std::numeric_limits<int32_t>::max();
+  };
   if (!type.isPacked() || type.getRank() != 2 ||
-      llvm::any_of(type.getShape(), ShapedType::isDynamic))
-    return emitOpError("expected a packed matrix of static extents, got ")
+      !llvm::all_of(type.getShape(), isExtent))
+    return emitOpError("expected a packed matrix of static extents from 1 to "
+                       "2147483647, got ")
            << type;
   // (C2)
   if (getExtents().size() != std::max<size_t>(getCoords().size(), 1) - 1 ||
-      llvm::any_of(getExtents(), [](int64_t extent) { return extent < 1; }))
-    return emitOpError("expected an extent of at least 1 for each coordinate "
-                       "but the first, got ")
+      !llvm::all_of(getExtents(), isExtent))
+    return emitOpError("expected an extent from 1 to 2147483647 for each "
+                       "coordinate but the first, got ")
            << getCoords().size() << " coordinates and " << getExtents().size()
            << " extents";
   // (C3)

@@ -97,8 +97,8 @@ def Tile_MatrixOp : Tile_Op<"matrix", [Pure]> {
     to say (`tile-assign-layout`).
 
     Constraints:
-    - (C1) the result is `packed` or `packed_bf16`, of two static extents.
-    - (C2) there is an extent of at least 1 for each coordinate but the first.
+    - (C1) the result is `packed` or `packed_bf16`, of two static extents from 1 to 2^31 - 1.
+    - (C2) there is such an extent for each coordinate but the first.
     - (C3) element types of `base` and result agree.
 
     Example:

@@ -124,7 +124,7 @@ class Targets(unittest.TestCase):
         folder = self.folder / "targets"
         folder.mkdir()
         sizes = "kernel_sizes: {product_rows: [1, 32], whole_rows: [1], query_rows: [16, 64], columns: 32, wide_columns: 32, weight_blocks: true, " \
-                "row_step: 8, wide_from: 64, whole_rows_bytes: 4096, lightning_rows: 32, lightning_part: 16, whole_tails: false, apart_rows: 16}\n"
+                "row_step: 8, wide_from: 64, whole_rows_bytes: 4096, lightning_rows: 32, lightning_part: 16, whole_tails: false, apart_rows: 24}\n"
         (folder / "mine.yaml").write_text(description("sm_90a", target="mine") + sizes)
         file, model = self.folder / "m.hmlt", harness.pack("minimax-bf16")
         harness.ok("compile", model, "-o", file, "--targets", folder, "--target", "x86-64-v3,sm_80,mine", "--dtype", "bf16")
@@ -195,7 +195,8 @@ class Targets(unittest.TestCase):
             ("product_rows: [8, 1]", "kernel_sizes: product_rows: expected an ascending list"),
             ("whole_rows: [24]", "kernel_sizes: whole_rows: expected"),
             ("query_rows: []", "kernel_sizes: query_rows: expected"),
-            ("weight_blocks: 3", "invalid boolean"),
+            ("weight_blocks: 3", "invalid boolean in 'kernel_sizes: {weight_blocks: 3}'"),
+            ("columns: 1e2", "invalid number in 'kernel_sizes: {columns: 1e2}'"),
             ("columns: 40", "kernel_sizes: columns: expected a multiple of 16 up to 256, got 40"),
             ("apart_rows: 4", "kernel_sizes: apart_rows: expected a multiple of 8 up to 64, got 4"),
             ("wide_from: 0", "kernel_sizes: wide_from: expected more than 0, got 0"),

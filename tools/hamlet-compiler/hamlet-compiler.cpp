@@ -339,7 +339,8 @@ std::string mistake() {
     return "--split: expected a power of two from 2 to 1024, got " +
            std::to_string(split);
   if (isMlir(source) && split.getNumOccurrences())
-    return "--split: the order of a graph's sums stands in its #tile.numerics";
+    return "--split: a .mlir says the order of its sums itself, in "
+           "#tile.numerics; the option is for checkpoints";
   if (compileTo.empty())
     return output.empty() ? "compile: expected -o FILE.hmlt, or --compile-to "
                             "to print a stage"
@@ -502,7 +503,7 @@ int compile() {
     FailureOr<std::unique_ptr<hmlt::ContainerT>> stored =
         codegen::serializeProgram(**program);
     if (failed(stored))
-      return fail("internal: the program has no container; see above");
+      return fail("'" + given.source + "' is not a valid program; see above");
     container = std::move(*stored);
     Result<std::vector<uint8_t>> serialized = serializeContainer(*container);
     if (serialized.failed())

@@ -49,7 +49,7 @@ func.func @view_c5(%p: !tile.ptr<f32>, %i: index) {
 // -----
 
 func.func @matrix_c1(%p: !tile.ptr<f32>) {
-  // expected-error @below {{expected a packed matrix of static extents, got '!tile.desc<8x8xf32, panel>'}}
+  // expected-error @below {{expected a packed matrix of static extents from 1 to 2147483647, got '!tile.desc<8x8xf32, panel>'}}
   %0 = tile.matrix %p[] : !tile.ptr<f32> -> !tile.desc<8x8xf32, panel>
   return
 }
@@ -57,7 +57,7 @@ func.func @matrix_c1(%p: !tile.ptr<f32>) {
 // -----
 
 func.func @matrix_c1_dynamic(%p: !tile.ptr<f32>) {
-  // expected-error @below {{expected a packed matrix of static extents, got '!tile.desc<?x8xf32, packed>'}}
+  // expected-error @below {{expected a packed matrix of static extents from 1 to 2147483647, got '!tile.desc<?x8xf32, packed>'}}
   %0 = tile.matrix %p[] : !tile.ptr<f32> -> !tile.desc<?x8xf32, packed>
   return
 }
@@ -65,10 +65,23 @@ func.func @matrix_c1_dynamic(%p: !tile.ptr<f32>) {
 // -----
 
 func.func @matrix_c2(%p: !tile.ptr<f32>, %i: index) {
-  // expected-error @below {{expected an extent of at least 1 for each coordinate but the first, got 2 coordinates and 0 extents}}
+  // expected-error @below {{expected an extent from 1 to 2147483647 for each coordinate but the first, got 2 coordinates and 0 extents}}
   %0 = tile.matrix %p[%i, %i] : !tile.ptr<f32> -> !tile.desc<8x8xf32, packed>
   return
 }
+
+// -----
+
+func.func @matrix_c2_extent(%p: !tile.ptr<f32>, %i: index) {
+  // expected-error @below {{expected an extent from 1 to 2147483647 for each coordinate but the first, got 2 coordinates and 1 extents}}
+  %0 = tile.matrix %p[%i, %i] of [4611686018427387904] : !tile.ptr<f32> -> !tile.desc<8x8xf32, packed>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected elements of 2 bytes in layout 'packed_bf16', got 'f32'}}
+func.func private @pairs_of_f32(!tile.desc<8x8xf32, packed_bf16>)
 
 // -----
 
