@@ -334,6 +334,7 @@ const KernelEmitter::Buffer *KernelEmitter::bufferOf(Value tile) {
 
 int64_t KernelEmitter::placeSlots() {
   std::vector<Lifetime *> lives;
+  lives.reserve(slots.size());
   for (Slot &slot : slots)
     lives.push_back(&slot.life);
   int64_t total = placeLifetimes(lives);

@@ -461,6 +461,10 @@ LogicalResult FuncOp::verifyRegions() {
     auto get = dyn_cast<GetOp>(op);
     if (get && failed(verifyGet(get, declared)))
       return failure();
+    // (C4)
+    if (auto result = dyn_cast<ResultOp>(op);
+        result && result.getResult().use_empty())
+      return result.emitOpError("is taken by no launch, so nothing writes it");
     bool ofStep =
         isa<StepInputOp>(op) || (get && get.getKind() == Declared::cache);
     if (ofStep && !getStep())

@@ -243,6 +243,7 @@ def Program_FuncOp : Program_Op<"func",
     - (C1) a step has no extents; a function that is called has no step inputs and no caches.
     - (C2) a launch waits only for events that a launch before it signals.
     - (C3) where a buffer has a life, launches that use it are in it.
+    - (C4) a launch takes each result.
 
     Example:
     ```mlir

@@ -156,6 +156,13 @@ program.func @func_c3_life extents [] {
 
 // -----
 
+program.func @func_c4 extents [] {
+  // expected-error @below {{is taken by no launch, so nothing writes it}}
+  %a = program.result "a" [2, 3] : !program.memory<f32>
+}
+
+// -----
+
 program.func @derive_c1_terms extents [] {
   // expected-error @below {{expected terms that are extents}}
   program.derive "none" []

@@ -38,6 +38,12 @@ def view():
     return (1,), [x, zeros(5, 3)], {1: want}
 
 
+def matrix():
+    x = numbers(2, 5, 7)
+    want = np.concatenate([panel(m).ravel() for m in x])  # each with its padding, one after another
+    return (2,), [x, np.zeros_like(want)], {1: want}
+
+
 def load():
     x, want = numbers(7, 6), zeros(7, 8)
     for i in range(7):
@@ -161,7 +167,7 @@ class Examples(unittest.TestCase):
         cls.cpu, cls.ptx = Cpu(source), Ptx(source)
 
     def test_every_op_has_one(self):
-        self.assertEqual(len(self.ops), 14)
+        self.assertIn("matrix", self.ops)
         self.assertEqual(sorted(self.names), sorted(self.ops + ["nonpositive"]))
 
     def check(self, name):
@@ -172,7 +178,7 @@ class Examples(unittest.TestCase):
                     np.testing.assert_array_equal(left[number], np.asarray(want, left[number].dtype))
 
 
-for example in (program_id, view, load, store, gather, scatter, load_scalar, store_scalar, dot, reduce, scan, iota,
+for example in (program_id, view, matrix, load, store, gather, scatter, load_scalar, store_scalar, dot, reduce, scan, iota,
                 broadcast, extract, nonpositive):
     setattr(Examples, f"test_{example.__name__}", lambda self, name=example.__name__: self.check(name))
 
