@@ -63,14 +63,16 @@ public:
   /// Waits for everything before it.
   virtual Status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
   virtual Status zero(DeviceAddress to, uint64_t bytes, int stream = 0) = 0;
-  /// What follows on `stream` waits for these events.
-  virtual Status wait(int stream, std::span<const int> events) { return {}; }
-  /// `event` is there when what `stream` has is done.
-  virtual Status signal(int stream, int event) { return {}; }
-  /// Streams 1 to `count` - 1 go on after what stream 0 has before.
-  virtual Status forkStreams(int count) { return {}; }
+  /// What follows on a stream waits for these events.
+  virtual Status wait(int /*stream*/, std::span<const int> /*events*/) {
+    return {};
+  }
+  /// An event is there when what a stream has is done.
+  virtual Status signal(int /*stream*/, int /*event*/) { return {}; }
+  /// Streams 1 to count - 1 go on after what stream 0 has before.
+  virtual Status forkStreams(int /*count*/) { return {}; }
   /// Stream 0 goes on after what the others have before.
-  virtual Status joinStreams(int count) { return {}; }
+  virtual Status joinStreams(int /*count*/) { return {}; }
   virtual Status launch(const KernelLaunch &launch) = 0;
   virtual Status synchronize() = 0;
   /// Launches so far after which threads of the host waited for one another; 0

@@ -315,6 +315,7 @@ private:
   /// Blocks of the products for each level of CPU, and their records.
   LogicalResult schedule() {
     std::vector<ModuleOp> all;
+    all.reserve(classes.size());
     for (const codegen::TargetClass &targets : classes)
       all.push_back(targets.tiles);
     if (failed(schedule::checkOverrides(all, overrides, cpuNames())))
@@ -457,7 +458,7 @@ private:
         kernel.registers = cubin ? cubin->registers.lookup(kernel.symbol) : 0;
       recordCode(*program, target);
       addImage(*program, target,
-               cubin ? std::optional(std::move(cubin->bytes)) : std::nullopt);
+               cubin ? std::optional(cubin->bytes) : std::nullopt);
     }
     codegen::dropTiles(*program);
     return success();
