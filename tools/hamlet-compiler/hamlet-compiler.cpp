@@ -274,6 +274,7 @@ void printSummary(const CompileSummary &summary, const std::string &imported,
   int64_t arena = 0, buffers = 0;
   for (const auto &function : container.functions) {
     std::vector<Lifetime> lives;
+    lives.reserve(function->buffers.size());
     for (const auto &buffer : function->buffers) {
       const hmlt::Expr &e = *buffer->bytes;
       int64_t each = e.symbol() == hmlt::Symbol::tokens ? e.mul() / e.div() : 0;
@@ -281,6 +282,7 @@ void printSummary(const CompileSummary &summary, const std::string &imported,
       lives.push_back({each, buffer->first, buffer->last});
     }
     std::vector<Lifetime *> all;
+    all.reserve(lives.size());
     for (Lifetime &life : lives)
       all.push_back(&life);
     arena += placeLifetimes(all);
