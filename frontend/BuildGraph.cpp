@@ -280,9 +280,8 @@ private:
   /// f32 sums of products with the weight.
   tile::NumericsAttr f32SumsWith(Value w) {
     int64_t k = cast<RankedTensorType>(w.getType()).getShape().back();
-    int64_t least = options.split;
-    return sumsOf(f32, least ? tile::canonicalSplit(k, least)
-                             : tile::canonicalSplit(k));
+    return sumsOf(f32, tile::canonicalSplit(
+                           k, std::max(options.split, tile::kCanonicalSplit)));
   }
   /// Sums of products of activations with the weight: one that is wider than
   /// activations is not rounded to them.

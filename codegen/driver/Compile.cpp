@@ -143,6 +143,7 @@ private:
     });
     return found == classes.end() ? nullptr : &*found;
   }
+
   LogicalResult fail(const Twine &message) {
     return emitError(UnknownLoc::get(graph.getContext())) << message;
   }

@@ -119,7 +119,7 @@ struct PageLoop {
     Value number = t.loadIndex(table, t.add(tableRow, page));
     auto view = [&](Value pool, int64_t k, int64_t n) {
       return t.matrix(pool, {number, keyHead}, {shape.keyHeads}, k, n,
-                      packedOf(shape.element));
+                      tile::packedFor(shape.element));
     };
     return {view(keyPages, shape.dk, kPageTokens),
             view(valuePages, kPageTokens, shape.dv)};
@@ -237,7 +237,7 @@ func::FuncOp hamlet::codegen::appendKernel(const KernelSite &site,
         offset = t.loadIndex(t.arg("token_offsets"), token);
   auto inPage = [&](StringRef pool, int64_t k, int64_t n) {
     return t.matrix(t.arg(pool), {page, head}, {shape.keyHeads}, k, n,
-                    packedOf(shape.element));
+                    tile::packedFor(shape.element));
   };
   Value keys = inPage("key_pages", shape.dk, kPageTokens),
         values = inPage("value_pages", kPageTokens, shape.dv);

@@ -134,8 +134,8 @@ struct RowBlock {
 static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
                            Value weights, Value expert, Value col,
                            int64_t count) {
-  Value view =
-      t.matrix(weights, {expert}, {}, s.in, s.out, tile::packedFor(s.numerics));
+  Value view = t.matrix(weights, {expert}, {}, s.in, s.out,
+                        tile::packedFor(s.numerics.getOperands()));
   Value w = t.load(view, {t.index(0), col}, {s.in, s.columns});
   return t.dot(rows, w,
                t.splat(0.0, TileBuilder::tile({count, s.columns}, t.f32())),

@@ -28,10 +28,6 @@ struct HeadsIn {
 inline int64_t cachedElements(int64_t k, int64_t n, tile::Layout packed) {
   return tile::matrixElements(tile::defaultLayout(packed), k, n);
 }
-/// For products of these elements with themselves.
-inline tile::Layout packedOf(mlir::Type element) {
-  return element.isBF16() ? tile::Layout::packed_bf16 : tile::Layout::packed;
-}
 
 //===----------------------------------------------------------------------===//
 // Lightning attention
@@ -60,11 +56,11 @@ struct LightningShape {
     return cachedElements(dk, dv, tile::Layout::packed);
   }
   int64_t tailKeyElements() const {
-    return cachedElements(dk, chunk, packedOf(element));
+    return cachedElements(dk, chunk, tile::packedFor(element));
   }
   int64_t tailDecayElements() const { return 3 * chunk; }
   int64_t tailValueElements() const {
-    return cachedElements(chunk, dv, packedOf(element));
+    return cachedElements(chunk, dv, tile::packedFor(element));
   }
 };
 
@@ -101,10 +97,10 @@ struct AttentionShape {
   int64_t group() const { return queryHeads / keyHeads; }
   /// Elements of one page, all heads.
   int64_t keyPageElements() const {
-    return keyHeads * cachedElements(dk, kPageTokens, packedOf(element));
+    return keyHeads * cachedElements(dk, kPageTokens, tile::packedFor(element));
   }
   int64_t valuePageElements() const {
-    return keyHeads * cachedElements(kPageTokens, dv, packedOf(element));
+    return keyHeads * cachedElements(kPageTokens, dv, tile::packedFor(element));
   }
 };
 

@@ -102,9 +102,9 @@ private:
     state = t.matrix(t.arg("state"), {slot, head}, {hs}, shape.dk, shape.dv,
                      tile::Layout::packed);
     tailKeys = t.matrix(t.arg("tail_keys"), {slot, head}, {hs}, shape.dk,
-                        shape.chunk, packedOf(shape.element));
+                        shape.chunk, tile::packedFor(shape.element));
     tailValues = t.matrix(t.arg("tail_values"), {slot, head}, {hs}, shape.chunk,
-                          shape.dv, packedOf(shape.element));
+                          shape.dv, tile::packedFor(shape.element));
     if (shape.perToken) {
       // Decays, their running sums and the sums' errors.
       Value place = t.add(t.mul(slot, hs), head);

@@ -53,7 +53,8 @@ static LogicalResult layOut(RegionPlan &plan, graph::GraphOpInterface inner) {
       diag.attachNote(use.getOwner()->getLoc()) << "it is read here";
       return diag;
     }
-    plan.operands[arg.getArgNumber()] = tile::packedFor(inner.getNumerics());
+    plan.operands[arg.getArgNumber()] =
+        tile::packedFor(inner.getNumerics().getOperands());
   }
   return success();
 }

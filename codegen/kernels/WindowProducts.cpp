@@ -27,7 +27,7 @@ Value WindowBuilder::product(Value x, Value weight, tile::NumericsAttr numerics,
   int64_t n = type.getDimSize(0), k = type.getDimSize(1);
   Value a = leftRows(*this, x, numerics.getOperands().isBF16());
   Value view = t.matrix(inMemory(weight).pointer, {}, {}, k, n,
-                        tile::packedFor(numerics));
+                        tile::packedFor(numerics.getOperands()));
   Value b = t.load(view, {t.index(0), absolute(c)}, {k, width});
   Value zero = t.splat(0.0, f32Tile({rows, width}));
   return t.dot(a, b, zero, numerics);

@@ -133,7 +133,7 @@ static Realization realizeProduct(const TargetClass &targets, ExpertShape &s,
   made.grid = {blockCount(sizeOf(pairsSize), s.experts),
                constant((s.out + s.columns - 1) / s.columns), constant(1)};
   for (StringRef weight : weights)
-    made.packed[weight] = tile::packedFor(s.numerics);
+    made.packed[weight] = tile::packedFor(s.numerics.getOperands());
   return made;
 }
 
@@ -166,9 +166,9 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
   FailureOr<Value> x = region.memoryOf(op.getX());
   FailureOr<Value> order = region.memoryOf(op.getOrder());
   FailureOr<Value> gate =
-      region.memoryOf(op.getWGate(), tile::packedFor(s.numerics));
+      region.memoryOf(op.getWGate(), tile::packedFor(s.numerics.getOperands()));
   FailureOr<Value> up =
-      region.memoryOf(op.getWUp(), tile::packedFor(s.numerics));
+      region.memoryOf(op.getWUp(), tile::packedFor(s.numerics.getOperands()));
   if (failed(x) || failed(order) || failed(gate) || failed(up))
     return failure();
   Value result = f.define(region.yielded(op.getResult()), pairs);
@@ -206,7 +206,8 @@ static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
   if (failed(kernel))
     return failure();
   FailureOr<Value> h = region.memoryOf(op.getH());
-  FailureOr<Value> w = region.memoryOf(op.getW(), tile::packedFor(s.numerics));
+  FailureOr<Value> w =
+      region.memoryOf(op.getW(), tile::packedFor(s.numerics.getOperands()));
   if (failed(h) || failed(w))
     return failure();
   Value result = f.define(region.yielded(op.getResult()), pairs);

@@ -497,6 +497,9 @@ private:
         auto value = dyn_cast<IntegerAttr>(entry.getValue());
         if (!value || !value.getType().isInteger(64))
           return wrong(kModelAttr, entry, "a number of 64 bits");
+        bool isShort = number->second == &layers || number->second == &chunk;
+        if (isShort && !llvm::isInt<32>(value.getInt()))
+          return wrong(kModelAttr, entry, "a number that 32 bits hold");
         *number->second = value.getInt();
       } else if (name == "architecture") {
         if (!text)

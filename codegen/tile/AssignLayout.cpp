@@ -22,12 +22,11 @@ namespace hamlet::tile {
 } // namespace hamlet::tile
 
 static Layout layoutOf(MatrixOp op) {
-  if (auto argument = dyn_cast<BlockArgument>(op.getBase()))
-    if (auto kernel =
-            dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()))
-      if (auto name = kernel.getArgAttrOfType<StringAttr>(
-              argument.getArgNumber(), kLayoutAttr))
-        return *symbolizeLayout(name); // the dialect verifies it
+  auto argument = cast<BlockArgument>(op.getBase());
+  auto kernel = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  if (auto name = kernel.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                      kLayoutAttr))
+    return *symbolizeLayout(name); // the dialect verifies it
   return defaultLayout(op.getResult().getType().getLayout());
 }
 

@@ -137,8 +137,8 @@ void DescType::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
-Layout hamlet::tile::packedFor(NumericsAttr numerics) {
-  return numerics.getOperands().isBF16() ? Layout::packed_bf16 : Layout::packed;
+Layout hamlet::tile::packedFor(Type operands) {
+  return operands.isBF16() ? Layout::packed_bf16 : Layout::packed;
 }
 
 Layout hamlet::tile::defaultLayout(Layout packed) {

@@ -17,11 +17,13 @@ namespace hamlet::tile {
 /// A sum of `k` terms that is split `split` ways is cut at multiples of this;
 /// `k` itself for a sum in one piece (`#tile.numerics` has the rule).
 int64_t partOf(int64_t k, int64_t split);
+/// Parts that every sum of f32 products has, if it is long enough.
+inline constexpr int64_t kCanonicalSplit = 8;
 /// The canonical split of a sum of `k` f32 products: `least` parts, a power of
 /// two, doubled while parts are longer than 256. Its error stays below
 /// PyTorch's at every width (test/golden/f32_error.py); longer parts would save
 /// a CPU a hundredth.
-int64_t canonicalSplit(int64_t k, int64_t least = 8);
+int64_t canonicalSplit(int64_t k, int64_t least = kCanonicalSplit);
 /// The same of the sum of `k` numbers, which is 16 partial sums in each part;
 /// 0: it is one part.
 int64_t canonicalReduceSplit(int64_t k);
@@ -49,9 +51,9 @@ inline constexpr llvm::StringLiteral kNonPositiveAttr = "tile.nonpositive";
 /// Columns of a panel, and virtual lanes of a sum over the last axis.
 using hamlet::kPanel;
 
-/// How a right operand of products with these numerics lies, before a target
-/// has said.
-Layout packedFor(NumericsAttr numerics);
+/// How a right operand of products of these operands lies, before a target has
+/// said.
+Layout packedFor(mlir::Type operands);
 /// Where nothing else is said: panels, of pairs for bf16.
 Layout defaultLayout(Layout packed);
 /// Elements of one matrix [k, n] in a target's layout, padding included.

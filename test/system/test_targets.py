@@ -26,6 +26,17 @@ ATTENTION = """func.func @f(%q: tensor<?x2x128xf32>, %k: tensor<?x1x128xf32>, %v
 }
 """
 
+APART = """#f32 = #tile.numerics<operands = f32, accumulate = f32, group = 1>
+func.func @softmax(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %starts: tensor<?xi32>) -> tensor<?x2x16xf32> {
+  %o = attention.softmax #f32 %q, %k, %v starts(%starts) {scale = 0.25 : f32} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+  return %o : tensor<?x2x16xf32>
+}
+func.func @lightning(%q: tensor<?x2x16xf32>, %k: tensor<?x2x16xf32>, %v: tensor<?x2x16xf32>, %g: tensor<?x2xf32>, %starts: tensor<?xi32>) -> tensor<?x2x16xf32> {
+  %o = lightning.attention gated #f32 %q, %k, %v decay(%g) starts(%starts) {scale = 1.0 : f32} : (tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2x16xf32>, tensor<?x2xf32>, tensor<?xi32>) -> tensor<?x2x16xf32>
+  return %o : tensor<?x2x16xf32>
+}
+"""
+
 
 def capability(gpu):
     return gpu[3:].rstrip("a")
@@ -162,7 +173,7 @@ class Targets(unittest.TestCase):
         """Levels with sizes of their own beside one without, in one file; no size changes a bit."""
         folder = self.folder / "targets"
         folder.mkdir()
-        sizes = ("kernel_sizes: {product_rows: [1, 16], whole_rows: [1], query_rows: [16, 64], columns: 48, wide_columns: 32, wide_from: 64, "
+        sizes = ("kernel_sizes: {product_rows: [1, 16], whole_rows: [1, 16], query_rows: [16, 64], columns: 48, wide_columns: 32, wide_from: 64, "
                  "row_step: 8, whole_rows_bytes: 8192, lightning_rows: 32, lightning_part: 16, whole_tails: false, "
                  "whole_tails_per_token: true, apart_rows: 16}\n")  # fmt: skip
         levels = ("x86-64-v3", "x86-64-v4-bf16")
@@ -184,6 +195,20 @@ class Targets(unittest.TestCase):
                 found = harness.batch(mine, model, requests, "--prefill-chunk", 100, env=env)
                 for id in want.logits:
                     harness.assert_same_bits(self, found.logits[id], want.logits[id], f"{dtype} {level} {id}")
+        # Decays per token, and values that are not finite, which no pack has.
+        source = self.folder / "apart.mlir"
+        source.write_text(APART)
+        rng = np.random.default_rng(3)
+        q, k, v = (rng.standard_normal((200, 2, 16)).astype(np.float32) for _ in range(3))
+        v[130, 1, 3], v[70, 0, 5] = np.inf, np.nan
+        starts = np.array([0, 9, 200], np.int32)
+        decay = -rng.uniform(0, 0.2, (200, 2)).astype(np.float32)
+        harness.ok("compile", source, "-o", plain)
+        harness.ok("compile", source, "-o", mine, "--targets", folder)
+        for name, inputs in (("softmax", (q, k, v, starts)), ("lightning", (q, k, v, decay, starts))):
+            want, found = (harness.call(file, name, inputs, 1)[0] for file in (plain, mine))
+            self.assertTrue(np.isnan(want).any() and np.isfinite(want).any(), name)
+            np.testing.assert_array_equal(found, want, name)
         (folder / "x86-64-v4.yaml").write_text(description("x86-64-v4") + "kernel_sizes: {weight_blocks: true}\n")
         result = harness.run("compile", self.folder / "f.mlir", "-o", mine, "--targets", folder)
         harness.assert_fails(self, result, "x86-64-v4.yaml:", "weight_blocks: expected a GPU")
