@@ -17,6 +17,7 @@ namespace {
 /// Memory for logits of one step when every row is wanted.
 constexpr int64_t kLogitsBytes = int64_t(256) << 20;
 constexpr int64_t kStepTokens = 1024; // of a step, if the pieces allow
+constexpr int64_t kMostTopLogprobs = 1000;
 
 /// Rows of logits that a piece of `tokens` tokens gives.
 int64_t rowsOf(OutputRows rows, int64_t tokens) {
@@ -34,25 +35,45 @@ int64_t rowsOf(OutputRows rows, int64_t tokens) {
 class Generator {
 public:
   Generator(LoadedModel &model, const std::vector<Request> &requests,
-            const GenerateOptions &options)
+            const GenerateOptions &options, GenerateStats &stats)
       : model(model), requests(requests), options(options),
-        answers(requests.size()), done(requests.size()) {}
+        answers(requests.size()), done(requests.size()), stats(stats) {}
 
-  Result<GenerateStats> run() {
+  Status run() {
     if (requests.empty())
-      return stats;
+      return {};
     HAMLET_TRY(prepare());
-    while (!active.empty() || nextRequest < requests.size()) {
-      HAMLET_TRY(admit());
-      HAMLET_TRY(step());
-    }
+    Status status = work();
     stats.prefillCounts = executor->prefillCounts;
     stats.decodeCounts = executor->decodeCounts;
     stats.deviceBytes = executor->deviceBytes();
-    return stats;
+    if (status.failed() || stats.stopped)
+      if (Status given = giveFinished(); status.ok())
+        status = given;
+    return status;
   }
 
 private:
+  Status work() {
+    while (!active.empty() || nextRequest < requests.size()) {
+      if (options.stop && options.stop()) {
+        stats.stopped = true;
+        return {};
+      }
+      HAMLET_TRY(admit());
+      HAMLET_TRY(step());
+    }
+    return {};
+  }
+
+  /// Answers that wait for an earlier one, which will not come.
+  Status giveFinished() {
+    for (size_t i = nextAnswer; i < requests.size(); ++i)
+      if (done[i] && options.onAnswer)
+        HAMLET_TRY(options.onAnswer(i, answers[i]));
+    return {};
+  }
+
   struct Active {
     size_t request;
     int sequence;
@@ -82,6 +103,8 @@ private:
       limits.pages += pages[static_cast<size_t>(i)];
     limits.context = options.maxContext.value_or(longest);
     limits.allRows = options.logits != nullptr;
+    for (const Request &request : requests)
+      limits.allRows |= request.promptLogprobs;
     budget = std::max(options.prefillChunk, kStepTokens);
     if (limits.allRows)
       budget = std::min(
@@ -112,6 +135,8 @@ private:
       auto most = static_cast<size_t>(requests[nextRequest].maxTokens);
       answer.tokens.reserve(most);
       answer.logprobs.reserve(most);
+      if (requests[nextRequest].rawLogprobs)
+        answer.rawLogprobs.reserve(most);
       active.push_back({nextRequest++, *sequence});
     }
     return {};
@@ -130,7 +155,8 @@ private:
       if (count < left || !request.maxTokens)
         piece.rows = OutputRows::none;
     }
-    if (options.logits)
+    bool inPrompt = sequence.fed < request.promptIds.size();
+    if (options.logits || (request.promptLogprobs && inPrompt))
       piece.rows = OutputRows::all;
     return piece;
   }
@@ -183,18 +209,36 @@ private:
         HAMLET_TRY(executor->copyLogits(at + r, 1, row.data()));
         if (options.logits)
           HAMLET_TRY(options.logits->append(owner.request, row.data(), 1));
+        size_t next = owner.fed + static_cast<size_t>(r) + 1;
+        if (request.promptLogprobs && next < request.promptIds.size())
+          addPromptLogprob(owner, next);
       }
       at += rows;
       if (owner.fed < request.promptIds.size())
         owner.fed += static_cast<size_t>(tokens);
       if (owner.fed < request.promptIds.size())
         continue;
-      if (request.maxTokens == 0)
+      if (request.maxTokens == 0 || !answers[owner.request].error.empty())
         finish(owner, "length");
       else
         HAMLET_TRY(pick(owner)); // the last row is in `row`
     }
     return {};
+  }
+
+  /// Of the token at `position` of the prompt, whose logits are in `row`.
+  void addPromptLogprob(const Active &owner, size_t position) {
+    const Request &request = requests[owner.request];
+    Answer &answer = answers[owner.request];
+    float logprob = LogProbabilities(row, 0)[request.promptIds[position]];
+    if (std::isnan(logprob) && answer.error.empty())
+      answer.error = notFinite(position);
+    answer.promptLogprobs.push_back(logprob);
+  }
+
+  static std::string notFinite(uint64_t position) {
+    return "position " + std::to_string(position) +
+           ": the model's logits are not finite";
   }
 
   Status pick(Active &owner) {
@@ -203,13 +247,18 @@ private:
     uint64_t position = request.promptIds.size() + answer.tokens.size();
     Sampled sampled = sample(row, request.sampling, position, sampleMemory);
     if (sampled.token < 0) {
-      answer.error = "position " + std::to_string(position) +
-                     ": the model's logits are not finite";
+      answer.error = notFinite(position);
       finish(owner, "");
       return {};
     }
     answer.tokens.push_back(sampled.token);
     answer.logprobs.push_back(sampled.logprob);
+    if (request.rawLogprobs)
+      answer.rawLogprobs.push_back(LogProbabilities(row, 0)[sampled.token]);
+    if (request.topLogprobs)
+      answer.topLogprobs.push_back(
+          LogProbabilities(row, request.sampling.temperature)
+              .best(static_cast<size_t>(request.topLogprobs)));
     owner.last = sampled.token;
     if (options.onToken)
       HAMLET_TRY(options.onToken(owner.request, sampled.token));
@@ -264,7 +313,7 @@ private:
   std::vector<bool> done;
   std::vector<float> row;
   SampleMemory sampleMemory;
-  GenerateStats stats;
+  GenerateStats &stats;
 };
 
 } // namespace
@@ -290,6 +339,9 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
   if (!(request.sampling.topP > 0) || request.sampling.topP > 1)
     return failure("'top_p' is ", request.sampling.topP,
                    ", expected above 0 and at most 1");
+  if (request.topLogprobs < 0 || request.topLogprobs > kMostTopLogprobs)
+    return failure("'top_logprobs' is ", request.topLogprobs,
+                   ", expected 0 to ", kMostTopLogprobs);
   if (request.earlyStop) {
     if (request.earlyStop->count < 1)
       return failure("'early_stop.count' is ", request.earlyStop->count,
@@ -309,10 +361,9 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
   return {};
 }
 
-Result<GenerateStats> generate(LoadedModel &model,
-                               const std::vector<Request> &requests,
-                               const GenerateOptions &options) {
-  return Generator(model, requests, options).run();
+Status generate(LoadedModel &model, const std::vector<Request> &requests,
+                const GenerateOptions &options, GenerateStats &stats) {
+  return Generator(model, requests, options, stats).run();
 }
 
 } // namespace hamlet::runtime

@@ -113,7 +113,7 @@ TEST(Requests, FilesNameTheLine) {
   std::string path = folder / "in.jsonl";
   auto message = [&](const std::string &text) {
     std::ofstream(path) << text;
-    return readRequests(path, *toy.model, std::nullopt).message();
+    return readRequests(path, *toy.model, {}).message();
   };
   std::string a = R"({"id": "a", "prompt_ids": [1]})";
   EXPECT_EQ(message(a + "\n\n" + a + "\n"),
@@ -126,7 +126,10 @@ TEST(Requests, FilesNameTheLine) {
 TEST(Requests, AnswersAreJson) {
   Request request;
   request.id = "quote\"";
-  Answer answer{{1, 2}, {-0.1f, -1e-10f}, "length", ""};
+  Answer answer;
+  answer.tokens = {1, 2};
+  answer.logprobs = {-0.1f, -1e-10f};
+  answer.finishReason = "length";
   Answer failed;
   failed.error = "the \"logits\"";
   EXPECT_EQ(answerLine(request, failed),
