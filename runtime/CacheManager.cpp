@@ -7,14 +7,11 @@
 
 #include "runtime/CacheManager.h"
 
+#include "runtime/Footprint.h"
+
 #include <algorithm>
 
 namespace hamlet::runtime {
-namespace {
-
-constexpr uint64_t kAlignment = 256;
-
-} // namespace
 
 Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
                                         Device &device, int slots,
@@ -23,18 +20,13 @@ Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
   manager.file = &file;
   manager.device = &device;
   manager.pageCount = pages;
-  __int128 total = 0;
-  for (const auto &cache : file.caches) {
-    bool perPage = cache->per == hmlt::CachePer::page;
-    manager.hasPages |= perPage;
-    manager.bases.push_back(static_cast<uint64_t>(total));
-    total += __int128(cache->bytes) * (perPage ? pages : slots);
-    total = (total + kAlignment - 1) / kAlignment * kAlignment;
-    if (total > (__int128(1) << 60))
-      return failure("caches for ", slots, " sequences and ", pages,
-                     " pages are too large");
-  }
-  auto memory = DeviceMemory::allocate(device, static_cast<uint64_t>(total));
+  for (const auto &cache : file.caches)
+    manager.hasPages |= cache->per == hmlt::CachePer::page;
+  Result<CachePlaces> places = placeCaches(file, slots, pages);
+  if (places.failed())
+    return places.status();
+  manager.bases = std::move(places->offsets);
+  auto memory = DeviceMemory::allocate(device, places->bytes);
   if (memory.failed())
     return memory.status().in("caches");
   manager.memory = std::move(*memory);

@@ -126,6 +126,10 @@ private:
       return shown;
 
     count();
+    if (!options.withCode) {
+      codegen::dropTiles(*program);
+      return success();
+    }
     if (failed(runPasses(*program, [](PassManager &passes) {
           OpPassManager &kernels = passes.nest<ModuleOp>();
           kernels.addPass(tile::createAssignLayoutPass());

@@ -42,6 +42,7 @@ struct CompileOptions {
   /// Of compiled kernels, and the most bytes that are kept; empty: none.
   std::string cacheFolder;
   uint64_t cacheBytes = kDefaultCacheBytes;
+  bool withCode = true;                ///< else the program has no images
   mlir::TimingScope *timing = nullptr; ///< measures passes; null: nothing does
   /// Told of compiled kernels: how many are done, and of how many.
   std::function<void(size_t, size_t)> progress;

@@ -122,7 +122,7 @@ class CommandLine(unittest.TestCase):
 
     def test_where_it_comes_from(self):
         """The provenance names every option and file that changes what is compiled."""
-        schedules = self.work / "s.yaml"
+        schedules, file = self.work / "s.yaml", self.work / "x.hmlt"
         schedules.write_text("- block: {rows: 2, panels: 1, depth: 32}\n")
         harness.ok("compile", self.folder, "-o", file, "--target", "x86-64-v3", "--schedules", schedules, "--split", 16, *harness.CACHED)
         provenance = json.loads(harness.ok("inspect", file, "--json").out)["provenance"]

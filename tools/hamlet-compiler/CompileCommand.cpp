@@ -9,30 +9,23 @@
 
 #include "HamletVersion.h"
 #include "codegen/driver/Compile.h"
-#include "codegen/kernels/Region.h"
 #include "codegen/program/Passes.h"
 #include "codegen/program/Serialize.h"
 #include "codegen/schedule/Target.h"
 #include "container/Container.h"
 #include "container/CpuLevels.h"
 #include "dialects/Program/ProgramOps.h"
-#include "dialects/RegisterDialects.h"
 #include "frontend/Import.h"
 #include "tools/command/Options.h"
 #include "tools/hamlet-compiler/CheckGraph.h"
+#include "tools/hamlet-compiler/Context.h"
 #include "tools/hamlet-compiler/ReadSource.h"
 #include "tools/hamlet-compiler/Summary.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Remarks/RemarkSerializer.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/xxhash.h"
 
 #include <chrono>
@@ -68,29 +61,6 @@ Status fail(llvm::Error error) {
 int misuse(const std::string &text) {
   sayError("compile: " + text);
   return kWrongUsage;
-}
-
-/// What no text has a place for (a file of schedules, a folder of dumps) is
-/// told like other errors of the command, not at `<unknown>:0`.
-LogicalResult tellWithoutPlace(Diagnostic &diagnostic) {
-  if (!isa<UnknownLoc>(diagnostic.getLocation()) ||
-      diagnostic.getSeverity() != DiagnosticSeverity::Error)
-    return failure();
-  sayError(diagnostic.str());
-  for (Diagnostic &note : diagnostic.getNotes())
-    llvm::errs() << "hamlet: note: " << note.str() << "\n";
-  return success();
-}
-
-/// What `--dtype` asks for, none of it as stored; none at all if it is no such
-/// name.
-std::optional<std::optional<frontend::FloatType>> parseDtype(StringRef name) {
-  using Asked = std::optional<frontend::FloatType>;
-  return llvm::StringSwitch<std::optional<Asked>>(name)
-      .Case("as-stored", Asked())
-      .Case("f32", Asked(frontend::FloatType::F32))
-      .Case("bf16", Asked(frontend::FloatType::BF16))
-      .Default(std::nullopt);
 }
 
 /// Remarks as YAML, kept until it is known that there is something to tell of.
@@ -320,18 +290,8 @@ public:
 
   Status run() {
     HAMLET_TRY(outputs.open(given));
-    DialectRegistry registry;
-    registerDialects(registry);
-    codegen::registerLaunchModels(registry);
-    codegen::registerWindowModels(registry);
-    registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
-                    scf::SCFDialect, tensor::TensorDialect>();
-    MLIRContext context(registry);
-    llvm::SourceMgr sources;
-    SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
-    context.getDiagEngine().registerHandler(tellWithoutPlace);
-    // Messages have the place; the op may be the whole module.
-    context.printOpOnDiagnostic(false);
+    CompilerContext compiler;
+    MLIRContext &context = compiler.context;
     if (outputs.remarks.isOpen()) {
       const std::string any = ".*";
       remark::RemarkCategories all{any, any, any, any, any};

@@ -12,6 +12,7 @@
 #include "tools/hamlet-compiler/CheckGraph.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/xxhash.h"
 
@@ -20,6 +21,16 @@ using namespace hamlet;
 using namespace hamlet::tools;
 
 bool tools::isMlir(StringRef path) { return path.ends_with(".mlir"); }
+
+std::optional<std::optional<frontend::FloatType>>
+tools::parseDtype(StringRef name) {
+  using Asked = std::optional<frontend::FloatType>;
+  return llvm::StringSwitch<std::optional<Asked>>(name)
+      .Case("as-stored", Asked())
+      .Case("f32", Asked(frontend::FloatType::F32))
+      .Case("bf16", Asked(frontend::FloatType::BF16))
+      .Default(std::nullopt);
+}
 
 llvm::Expected<OwningOpRef<ModuleOp>>
 tools::readSource(MLIRContext &context, const std::string &source,

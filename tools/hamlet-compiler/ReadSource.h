@@ -17,6 +17,11 @@ namespace hamlet::tools {
 
 bool isMlir(llvm::StringRef path);
 
+/// What `--dtype` asks for, none of it as stored; none at all if it is no such
+/// name.
+std::optional<std::optional<frontend::FloatType>>
+parseDtype(llvm::StringRef name);
+
 /// What is known of a source beside its graph.
 struct Imported {
   std::string description;          ///< For people.
