@@ -31,38 +31,42 @@ int64_t rowsOf(OutputRows rows, int64_t tokens) {
   return 0;
 }
 
-class Generator {
+} // namespace
+
+class Generation::Batch {
 public:
-  Generator(LoadedModel &model, const std::vector<Request> &requests,
-            const GenerateOptions &options)
-      : model(model), requests(requests), options(options),
+  Batch(LoadedModel &model, const std::vector<Request> &requests,
+        GenerateOptions options)
+      : model(model), requests(requests), options(std::move(options)),
         answers(requests.size()), done(requests.size()) {}
 
-  Result<GenerateStats> run() {
-    if (requests.empty())
-      return stats;
-    HAMLET_TRY(prepare());
-    while (!active.empty() || nextRequest < requests.size()) {
-      HAMLET_TRY(admit());
-      HAMLET_TRY(step());
+  bool finished() const {
+    return active.empty() && nextRequest == requests.size();
+  }
+
+  Status next() {
+    picks.clear();
+    if (finished())
+      return {};
+    HAMLET_TRY(admit());
+    return step();
+  }
+
+  const GenerateStats &counted() {
+    if (executor) {
+      stats.prefillCounts = executor->prefillCounts;
+      stats.decodeCounts = executor->decodeCounts;
+      stats.deviceBytes = executor->deviceBytes();
     }
-    stats.prefillCounts = executor->prefillCounts;
-    stats.decodeCounts = executor->decodeCounts;
-    stats.deviceBytes = executor->deviceBytes();
     return stats;
   }
 
-private:
-  struct Active {
-    size_t request;
-    int sequence;
-    size_t fed = 0;        ///< Tokens of the prompt that are in the cache.
-    int64_t confident = 0; ///< Tokens in a row above the early stop's bound.
-    int32_t last = 0;      ///< The token to feed once the prompt is.
-    bool finished = false;
-  };
+  std::span<const Picked> picked() const { return picks; }
+  const Answer &answer(size_t request) const { return answers[request]; }
 
   Status prepare() {
+    if (requests.empty())
+      return {};
     ExecutorLimits limits;
     limits.sequences = static_cast<int>(std::min<size_t>(
         static_cast<size_t>(options.maxBatch), requests.size()));
@@ -97,10 +101,21 @@ private:
     row.resize(static_cast<size_t>(executor->vocabulary()));
     auto sequences = static_cast<size_t>(limits.sequences);
     active.reserve(sequences);
+    picks.reserve(sequences);
     pieces.reserve(sequences);
     owners.reserve(sequences);
     return {};
   }
+
+private:
+  struct Active {
+    size_t request;
+    int sequence;
+    size_t fed = 0;        ///< Tokens of the prompt that are in the cache.
+    int64_t confident = 0; ///< Tokens in a row above the early stop's bound.
+    int32_t last = 0;      ///< The token to feed once the prompt is.
+    bool finished = false;
+  };
 
   Status admit() {
     while (nextRequest < requests.size() &&
@@ -211,6 +226,7 @@ private:
     answer.tokens.push_back(sampled.token);
     answer.logprobs.push_back(sampled.logprob);
     owner.last = sampled.token;
+    picks.push_back({owner.request, sampled});
     if (options.onToken)
       HAMLET_TRY(options.onToken(owner.request, sampled.token));
 
@@ -244,8 +260,9 @@ private:
         executor->close(sequence.sequence);
     std::erase_if(active, [](const Active &a) { return a.finished; });
     for (; nextAnswer < requests.size() && done[nextAnswer]; ++nextAnswer) {
-      if (options.onAnswer)
-        HAMLET_TRY(options.onAnswer(nextAnswer, answers[nextAnswer]));
+      if (!options.onAnswer)
+        continue;
+      HAMLET_TRY(options.onAnswer(nextAnswer, answers[nextAnswer]));
       answers[nextAnswer] = Answer();
     }
     return {};
@@ -253,13 +270,14 @@ private:
 
   LoadedModel &model;
   const std::vector<Request> &requests;
-  const GenerateOptions &options;
+  const GenerateOptions options;
   std::unique_ptr<Executor> executor;
   int64_t budget = 0; ///< Tokens of a step.
   std::vector<Active> active;
   std::vector<Piece> pieces;    // of the step
   std::vector<Active *> owners; // of the pieces
   size_t nextRequest = 0, nextAnswer = 0;
+  std::vector<Picked> picks; // of the step
   std::vector<Answer> answers;
   std::vector<bool> done;
   std::vector<float> row;
@@ -267,7 +285,37 @@ private:
   GenerateStats stats;
 };
 
-} // namespace
+Generation::Generation(std::unique_ptr<Batch> batch)
+    : batch(std::move(batch)) {}
+Generation::~Generation() = default;
+
+Result<std::unique_ptr<Generation>>
+Generation::make(LoadedModel &model, const std::vector<Request> &requests,
+                 const GenerateOptions &options) {
+  auto batch = std::make_unique<Batch>(model, requests, options);
+  HAMLET_TRY(batch->prepare());
+  return std::unique_ptr<Generation>(new Generation(std::move(batch)));
+}
+
+bool Generation::done() const { return batch->finished(); }
+Status Generation::step() { return batch->next(); }
+std::span<const Picked> Generation::picked() const { return batch->picked(); }
+const Answer &Generation::answer(size_t request) const {
+  return batch->answer(request);
+}
+const GenerateStats &Generation::stats() { return batch->counted(); }
+
+Status checkSampling(const Sampling &sampling) {
+  if (!std::isfinite(sampling.temperature) || sampling.temperature < 0)
+    return failure("'temperature' is ", sampling.temperature,
+                   ", expected at least 0");
+  if (sampling.topK < 0)
+    return failure("'top_k' is ", sampling.topK, ", expected at least 0");
+  if (!(sampling.topP > 0) || sampling.topP > 1)
+    return failure("'top_p' is ", sampling.topP,
+                   ", expected above 0 and at most 1");
+  return {};
+}
 
 Status checkRequest(const Request &request, const hmlt::ModelT &model,
                     std::optional<int64_t> maxContext) {
@@ -280,16 +328,7 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
   if (request.maxTokens < 0)
     return failure("'max_tokens' is ", request.maxTokens,
                    ", expected at least 0");
-  if (!std::isfinite(request.sampling.temperature) ||
-      request.sampling.temperature < 0)
-    return failure("'temperature' is ", request.sampling.temperature,
-                   ", expected at least 0");
-  if (request.sampling.topK < 0)
-    return failure("'top_k' is ", request.sampling.topK,
-                   ", expected at least 0");
-  if (!(request.sampling.topP > 0) || request.sampling.topP > 1)
-    return failure("'top_p' is ", request.sampling.topP,
-                   ", expected above 0 and at most 1");
+  HAMLET_TRY(checkSampling(request.sampling));
   if (request.earlyStop) {
     if (request.earlyStop->count < 1)
       return failure("'early_stop.count' is ", request.earlyStop->count,
@@ -312,7 +351,12 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
 Result<GenerateStats> generate(LoadedModel &model,
                                const std::vector<Request> &requests,
                                const GenerateOptions &options) {
-  return Generator(model, requests, options).run();
+  auto generation = Generation::make(model, requests, options);
+  if (generation.failed())
+    return generation.status();
+  while (!(*generation)->done())
+    HAMLET_TRY((*generation)->step());
+  return (*generation)->stats();
 }
 
 } // namespace hamlet::runtime
