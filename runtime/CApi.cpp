@@ -5,41 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/hamlet.h"
+#include "runtime/CApi.h"
 
-#include "runtime/Executor.h"
-
-#include <new>
+#include <optional>
 
 using namespace hamlet;
 using namespace hamlet::runtime;
-
-struct hamlet_status {
-  std::string message;
-};
-struct hamlet_model {
-  std::unique_ptr<LoadedModel> loaded;
-};
-struct hamlet_session {
-  std::unique_ptr<Executor> executor;
-};
+using namespace hamlet::runtime::capi;
 
 namespace {
 
-/// Given where there is no memory for another; never freed.
-hamlet_status outOfMemory{"not enough memory"};
-
-hamlet_status *toC(const std::string &message) {
-  auto *made = new (std::nothrow) hamlet_status;
-  try {
-    if (made)
-      made->message = message;
-  } catch (const std::bad_alloc &) {
-    delete made;
-    made = nullptr;
-  }
-  return made ? made : &outOfMemory;
-}
+hamlet_status noMemory{"not enough memory"};
 
 std::optional<OutputRows> rowsOf(hamlet_rows rows) {
   switch (rows) {
@@ -53,25 +29,29 @@ std::optional<OutputRows> rowsOf(hamlet_rows rows) {
   return std::nullopt; // C takes any number for an enumeration
 }
 
-/// Runs `body`, which returns a Status; exceptions do not cross into C.
-template <typename Body> hamlet_status *guarded(Body body) {
+} // namespace
+
+hamlet_status *capi::outOfMemory() { return &noMemory; }
+
+hamlet_status *capi::toC(const std::string &message) {
+  auto *made = new (std::nothrow) hamlet_status;
   try {
-    Status status = body();
-    return status.ok() ? nullptr : toC(status.message());
+    if (made)
+      made->message = message;
   } catch (const std::bad_alloc &) {
-    return &outOfMemory;
-  } catch (const std::exception &error) {
-    return toC(error.what());
+    delete made;
+    made = nullptr;
   }
+  return made ? made : &noMemory;
 }
 
-} // namespace
+int hamlet_api_version(void) { return HAMLET_API_VERSION; }
 
 const char *hamlet_status_message(const hamlet_status *status) {
   return status ? status->message.c_str() : "";
 }
 void hamlet_status_free(hamlet_status *status) {
-  if (status != &outOfMemory)
+  if (status != &noMemory)
     delete status;
 }
 
@@ -79,14 +59,17 @@ hamlet_status *hamlet_model_load(const char *path, const char *weights,
                                  const char *device, unsigned threads,
                                  hamlet_model **model) {
   return guarded([&]() -> Status {
-    if (!path || !weights || !device || !model)
-      return failure("hamlet_model_load: an argument is NULL");
+    HAMLET_TRY(given("hamlet_model_load", path, device, model));
     auto loaded = loadModel(path, device, threads);
     if (loaded.failed())
       return loaded.status();
     LoadedModel &made = **loaded;
-    auto store =
-        loadWeights(*made.file, weights, *made.device, *made.pool, nullptr);
+    if (!weights && !made.file->weights.empty())
+      return failure("hamlet_model_load: 'weights' is NULL, and '", path,
+                     "' needs ", made.file->weights.size(),
+                     " weights: give the checkpoint's folder");
+    auto store = loadWeights(*made.file, weights ? weights : "", *made.device,
+                             *made.pool, nullptr);
     if (store.failed())
       return store.status();
     made.weights = std::move(*store);
@@ -96,19 +79,31 @@ hamlet_status *hamlet_model_load(const char *path, const char *weights,
 }
 void hamlet_model_free(hamlet_model *model) { delete model; }
 
+const char *hamlet_model_message(const hamlet_model *model, size_t index) {
+  const auto &messages = model->loaded->weights.messages;
+  return index < messages.size() ? messages[index].c_str() : nullptr;
+}
+
 int64_t hamlet_model_vocabulary(const hamlet_model *model) {
   return model->loaded->file->model->vocab;
 }
 int64_t hamlet_model_max_positions(const hamlet_model *model) {
   return model->loaded->file->model->max_positions;
 }
+const int64_t *hamlet_model_eos_ids(const hamlet_model *model, size_t *count) {
+  const auto &ids = model->loaded->file->model->eos_ids;
+  *count = ids.size();
+  return ids.data();
+}
 
 hamlet_status *hamlet_session_open(hamlet_model *model,
                                    const hamlet_session_options *options,
                                    hamlet_session **session) {
   return guarded([&]() -> Status {
-    if (!model || !options || !session)
-      return failure("hamlet_session_open: an argument is NULL");
+    HAMLET_TRY(given("hamlet_session_open", model, options, session));
+    if (!hasModel(*model->loaded->file))
+      return failure("hamlet_session_open: the container has functions, not a "
+                     "model: run one with hamlet_call");
     if (options->max_sequences < 1 || options->max_context < 1 ||
         options->step_tokens < 0)
       return failure("hamlet_session_open: max_sequences ",
@@ -136,6 +131,7 @@ void hamlet_session_free(hamlet_session *session) { delete session; }
 
 hamlet_status *hamlet_sequence_add(hamlet_session *session, int32_t *sequence) {
   return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_sequence_add", session, sequence));
     Result<int> opened = session->executor->open();
     if (opened.failed())
       return opened.status();
@@ -147,6 +143,7 @@ hamlet_status *hamlet_sequence_add(hamlet_session *session, int32_t *sequence) {
 hamlet_status *hamlet_sequence_remove(hamlet_session *session,
                                       int32_t sequence) {
   return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_sequence_remove", session));
     if (!session->executor->isOpen(sequence))
       return failure("sequence ", sequence, " is not open");
     session->executor->close(sequence);
@@ -161,16 +158,47 @@ int64_t hamlet_sequence_length(const hamlet_session *session,
              : -1;
 }
 
+hamlet_status *hamlet_sequence_fork(hamlet_session *session, int32_t sequence,
+                                    int32_t *made) {
+  return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_sequence_fork", session, made));
+    Result<int> forked = session->executor->fork(sequence);
+    if (forked.failed())
+      return forked.status();
+    *made = *forked;
+    return {};
+  });
+}
+
+hamlet_status *hamlet_sequence_truncate(hamlet_session *session,
+                                        int32_t sequence, int64_t length) {
+  return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_sequence_truncate", session));
+    return session->executor->truncate(sequence, length);
+  });
+}
+
+int64_t hamlet_sequence_least_length(const hamlet_session *session,
+                                     int32_t sequence) {
+  return session->executor->isOpen(sequence)
+             ? session->executor->leastLength(sequence)
+             : -1;
+}
+
 hamlet_status *hamlet_step(hamlet_session *session, const hamlet_piece *pieces,
                            size_t count) {
   return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_step", session, pieces));
     std::vector<Piece> converted;
+    converted.reserve(count);
     for (size_t i = 0; i < count; ++i) {
       const hamlet_piece &piece = pieces[i];
       std::optional<OutputRows> rows = rowsOf(piece.rows);
       if (!rows)
         return failure("piece ", i, ": rows is ", static_cast<int>(piece.rows),
                        ", expected one of hamlet_rows");
+      if (!piece.tokens && piece.count)
+        return failure("piece ", i, ": tokens is NULL");
       converted.push_back({piece.sequence, {piece.tokens, piece.count}, *rows});
     }
     return session->executor->step(converted);
@@ -183,6 +211,12 @@ int64_t hamlet_logits_rows(const hamlet_session *session) {
 
 hamlet_status *hamlet_logits_copy(hamlet_session *session, int64_t first,
                                   int64_t rows, float *out) {
-  return guarded(
-      [&] { return session->executor->copyLogits(first, rows, out); });
+  return guarded([&]() -> Status {
+    HAMLET_TRY(given("hamlet_logits_copy", session, out));
+    return session->executor->copyLogits(first, rows, out);
+  });
+}
+
+const float *hamlet_logits_view(const hamlet_session *session) {
+  return session->executor->viewLogits();
 }

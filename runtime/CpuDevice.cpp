@@ -199,6 +199,9 @@ public:
       std::memcpy(to, hostView(from), bytes);
     return {};
   }
+  Status copy(DeviceAddress to, DeviceAddress from, uint64_t bytes) override {
+    return copyIn(to, hostView(from), bytes);
+  }
   Status zero(DeviceAddress to, uint64_t bytes, int) override {
     // What is mapped costs nothing until it is written.
     static const auto memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *

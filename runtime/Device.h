@@ -62,6 +62,8 @@ public:
   virtual Status copyIn(DeviceAddress to, const void *from, uint64_t bytes) = 0;
   /// Waits for everything before it.
   virtual Status copyOut(void *to, DeviceAddress from, uint64_t bytes) = 0;
+  /// Within the device; the two do not overlap.
+  virtual Status copy(DeviceAddress to, DeviceAddress from, uint64_t bytes) = 0;
   virtual Status zero(DeviceAddress to, uint64_t bytes, int stream = 0) = 0;
   /// What follows on a stream waits for these events.
   virtual Status wait(int /*stream*/, std::span<const int> /*events*/) {

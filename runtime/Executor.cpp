@@ -92,6 +92,19 @@ Status Executor::growInputMemory(uint64_t bytes) {
   return {};
 }
 
+Result<int> Executor::fork(int sequence) {
+  if (!caches.isOpen(sequence))
+    return failure("sequence ", sequence, " is not open");
+  return caches.fork(sequence);
+}
+
+Status Executor::truncate(int sequence, int64_t length) {
+  if (!caches.isOpen(sequence))
+    return failure("sequence ", sequence, " is not open");
+  return caches.truncate(sequence, length)
+      .in("sequence " + std::to_string(sequence));
+}
+
 Status Executor::check(std::span<const Piece> pieces) {
   std::fill(seen.begin(), seen.end(), 0);
   if (pieces.empty())
@@ -232,6 +245,7 @@ Status Executor::uploadInputs(std::span<const Piece> pieces) {
 
 Status Executor::step(std::span<const Piece> pieces) {
   HAMLET_TRY(check(pieces));
+  rowsOfLogits = 0;
   for (const Piece &piece : pieces)
     HAMLET_TRY(caches.extend(piece.sequence,
                              static_cast<int64_t>(piece.tokens.size())));
@@ -263,6 +277,13 @@ Status Executor::copyLogits(int64_t first, int64_t rows, float *out) {
       program.buffer(program.description().logits_buffer) +
           static_cast<uint64_t>(first) * rowBytes,
       static_cast<uint64_t>(rows) * rowBytes);
+}
+
+const float *Executor::viewLogits() const {
+  if (!rowsOfLogits)
+    return nullptr;
+  return static_cast<const float *>(model.device->hostView(
+      program.buffer(program.description().logits_buffer)));
 }
 
 uint64_t Executor::deviceBytes() const {

@@ -65,6 +65,15 @@ public:
   /// A new empty sequence.
   Result<int> open() { return caches.open(); }
   void close(int sequence) { caches.close(sequence); }
+  /// A second sequence with the tokens of an open one: what follows has the
+  /// bits that it would have after these tokens in a sequence of its own.
+  Result<int> fork(int sequence);
+  /// Cuts an open sequence to its first `length` tokens, where that is possible
+  /// (CacheManager::truncate).
+  Status truncate(int sequence, int64_t length);
+  int64_t leastLength(int sequence) const {
+    return caches.leastLength(sequence);
+  }
   bool isOpen(int sequence) const { return caches.isOpen(sequence); }
   int64_t length(int sequence) const { return caches.length(sequence); }
 
@@ -75,6 +84,9 @@ public:
   int64_t outputRows() const { return rowsOfLogits; }
   /// Copies `rows` rows of [vocabulary] f32 from row `first` of the last step.
   Status copyLogits(int64_t first, int64_t rows, float *out);
+  /// All rows of the last step, until the next one; null if there are none or
+  /// the host does not reach them.
+  const float *viewLogits() const;
 
   int64_t vocabulary() const { return model.file->model->vocab; }
   const ExecutorLimits &bounds() const { return limits; }

@@ -32,38 +32,25 @@ int64_t rowsOf(OutputRows rows, int64_t tokens) {
   return 0;
 }
 
-class Generator {
-public:
-  Generator(LoadedModel &model, const std::vector<Request> &requests,
-            const GenerateOptions &options, GenerateStats &stats)
-      : model(model), requests(requests), options(options),
-        answers(requests.size()), done(requests.size()), stats(stats) {}
+} // namespace
 
-  Status run() {
-    if (requests.empty())
-      return {};
-    HAMLET_TRY(prepare());
-    Status status = work();
-    stats.prefillCounts = executor->prefillCounts;
-    stats.decodeCounts = executor->decodeCounts;
-    stats.deviceBytes = executor->deviceBytes();
-    if (status.failed() || stats.stopped)
-      if (Status given = giveFinished(); status.ok())
-        status = given;
-    return status;
+class Generation::Batch {
+public:
+  Batch(LoadedModel &model, const std::vector<Request> &requests,
+        GenerateOptions options)
+      : model(model), requests(requests), options(std::move(options)),
+        answers(requests.size()), done(requests.size()) {}
+
+  bool finished() const {
+    return active.empty() && nextRequest == requests.size();
   }
 
-private:
-  Status work() {
-    while (!active.empty() || nextRequest < requests.size()) {
-      if (options.stop && options.stop()) {
-        stats.stopped = true;
-        return {};
-      }
-      HAMLET_TRY(admit());
-      HAMLET_TRY(step());
-    }
-    return {};
+  Status next() {
+    picks.clear();
+    if (finished())
+      return {};
+    HAMLET_TRY(admit());
+    return step();
   }
 
   /// Answers that wait for an earlier one, which will not come.
@@ -74,16 +61,21 @@ private:
     return {};
   }
 
-  struct Active {
-    size_t request;
-    int sequence;
-    size_t fed = 0;        ///< Tokens of the prompt that are in the cache.
-    int64_t confident = 0; ///< Tokens in a row above the early stop's bound.
-    int32_t last = 0;      ///< The token to feed once the prompt is.
-    bool finished = false;
-  };
+  const GenerateStats &counted() {
+    if (executor) {
+      stats.prefillCounts = executor->prefillCounts;
+      stats.decodeCounts = executor->decodeCounts;
+      stats.deviceBytes = executor->deviceBytes();
+    }
+    return stats;
+  }
+
+  std::span<const Picked> picked() const { return picks; }
+  const Answer &answer(size_t request) const { return answers[request]; }
 
   Status prepare() {
+    if (requests.empty())
+      return {};
     ExecutorLimits limits;
     limits.sequences = static_cast<int>(std::min<size_t>(
         static_cast<size_t>(options.maxBatch), requests.size()));
@@ -120,10 +112,21 @@ private:
     row.resize(static_cast<size_t>(executor->vocabulary()));
     auto sequences = static_cast<size_t>(limits.sequences);
     active.reserve(sequences);
+    picks.reserve(sequences);
     pieces.reserve(sequences);
     owners.reserve(sequences);
     return {};
   }
+
+private:
+  struct Active {
+    size_t request;
+    int sequence;
+    size_t fed = 0;        ///< Tokens of the prompt that are in the cache.
+    int64_t confident = 0; ///< Tokens in a row above the early stop's bound.
+    int32_t last = 0;      ///< The token to feed once the prompt is.
+    bool finished = false;
+  };
 
   Status admit() {
     while (nextRequest < requests.size() &&
@@ -260,6 +263,7 @@ private:
           LogProbabilities(row, request.sampling.temperature)
               .best(static_cast<size_t>(request.topLogprobs)));
     owner.last = sampled.token;
+    picks.push_back({owner.request, sampled});
     if (options.onToken)
       HAMLET_TRY(options.onToken(owner.request, sampled.token));
 
@@ -293,8 +297,9 @@ private:
         executor->close(sequence.sequence);
     std::erase_if(active, [](const Active &a) { return a.finished; });
     for (; nextAnswer < requests.size() && done[nextAnswer]; ++nextAnswer) {
-      if (options.onAnswer)
-        HAMLET_TRY(options.onAnswer(nextAnswer, answers[nextAnswer]));
+      if (!options.onAnswer)
+        continue;
+      HAMLET_TRY(options.onAnswer(nextAnswer, answers[nextAnswer]));
       answers[nextAnswer] = Answer();
     }
     return {};
@@ -302,21 +307,53 @@ private:
 
   LoadedModel &model;
   const std::vector<Request> &requests;
-  const GenerateOptions &options;
+  const GenerateOptions options;
   std::unique_ptr<Executor> executor;
   int64_t budget = 0; ///< Tokens of a step.
   std::vector<Active> active;
   std::vector<Piece> pieces;    // of the step
   std::vector<Active *> owners; // of the pieces
   size_t nextRequest = 0, nextAnswer = 0;
+  std::vector<Picked> picks; // of the step
   std::vector<Answer> answers;
   std::vector<bool> done;
   std::vector<float> row;
   SampleMemory sampleMemory;
-  GenerateStats &stats;
+  GenerateStats stats;
 };
 
-} // namespace
+Generation::Generation(std::unique_ptr<Batch> batch)
+    : batch(std::move(batch)) {}
+Generation::~Generation() = default;
+
+Result<std::unique_ptr<Generation>>
+Generation::make(LoadedModel &model, const std::vector<Request> &requests,
+                 const GenerateOptions &options) {
+  auto batch = std::make_unique<Batch>(model, requests, options);
+  HAMLET_TRY(batch->prepare());
+  return std::unique_ptr<Generation>(new Generation(std::move(batch)));
+}
+
+bool Generation::done() const { return batch->finished(); }
+Status Generation::step() { return batch->next(); }
+std::span<const Picked> Generation::picked() const { return batch->picked(); }
+const Answer &Generation::answer(size_t request) const {
+  return batch->answer(request);
+}
+const GenerateStats &Generation::stats() { return batch->counted(); }
+Status Generation::giveFinished() { return batch->giveFinished(); }
+
+Status checkSampling(const Sampling &sampling) {
+  if (!std::isfinite(sampling.temperature) || sampling.temperature < 0)
+    return failure("'temperature' is ", sampling.temperature,
+                   ", expected at least 0");
+  if (sampling.topK < 0)
+    return failure("'top_k' is ", sampling.topK, ", expected at least 0");
+  if (!(sampling.topP > 0) || sampling.topP > 1)
+    return failure("'top_p' is ", sampling.topP,
+                   ", expected above 0 and at most 1");
+  return {};
+}
 
 Status checkRequest(const Request &request, const hmlt::ModelT &model,
                     std::optional<int64_t> maxContext) {
@@ -329,16 +366,7 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
   if (request.maxTokens < 0)
     return failure("'max_tokens' is ", request.maxTokens,
                    ", expected at least 0");
-  if (!std::isfinite(request.sampling.temperature) ||
-      request.sampling.temperature < 0)
-    return failure("'temperature' is ", request.sampling.temperature,
-                   ", expected at least 0");
-  if (request.sampling.topK < 0)
-    return failure("'top_k' is ", request.sampling.topK,
-                   ", expected at least 0");
-  if (!(request.sampling.topP > 0) || request.sampling.topP > 1)
-    return failure("'top_p' is ", request.sampling.topP,
-                   ", expected above 0 and at most 1");
+  HAMLET_TRY(checkSampling(request.sampling));
   if (request.topLogprobs < 0 || request.topLogprobs > kMostTopLogprobs)
     return failure("'top_logprobs' is ", request.topLogprobs,
                    ", expected 0 to ", kMostTopLogprobs);
@@ -363,7 +391,23 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
 
 Status generate(LoadedModel &model, const std::vector<Request> &requests,
                 const GenerateOptions &options, GenerateStats &stats) {
-  return Generator(model, requests, options, stats).run();
+  auto generation = Generation::make(model, requests, options);
+  if (generation.failed())
+    return generation.status();
+  Status status;
+  bool stopped = false;
+  while (status.ok() && !(*generation)->done()) {
+    stopped = options.stop && options.stop();
+    if (stopped)
+      break;
+    status = (*generation)->step();
+  }
+  stats = (*generation)->stats();
+  stats.stopped = stopped;
+  if (stopped || status.failed())
+    if (Status given = (*generation)->giveFinished(); status.ok())
+      status = given;
+  return status;
 }
 
 } // namespace hamlet::runtime

@@ -79,16 +79,53 @@ struct GenerateStats {
   bool stopped = false; ///< `stop` said so.
 };
 
+/// Checks the ranges of a request's sampling; the message names the key.
+Status checkSampling(const Sampling &sampling);
+
 /// Checks one request against the model; the message does not name it.
 Status checkRequest(const Request &request, const hmlt::ModelT &model,
                     std::optional<int64_t> maxContext);
 
-/// Continuous batching: sequences join as others end, prompts are fed in
-/// pieces beside the decoding ones. Requests must have passed `checkRequest`.
-/// A request's tokens depend on nothing but the model and the request. One
-/// whose logits are not finite gets an answer with an error; the others go on.
-/// Where it stops or fails, the answers that are finished are given first, and
-/// `stats` has what was done.
+/// A token of a request's answer.
+struct Picked {
+  size_t request;
+  Sampled sampled;
+};
+
+/// Continuous batching, a step at a time: sequences join as others end, prompts
+/// are fed in pieces beside the decoding ones. Requests must have passed
+/// `checkRequest`. A request's tokens depend on nothing but the model and the
+/// request. One whose logits are not finite gets an answer with an error; the
+/// others go on. The model and the requests must outlive it. Not thread-safe.
+class Generation {
+public:
+  static Result<std::unique_ptr<Generation>>
+  make(LoadedModel &model, const std::vector<Request> &requests,
+       const GenerateOptions &options);
+  ~Generation();
+
+  /// Whether every request has its answer.
+  bool done() const;
+  /// One step of the model, if not done. After a failure no other is possible.
+  Status step();
+  /// The tokens that the last step picked, in the order of its sequences.
+  std::span<const Picked> picked() const;
+  /// What there is of an answer: without a reason and an error it is not
+  /// finished. `onAnswer`, if it is set, was the only one to get it.
+  const Answer &answer(size_t request) const;
+  const GenerateStats &stats();
+  /// To `onAnswer`, those that are finished and wait for an earlier one, which
+  /// will not come. No step is possible then.
+  Status giveFinished();
+
+private:
+  class Batch;
+  explicit Generation(std::unique_ptr<Batch> batch);
+  std::unique_ptr<Batch> batch;
+};
+
+/// Steps to the end, or until `stop` says so. Where it stops or fails, the
+/// answers that are finished are given first, and `stats` has what was done.
 Status generate(LoadedModel &model, const std::vector<Request> &requests,
                 const GenerateOptions &options, GenerateStats &stats);
 

@@ -10,23 +10,35 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <filesystem>
+#include <vector>
 
 namespace hamlet::runtime {
 namespace {
 
 constexpr char kDriver[] = "libcuda.so.1";
 
-/// The stand-in for the CUDA driver, ../lib/emulated beside the program's
-/// folder; HAMLET_EMULATOR names another.
+/// The stand-in for the CUDA driver: HAMLET_EMULATOR, else where it is
+/// installed, from the program's place or that of the shared library that this
+/// code is in, else where the build has it, from the program's.
 std::string emulatorPath() {
+  namespace fs = std::filesystem;
   if (const char *path = std::getenv("HAMLET_EMULATOR"); path && *path)
     return path;
   std::error_code error;
-  std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path().parent_path() / "lib" / "emulated" / kDriver)
-      .string();
+  fs::path prefix =
+      fs::read_symlink("/proc/self/exe", error).parent_path().parent_path();
+  std::vector<fs::path> places = {prefix / HAMLET_LIBDIR / "hamlet"};
+  Dl_info here = {};
+  if (dladdr(kDriver, &here) && here.dli_fname)
+    places.push_back(fs::canonical(here.dli_fname, error).parent_path() /
+                     "hamlet");
+  places.push_back(prefix / "lib");
+  for (const fs::path &place : places)
+    if (fs::path path = place / "emulated" / kDriver; fs::exists(path, error))
+      return path.string();
+  return (places.back() / "emulated" / kDriver).string();
 }
 
 Result<std::unique_ptr<Device>> openCuda(const std::string &library,

@@ -207,6 +207,13 @@ public:
                              driver->copyOut(to, from, bytes, streams[0])));
     return synchronizeFirst();
   }
+  Status copy(DeviceAddress to, DeviceAddress from, uint64_t bytes) override {
+    if (!bytes)
+      return {};
+    HAMLET_TRY(enter());
+    return driver->check("cuMemcpyDtoDAsync",
+                         driver->copyWithin(to, from, bytes, streams[0]));
+  }
   Status zero(DeviceAddress to, uint64_t bytes, int stream) override {
     if (!bytes)
       return {};

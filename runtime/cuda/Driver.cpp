@@ -56,6 +56,7 @@ Result<std::unique_ptr<Driver>> Driver::open(const std::string &path) {
   find(driver->memFree, "cuMemFree_v2");
   find(driver->copyIn, "cuMemcpyHtoDAsync_v2");
   find(driver->copyOut, "cuMemcpyDtoHAsync_v2");
+  find(driver->copyWithin, "cuMemcpyDtoDAsync_v2");
   find(driver->setBytes, "cuMemsetD8Async");
   find(driver->launch, "cuLaunchKernel");
   find(driver->streamCreate, "cuStreamCreate");

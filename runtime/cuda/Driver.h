@@ -59,6 +59,7 @@ struct Driver {
   CUresult (*memFree)(CUdeviceptr);
   CUresult (*copyIn)(CUdeviceptr, const void *, size_t, CUstream);
   CUresult (*copyOut)(void *, CUdeviceptr, size_t, CUstream);
+  CUresult (*copyWithin)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
   CUresult (*setBytes)(CUdeviceptr, unsigned char, size_t, CUstream);
   CUresult (*launch)(CUfunction, unsigned, unsigned, unsigned, unsigned,
                      unsigned, unsigned, unsigned, CUstream, void **, void **);

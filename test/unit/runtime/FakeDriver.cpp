@@ -149,6 +149,13 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return 0;
 }
+int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+  if (!inside(to, bytes) || !inside(from, bytes))
+    return kInvalidValue;
+  std::memcpy(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from),
+              bytes);
+  return 0;
+}
 int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
                     void *stream) {
   if (!inside(to, bytes))
