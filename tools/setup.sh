@@ -8,6 +8,7 @@ packages=(
   clang-tidy-22 clang-format-22 libclang-rt-22-dev
   libflatbuffers-dev flatbuffers-compiler libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev
   libxxhash-dev zlib1g-dev libzstd-dev ccache ninja-build cmake python3 python3-numpy python3-yaml
+  python3-jinja2
 )
 
 install_missing() {
