@@ -7,6 +7,8 @@
 
 #include "runtime/Generate.h"
 
+#include "runtime/NextToken.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -221,7 +223,9 @@ private:
         owner.fed += static_cast<size_t>(tokens);
       if (owner.fed < request.promptIds.size())
         continue;
-      if (request.maxTokens == 0 || !answers[owner.request].error.empty())
+      if (!answers[owner.request].error.empty())
+        finish(owner, "");
+      else if (request.maxTokens == 0)
         finish(owner, "length");
       else
         HAMLET_TRY(pick(owner)); // the last row is in `row`
@@ -239,53 +243,23 @@ private:
     answer.promptLogprobs.push_back(logprob);
   }
 
-  static std::string notFinite(uint64_t position) {
-    return "position " + std::to_string(position) +
-           ": the model's logits are not finite";
-  }
-
   Status pick(Active &owner) {
-    const Request &request = requests[owner.request];
     Answer &answer = answers[owner.request];
-    uint64_t position = request.promptIds.size() + answer.tokens.size();
-    Sampled sampled = sample(row, request.sampling, position, sampleMemory);
-    if (sampled.token < 0) {
-      answer.error = notFinite(position);
-      finish(owner, "");
-      return {};
+    Sampled sampled =
+        addNextToken(requests[owner.request], row, *model.file->model, answer,
+                     owner.confident, sampleMemory);
+    if (sampled.token >= 0) {
+      owner.last = sampled.token;
+      picks.push_back({owner.request, sampled});
+      if (options.onToken)
+        HAMLET_TRY(options.onToken(owner.request, sampled.token));
     }
-    answer.tokens.push_back(sampled.token);
-    answer.logprobs.push_back(sampled.logprob);
-    if (request.rawLogprobs)
-      answer.rawLogprobs.push_back(LogProbabilities(row, 0)[sampled.token]);
-    if (request.topLogprobs)
-      answer.topLogprobs.push_back(
-          LogProbabilities(row, request.sampling.temperature)
-              .best(static_cast<size_t>(request.topLogprobs)));
-    owner.last = sampled.token;
-    picks.push_back({owner.request, sampled});
-    if (options.onToken)
-      HAMLET_TRY(options.onToken(owner.request, sampled.token));
-
-    const auto &eos = model.file->model->eos_ids;
-    auto isIn = [&](const std::vector<int64_t> &ids) {
-      return std::find(ids.begin(), ids.end(), sampled.token) != ids.end();
-    };
-    if (request.earlyStop) {
-      bool confident =
-          std::exp(double(sampled.logprob)) > request.earlyStop->probability;
-      owner.confident = confident ? owner.confident + 1 : 0;
-    }
-    if (isIn(request.stopIds) || isIn(eos))
-      finish(owner, "stop");
-    else if (request.earlyStop && owner.confident >= request.earlyStop->count)
-      finish(owner, "early");
-    else if (static_cast<int64_t>(answer.tokens.size()) >= request.maxTokens)
-      finish(owner, "length");
+    if (!answer.error.empty() || !answer.finishReason.empty())
+      finish(owner, answer.finishReason);
     return {};
   }
 
-  void finish(Active &owner, const char *reason) {
+  void finish(Active &owner, const std::string &reason) {
     answers[owner.request].finishReason = reason;
     done[owner.request] = true;
     owner.finished = true;
