@@ -17,6 +17,14 @@ std::string notFinite(uint64_t position) {
          ": the model's logits are not finite";
 }
 
+bool endsAnswer(const Request &request, const hmlt::ModelT &model,
+                int32_t token) {
+  auto isIn = [&](const std::vector<int64_t> &ids) {
+    return std::find(ids.begin(), ids.end(), token) != ids.end();
+  };
+  return isIn(request.stopIds) || isIn(model.eos_ids);
+}
+
 Sampled addNextToken(const Request &request, std::span<const float> row,
                      const hmlt::ModelT &model, Answer &answer,
                      int64_t &confident, SampleMemory &memory) {
@@ -35,15 +43,12 @@ Sampled addNextToken(const Request &request, std::span<const float> row,
         LogProbabilities(row, request.sampling.temperature)
             .best(static_cast<size_t>(request.topLogprobs)));
 
-  auto isIn = [&](const std::vector<int64_t> &ids) {
-    return std::find(ids.begin(), ids.end(), sampled.token) != ids.end();
-  };
   if (request.earlyStop) {
     bool sure =
         std::exp(double(sampled.logprob)) > request.earlyStop->probability;
     confident = sure ? confident + 1 : 0;
   }
-  if (isIn(request.stopIds) || isIn(model.eos_ids))
+  if (endsAnswer(request, model, sampled.token))
     answer.finishReason = "stop";
   else if (request.earlyStop && confident >= request.earlyStop->count)
     answer.finishReason = "early";

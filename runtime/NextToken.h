@@ -21,6 +21,10 @@ Sampled addNextToken(const Request &request, std::span<const float> row,
                      const hmlt::ModelT &model, Answer &answer,
                      int64_t &confident, SampleMemory &memory);
 
+/// Whether the token is one that ends an answer to `request`.
+bool endsAnswer(const Request &request, const hmlt::ModelT &model,
+                int32_t token);
+
 /// What an answer says of logits that are not finite.
 std::string notFinite(uint64_t position);
 

@@ -218,7 +218,8 @@ Result<std::vector<Request>> readRequests(const std::string &path,
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
     std::string where = name + ":" + std::to_string(number);
-    Result<Request> request = parseRequest(line, options.defaults);
+    Result<Request> request =
+        parseRequest(line, isText(line) ? options.textDefaults : Request());
     if (request.failed())
       return request.status().in(where);
     if (!request->prompt.empty() || !request->messages.empty()) {
@@ -238,6 +239,16 @@ Result<std::vector<Request>> readRequests(const std::string &path,
   if (in.bad())
     return failure("cannot read ", name, ": ", std::strerror(errno));
   return requests;
+}
+
+bool isText(std::string_view line) {
+  // Most lines have neither word, and need no second parser.
+  if (line.find("prompt\"") == std::string_view::npos &&
+      line.find("messages\"") == std::string_view::npos)
+    return false;
+  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() &&
+         (json.contains("prompt") || json.contains("messages"));
 }
 
 std::optional<std::string> answerId(std::string_view line) {

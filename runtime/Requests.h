@@ -23,10 +23,12 @@ namespace hamlet::runtime {
 /// keys and values of another type are errors that name the key.
 Result<Request> parseRequest(std::string_view line,
                              const Request &defaults = {});
+/// Whether the line has text in place of ids; false for what is no request.
+bool isText(std::string_view line);
 
 struct ReadRequestsOptions {
   std::optional<int64_t> maxContext;
-  Request defaults; ///< Of keys that a line does not have.
+  Request textDefaults; ///< Of keys that a line with text does not have.
   /// Makes `promptIds` of a request's text or messages; none: those are errors.
   std::function<Status(Request &)> encode;
 };

@@ -24,13 +24,12 @@
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
-int main(int argc, char **argv) {
-  mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllPasses();
-  hamlet::registerDialects(registry);
+#include <algorithm>
+
+static void registerHamletPasses(mlir::DialectRegistry &registry) {
   hamlet::registerGraphPasses();
 #ifdef HAVE_HamletLowering
   hamlet::codegen::registerWindowModels(registry);
@@ -47,6 +46,24 @@ int main(int argc, char **argv) {
 #ifdef HAVE_HamletCodegenTile
   hamlet::tile::registerHamletCodegenTilePasses();
 #endif
+}
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  mlir::registerAllDialects(registry);
+  hamlet::registerDialects(registry);
+  registerHamletPasses(registry);
+  // Among a thousand options of LLVM nobody finds them: they are told first.
+  auto asksForHelp = [](llvm::StringRef word) {
+    return word.ltrim('-') == "help" && word.starts_with("-");
+  };
+  if (std::any_of(argv + 1, argv + argc, asksForHelp)) {
+    llvm::outs() << "Hamlet's own; upstream's follow below.\n\n";
+    mlir::printRegisteredPasses();
+    llvm::outs() << "\n";
+    llvm::outs().flush();
+  }
+  mlir::registerAllPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Hamlet's passes on MLIR text\n", registry));
 }

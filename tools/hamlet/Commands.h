@@ -21,6 +21,7 @@ namespace hamlet::tools {
 
 /// The subcommands: each adds its options and gives its action.
 Action addRunCommand(CLI::App &app);
+Action addChatCommand(CLI::App &app);
 Action addCallCommand(CLI::App &app);
 
 /// `--threads` and `--device`.

@@ -8,17 +8,18 @@
 #include "tools/hamlet/Commands.h"
 
 #include "container/Interrupt.h"
+#include "runtime/NextToken.h"
 #include "runtime/Requests.h"
 #include "tools/command/Options.h"
+#include "tools/hamlet/AnswerOptions.h"
 #include "tools/hamlet/AnswersFile.h"
 #include "tools/hamlet/LoadModel.h"
 #include "tools/hamlet/RunStats.h"
+#include "tools/hamlet/TextModel.h"
 
-#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <numeric>
-#include <sstream>
 
 namespace hamlet::tools {
 namespace {
@@ -29,14 +30,14 @@ using Clock = std::chrono::steady_clock;
 struct RunOptions {
   ModelOptions model;
   std::string batch, output, logits, stats, profile;
-  Request prompt; // what --prompt-ids and its options describe
-  EarlyStop earlyStop;
+  AnswerOptions answer; // to --prompt or --prompt-ids
+  std::vector<int32_t> promptIds;
+  std::string prompt;
   int64_t prefillChunk = GenerateOptions().prefillChunk;
   int maxBatch = GenerateOptions().maxBatch;
   int64_t maxContext = 0;
-  bool resume = false;
-  CLI::Option *hasPrompt = nullptr, *hasEarlyCount = nullptr,
-              *hasEarlyProbability = nullptr, *hasMaxContext = nullptr;
+  bool resume = false, printIds = false;
+  CLI::Option *hasIds = nullptr, *hasText = nullptr, *hasMaxContext = nullptr;
 };
 
 /// Requests that have no answer, each told when its turn came.
@@ -93,6 +94,7 @@ private:
     if (folder.failed())
       return folder.status();
     // Before the weights: a bad request should not wait for them.
+    HAMLET_TRY(readText(*folder));
     HAMLET_TRY(collectRequests());
     HAMLET_TRY(loadTheWeights(*model, *folder, options.model));
     std::chrono::duration<double> loading = Clock::now() - begin;
@@ -110,8 +112,48 @@ private:
     return logits.open(options.logits).in("--dump-logits");
   }
 
+  /// The tokenizer, where a request may need it.
+  Status readText(const std::string &folder) {
+    if (*options.hasIds)
+      return {};
+    auto read = TextModel::read(folder, *model->file->model);
+    // A batch may have ids alone: then it is of no matter that the tokenizer
+    // cannot be read.
+    if (read.failed() && *options.hasText)
+      return read.status();
+    if (read.failed()) {
+      noText = read.status();
+      return {};
+    }
+    text = *read;
+    if (!text && *options.hasText)
+      return failure("--prompt: '", folder,
+                     "' has no tokenizer.json; --prompt-ids takes ids");
+    return {};
+  }
+
+  Status encode(Request &request) {
+    HAMLET_TRY(noText);
+    if (!text)
+      return failure("'", request.prompt.empty() ? "messages" : "prompt",
+                     "' is text, and the checkpoint has no tokenizer.json; "
+                     "expected 'prompt_ids'");
+    tellTaken();
+    return text->encode(request);
+  }
+
+  /// What is taken of generation_config.json is said once.
+  void tellTaken() {
+    if (!told && !text->taken().empty())
+      std::fprintf(stderr, "hamlet: note: %s\n", text->taken().c_str());
+    told = true;
+  }
+
   Status collectRequests() {
     ReadRequestsOptions reading;
+    reading.encode = [this](Request &request) { return encode(request); };
+    if (text)
+      reading.textDefaults = text->defaults();
     if (*options.hasMaxContext) {
       reading.maxContext = options.maxContext;
       if (options.maxContext > model->file->model->max_positions)
@@ -139,10 +181,14 @@ private:
   }
 
   Status addPrompt(const ReadRequestsOptions &reading) {
-    Request request = options.prompt;
+    Request request =
+        options.answer.over(*options.hasText ? text->defaults() : Request());
     request.id = "prompt";
-    if (*options.hasEarlyCount || *options.hasEarlyProbability)
-      request.earlyStop = options.earlyStop;
+    request.promptIds = options.promptIds;
+    if (*options.hasText) {
+      request.prompt = options.prompt;
+      HAMLET_TRY(encode(request));
+    }
     HAMLET_TRY(checkRequest(request, *model->file->model, reading.maxContext));
     requests.push_back(std::move(request));
     indices = {0};
@@ -165,6 +211,9 @@ private:
       generation.logits = &logits;
     }
     const bool stream = options.batch.empty();
+    std::optional<text::TextStream> decoder;
+    if (*options.hasText && !options.printIds)
+      decoder = text->stream();
     bool first = true;
     generation.prefillChunk = options.prefillChunk;
     generation.maxBatch = options.maxBatch;
@@ -173,7 +222,10 @@ private:
     generation.onToken = [&](size_t, int32_t token) -> Status {
       if (!stream)
         return {};
-      std::printf(first ? "%d" : " %d", token);
+      if (!decoder)
+        std::printf(first ? "%d" : " %d", token);
+      else if (!endsAnswer(requests[0], *model->file->model, token))
+        std::fputs(decoder->push(token).c_str(), stdout);
       first = false;
       return flushStandardOutput();
     };
@@ -185,7 +237,12 @@ private:
         failures.add(index, answer.error);
       if (!answers.isOpen())
         return {};
-      return answers.write(indices[index], answerLine(requests[index], answer));
+      const Request &request = requests[index];
+      std::optional<std::string> decoded;
+      if (!request.prompt.empty() || !request.messages.empty())
+        decoded = text->decode(answer);
+      return answers.write(indices[index],
+                           answerLine(request, answer, decoded));
     };
     Profile profile;
     if (!options.profile.empty())
@@ -196,6 +253,8 @@ private:
       generation.stop = Interruptible::asked;
       status = generate(*model, requests, generation, stats);
     }
+    if (decoder)
+      std::fputs(decoder->finish().c_str(), stdout);
     if (stream && !first)
       std::printf("\n");
     if (Status said = flushStandardOutput(); status.ok())
@@ -227,22 +286,11 @@ private:
   std::vector<Request> requests;
   std::vector<size_t> indices; ///< in the batch, of the requests
   GenerateStats stats;
+  std::shared_ptr<const TextModel> text; ///< null: there is no tokenizer
+  Status noText;                         ///< why it cannot be read
+  bool told = false;
   std::string kept; ///< where the answers are that a stopped run had
 };
-
-/// Token ids, separated by commas.
-template <typename T>
-CLI::Option *addIds(CLI::App &app, const std::string &name, std::vector<T> &ids,
-                    const std::string &description) {
-  CLI::callback_t read = [name, &ids](const CLI::results_t &given) {
-    std::istringstream words(given.back() + ",");
-    for (std::string word; std::getline(words, word, ',');)
-      if (!parseDecimal(word, ids.emplace_back()) || ids.back() < 0)
-        throw CLI::ValidationError(name, "'" + word + "' is not a token id");
-    return true;
-  };
-  return app.add_option(name, std::move(read), description)->type_name("TEXT");
-}
 
 } // namespace
 
@@ -250,8 +298,15 @@ Action addRunCommand(CLI::App &app) {
   auto options = std::make_shared<RunOptions>();
   RunOptions &o = *options;
   addModelOptions(app, o.model);
-  o.hasPrompt = addIds(app, "--prompt-ids", o.prompt.promptIds,
-                       "Token ids of one prompt, separated by commas");
+  o.hasText = app.add_option("--prompt", o.prompt,
+                             "A prompt, for checkpoints with a tokenizer.json")
+                  ->default_str("");
+  o.hasIds = addIds(app, "--prompt-ids", o.promptIds,
+                    "Token ids of one prompt, separated by commas")
+                 ->excludes(o.hasText);
+  CLI::Option *printIds = app.add_flag("--print-ids", o.printIds,
+                                       "Print the answer's ids, not its text")
+                              ->default_str("");
   CLI::Option *batch =
       app.add_option("--batch", o.batch,
                      "Requests, one JSON object a line; -: standard input");
@@ -259,7 +314,7 @@ Action addRunCommand(CLI::App &app) {
       app.add_option("--output", o.output,
                      "Answers, one JSON object a line; -: standard output");
   batch->needs(output);
-  batch->excludes(o.hasPrompt);
+  batch->excludes(o.hasIds)->excludes(o.hasText)->excludes(printIds);
   CLI::Option *resume =
       app.add_flag("--resume", o.resume,
                    "Go on with the answers in OUTPUT.partial, which a run that "
@@ -267,29 +322,7 @@ Action addRunCommand(CLI::App &app) {
           ->default_str("")
           ->needs(batch);
 
-  Sampling &sampling = o.prompt.sampling;
-  std::vector<CLI::Option *> single = {
-      addCount(app, "--max-tokens", o.prompt.maxTokens,
-               "Tokens to generate; 0 evaluates the prompt only", 0),
-      addNumber(app, "--temperature", sampling.temperature,
-                "0: the largest logit", "a number of at least 0",
-                [](double t) { return std::isfinite(t) && t >= 0; }),
-      addCount(app, "--top-k", sampling.topK, "0: off", 0),
-      addNumber(app, "--top-p", sampling.topP, "1: off",
-                "a number above 0 and at most 1",
-                [](double p) { return p > 0 && p <= 1; }),
-      addCount(app, "--seed", sampling.seed, "Of the random numbers", 0),
-      addIds(app, "--stop-ids", o.prompt.stopIds,
-             "Ids that end the answer, separated by commas"),
-      o.hasEarlyCount =
-          addCount(app, "--early-stop-count", o.earlyStop.count,
-                   "Stop after so many confident tokens in a row", 1),
-      o.hasEarlyProbability = addNumber(
-          app, "--early-stop-probability", o.earlyStop.probability,
-          "A token above this probability is confident", "a number from 0 to 1",
-          [](double p) { return p >= 0 && p <= 1; }),
-  };
-  for (CLI::Option *option : single)
+  for (CLI::Option *option : addAnswerOptions(app, o.answer))
     option->excludes(batch);
 
   app.add_option("--dump-logits", o.logits,
@@ -307,8 +340,8 @@ Action addRunCommand(CLI::App &app) {
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
   app.callback([options] {
-    if (!*options->hasPrompt && options->batch.empty())
-      throw CLI::RequiredError("--prompt-ids or --batch");
+    if (!*options->hasIds && !*options->hasText && options->batch.empty())
+      throw CLI::RequiredError("--prompt, --prompt-ids or --batch");
     checkOutputs({{"--output", options->output == "-" ? "" : options->output},
                   {"--dump-logits", options->logits},
                   {"--stats", options->stats},

@@ -58,9 +58,16 @@ int start(int argc, char **argv) {
       {"run",
        "Generate with a compiled model",
        addRunCommand,
-       {"hamlet run model.hmlt --weights CHECKPOINT --prompt-ids 1,2,3",
-        "hamlet run model.hmlt --weights CHECKPOINT --batch in.jsonl --output "
-        "out.jsonl"}},
+       {"hamlet run model.hmlt --prompt 'Once upon a time' --max-tokens 64",
+        "hamlet run model.hmlt --weights CHECKPOINT --prompt-ids 1,2,3",
+        "hamlet run model.hmlt --batch in.jsonl --output out.jsonl",
+        "echo '{\"id\": \"a\", \"prompt\": \"Hello\"}' | hamlet run "
+        "model.hmlt --batch - --output -"}},
+      {"chat",
+       "Talk with a compiled model",
+       addChatCommand,
+       {"hamlet chat model.hmlt", "hamlet chat model.hmlt --system 'Be brief.' "
+                                  "--temperature 0.7"}},
       {"call",
        "Run one function of a compiled .mlir file",
        addCallCommand,
