@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace hamlet::tools {
 
@@ -25,11 +26,12 @@ using Action = std::function<Status()>;
 
 Action addRunCommand(CLI::App &app);
 Action addCallCommand(CLI::App &app);
+Action addInspectCommand(CLI::App &app);
+Action addExplainCommand(CLI::App &app);
 
-/// Everything in the container, as text or JSON (code and constants by size).
-Status inspect(const std::string &path, bool json);
-/// Per kernel the schedule, bytes, FLOPs and why it was fused so, as text.
-Status explain(const std::string &path);
+/// Replaces this process by the compiler, which stands beside this program;
+/// comes back only with why it could not. `words` are its arguments.
+Status startCompiler(std::vector<std::string> words);
 
 /// Writes a Chrome trace (chrome://tracing, Perfetto) of `profile` to an open
 /// output and commits it.

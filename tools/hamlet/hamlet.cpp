@@ -11,11 +11,8 @@
 #include "container/OutOfMemory.h"
 #include "tools/hamlet/Commands.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <unistd.h>
 #include <vector>
 
 namespace hamlet {
@@ -32,30 +29,12 @@ int told(const Status &status) {
   return kFailed;
 }
 
-/// Replaces this process by the compiler, which stands beside this program.
-int startCompiler(std::vector<std::string> words) {
-  std::error_code error;
-  std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  std::string compiler = (self.parent_path() / "hamlet-compiler").string();
-  std::vector<char *> arguments{compiler.data()};
-  for (std::string &word : words)
-    arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  execv(compiler.c_str(), arguments.data());
-  std::fprintf(stderr,
-               "hamlet: cannot start the compiler '%s': %s; '%s' needs it, "
-               "running a container does not\n",
-               compiler.c_str(), std::strerror(errno), words[0].c_str());
-  return kFailed;
-}
-
 int start(int argc, char **argv) {
   AtomicFile::handleSignals();
   endWhenMemoryRunsOut();
   if (argc > 1 &&
       (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
-    return startCompiler({argv + 1, argv + argc});
+    return told(tools::startCompiler({argv + 1, argv + argc}));
 
   CLI::App app("Compiles hybrid-attention mixture-of-experts models and runs "
                "what was compiled.",
@@ -69,21 +48,10 @@ int start(int argc, char **argv) {
   tools::Action call = tools::addCallCommand(
       *app.add_subcommand("call", "Run one function of a compiled .mlir file"));
 
-  std::string path;
-  bool json = false;
-  CLI::App *inspect =
-      app.add_subcommand("inspect", "Print everything in a container");
-  inspect->add_option("file", path, "The container")->required();
-  CLI::Option *asJson = inspect->add_flag("--json", json, "As JSON");
-  bool program = false;
-  inspect
-      ->add_flag("--program", program,
-                 "The host program as IR, which hamlet-opt parses and "
-                 "'hamlet compile' takes again")
-      ->excludes(asJson);
-  CLI::App *explain = app.add_subcommand(
-      "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so");
-  explain->add_option("file", path, "The container")->required();
+  tools::Action inspect = tools::addInspectCommand(
+      *app.add_subcommand("inspect", "Show what is in a container"));
+  tools::Action explain = tools::addExplainCommand(*app.add_subcommand(
+      "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so"));
 
   if (argc > 1 && argv[1][0] != '-') {
     std::string known;
@@ -106,12 +74,10 @@ int start(int argc, char **argv) {
     return told(flushStandardOutput()); // help was asked for
   }
 
-  if (program)
-    return startCompiler({"program", path});
   Status status = app.got_subcommand("run")       ? run()
                   : app.got_subcommand("call")    ? call()
-                  : app.got_subcommand("inspect") ? tools::inspect(path, json)
-                                                  : tools::explain(path);
+                  : app.got_subcommand("inspect") ? inspect()
+                                                  : explain();
   if (Status said = flushStandardOutput(); status.ok())
     status = said;
   return told(status);
