@@ -63,18 +63,6 @@ Status bindShape(const hmlt::OperandT &operand, const NpyArray &array,
   return {};
 }
 
-/// Sums and products saturate, so that the allocation they are for fails.
-int64_t evaluate(const hmlt::DerivedExtentT &derived,
-                 const Quantities &quantities) {
-  constexpr __int128 kLargest = int64_t(1) << 62;
-  __int128 value = derived.product ? 1 : 0;
-  for (const hmlt::Expr &term : derived.terms) {
-    int64_t next = evaluate(term, quantities, 1);
-    value = std::min(derived.product ? value * next : value + next, kLargest);
-  }
-  return static_cast<int64_t>(value);
-}
-
 Status checkBelow(std::span<const int32_t> values, int64_t limit) {
   for (size_t i = 0; i < values.size(); ++i)
     if (values[i] < 0 || values[i] >= limit)

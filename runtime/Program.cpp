@@ -75,6 +75,24 @@ int64_t evaluate(const Expr &expr, const Quantities &quantities, int64_t rows,
       std::clamp<__int128>(value, 0, __int128(kSaturated)));
 }
 
+int64_t evaluate(const DerivedExtentT &derived, const Quantities &quantities) {
+  constexpr __int128 kLargest = int64_t(1) << 62;
+  __int128 value = derived.product ? 1 : 0;
+  for (const Expr &term : derived.terms) {
+    int64_t next = evaluate(term, quantities, 1);
+    value = std::min(derived.product ? value * next : value + next, kLargest);
+  }
+  return static_cast<int64_t>(value);
+}
+
+size_t pickVariant(const RealizationT &realization, int64_t metric) {
+  const auto &variants = realization.variants;
+  size_t i = 0;
+  while (i + 1 < variants.size() && variants[i]->rows < metric)
+    ++i;
+  return i;
+}
+
 void Quantities::clear() {
   tokens = sequences = decodeSequences = outputRows = maxPages = 0;
   prefillLengths.clear();
@@ -191,14 +209,10 @@ void Program::countSizes(const Step &step, const Quantities &quantities,
 }
 
 int Program::variantOf(const Step &step, const Quantities &quantities) {
-  const auto &variants = step.realization->variants;
   countSizes(step, quantities, /*rows=*/1);
   int64_t metric =
       evaluate(*step.kernel->metric, quantities, /*rows=*/1, sizes);
-  size_t i = 0;
-  while (i + 1 < variants.size() && variants[i]->rows < metric)
-    ++i;
-  return static_cast<int>(i);
+  return static_cast<int>(pickVariant(*step.realization, metric));
 }
 
 std::span<const int64_t> Program::queryBlockRows(const Quantities &quantities) {

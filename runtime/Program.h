@@ -41,6 +41,14 @@ struct Quantities {
 /// `sizes`: of the launch, for expressions of kernels.
 int64_t evaluate(const hmlt::Expr &expr, const Quantities &quantities,
                  int64_t rows, std::span<const int64_t> sizes = {});
+/// An extent that follows from those before it in `quantities.extents`; sums
+/// and products saturate likewise.
+int64_t evaluate(const hmlt::DerivedExtentT &derived,
+                 const Quantities &quantities);
+
+/// The variant that runs for `metric` rows: the smallest with enough, else the
+/// largest.
+size_t pickVariant(const hmlt::RealizationT &realization, int64_t metric);
 
 /// Where the inputs of a step lie in device memory.
 struct StepInputs {

@@ -179,7 +179,7 @@ class Call(unittest.TestCase):
         checks = {f["name"]: f["checks"] for f in functions}
         self.assertEqual(len(checks["dispatch"]), 1)
         self.assertIn("operand 0 (ids of moe.dispatch)", checks["dispatch"][0]["what"])
-        self.assertIn("checks: ", harness.ok("inspect", self.file).out)
+        self.assertIn("checks: ", harness.ok("inspect", self.file, "--full").out)
 
 
 for name in CASES:

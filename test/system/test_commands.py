@@ -211,26 +211,6 @@ class Compile(unittest.TestCase):
         self.assertEqual(kernels[0], kernels[1])
 
 
-class Inspect(unittest.TestCase):
-    def test_json_and_text(self):
-        file = harness.compiled(harness.pack(PACK), "--target", "cpu")
-        facts = json.loads(harness.ok("inspect", file, "--json").out)
-        self.assertIsInstance(facts, dict)
-        text = json.dumps(facts)
-        self.assertIn("model.embed_tokens.weight", text)
-        self.assertIn("kernels", facts)
-        for level in ("v3", "v4"):
-            self.assertIn(level, text)
-        shown = harness.ok("inspect", file).out
-        self.assertGreater(len(shown.splitlines()), 10)
-
-    def test_explain(self):
-        shown = harness.ok("explain", harness.compiled(harness.pack(PACK))).out
-        self.assertGreater(len(shown.splitlines()), 10)
-        self.assertRegex(shown, r"(?i)flop")
-        self.assertRegex(shown, r"(?i)byte|[KMG]i?B")
-
-
 class Plan(unittest.TestCase):
     CONFIG = harness.SHARED / "models" / "minimax-m1" / "config.json"
 
@@ -310,8 +290,8 @@ class Usage(unittest.TestCase):
             ),
             "call": ("--function", "--input", "--output", "--repeat", "--stats", "--profile"),
             "plan": ("--tp", "--json"),
-            "inspect": ("--json",),
-            "explain": (),
+            "inspect": ("--json", "--full", "--program"),
+            "explain": ("--json", "--full", "--kernel", "--target", "--tokens"),
         }.items():  # fmt: skip
             with self.subTest(command=command):
                 shown = harness.ok(command, "--help").out

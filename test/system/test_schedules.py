@@ -81,7 +81,7 @@ class Schedules(unittest.TestCase):
                 self.assertGreater(s["predicted_cycles"], 0)
                 if given:
                     self.assertEqual((s["rows"], s["panels"], s["depth"]), (5, 3, 200))
-        text = harness.run("explain", file).out
+        text = harness.run("explain", file, "--full").out
         self.assertIn("in blocks of 5 rows, 3 panels, depth 200", text)
         self.assertIn("(from a schedule file)", text)
 

@@ -169,9 +169,8 @@ private:
       request.promptIds = std::move(*ids);
       auto left = context - static_cast<int64_t>(request.promptIds.size());
       left = std::max<int64_t>(left, 0);
-      request.maxTokens = *options.answer.maxTokens
-                              ? std::min(request.maxTokens, left)
-                              : left;
+      request.maxTokens =
+          *options.answer.maxTokens ? std::min(request.maxTokens, left) : left;
       Status fits =
           left < 1 ? failure("the conversation has ", request.promptIds.size(),
                              " tokens and --max-context is ", context,

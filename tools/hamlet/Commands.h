@@ -23,6 +23,8 @@ namespace hamlet::tools {
 Action addRunCommand(CLI::App &app);
 Action addChatCommand(CLI::App &app);
 Action addCallCommand(CLI::App &app);
+Action addInspectCommand(CLI::App &app);
+Action addExplainCommand(CLI::App &app);
 
 /// `--threads` and `--device`.
 void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
@@ -31,13 +33,8 @@ void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
 std::string compilerPath();
 
 /// Replaces this process by the compiler; `words` are a command and its
-/// options. Returns, with an exit status, only if that fails.
-int startCompiler(std::vector<std::string> words);
-
-/// Everything in the container, as text or JSON (code and constants by size).
-Status inspect(const std::string &path, bool json);
-/// Per kernel the schedule, bytes, FLOPs and why it was fused so, as text.
-Status explain(const std::string &path);
+/// options. Comes back only with why it could not.
+Status startCompiler(std::vector<std::string> words);
 
 /// Writes a Chrome trace (chrome://tracing, Perfetto) of `profile` to an open
 /// output and commits it.

@@ -34,7 +34,7 @@ int printVersion() {
   }
   if (int status = finish(flushStandardOutput()))
     return status;
-  return startCompiler({"facts"});
+  return finish(startCompiler({"facts"}));
 }
 
 } // namespace hamlet::tools

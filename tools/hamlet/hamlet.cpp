@@ -13,38 +13,14 @@
 #include "tools/hamlet/Commands.h"
 #include "tools/hamlet/Version.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <unistd.h>
 #include <vector>
 
 namespace hamlet {
 namespace {
 
 using namespace tools;
-
-Action addInspectCommand(CLI::App &app) {
-  auto path = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(), program = std::make_shared<bool>();
-  app.add_option("file", *path, "The container")->required();
-  CLI::Option *asJson = app.add_flag("--json", *json, "As JSON");
-  app.add_flag("--program", *program,
-               "The host program as IR, which hamlet-opt parses and 'hamlet "
-               "compile' takes again")
-      ->excludes(asJson);
-  return [=] {
-    return *program ? startCompiler({"program", *path})
-                    : finish(inspect(*path, *json));
-  };
-}
-
-Action addExplainCommand(CLI::App &app) {
-  auto path = std::make_shared<std::string>();
-  app.add_option("file", *path, "The container")->required();
-  return [=] { return finish(explain(*path)); };
-}
 
 int start(int argc, char **argv) {
   AtomicFile::handleSignals();
@@ -88,31 +64,11 @@ int start(int argc, char **argv) {
     words = {words[1], "--help"};
   for (const Command &command : commands)
     if (!command.add && !words.empty() && words[0] == command.name)
-      return startCompiler(words);
+      return finish(startCompiler(words));
   return runCommand(commands, argc, argv, printVersion);
 }
 
 } // namespace
-
-std::string tools::compilerPath() {
-  std::error_code error;
-  std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "hamlet-compiler").string();
-}
-
-int tools::startCompiler(std::vector<std::string> words) {
-  std::string compiler = compilerPath();
-  std::vector<char *> arguments{compiler.data()};
-  for (std::string &word : words)
-    arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  execv(compiler.c_str(), arguments.data());
-  sayError("cannot start the compiler '" + compiler +
-           "': " + std::strerror(errno) + "; '" + words[0] +
-           "' needs it, running a container does not");
-  return kFailed;
-}
 
 } // namespace hamlet
 

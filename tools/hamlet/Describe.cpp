@@ -1,36 +1,19 @@
-//===- Inspect.cpp --------------------------------------------------------===//
+//===- Describe.cpp -------------------------------------------------------===//
 //
 // Part of Hamlet, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/hamlet/Commands.h"
+#include "tools/hamlet/Describe.h"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
-#include <set>
 
 namespace hamlet::tools {
-namespace {
 
 using namespace hmlt;
-using Json = nlohmann::ordered_json;
 
-std::string human(int64_t bytes) {
-  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = double(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(units); ++unit)
-    value /= 1024;
-  char text[32];
-  std::snprintf(text, sizeof(text), unit ? "%.1f %s" : "%.0f %s", value,
-                units[unit]);
-  return text;
-}
-
-std::string shown(const Expr &expr,
-                  const std::vector<std::string> *sizes = nullptr) {
+std::string shown(const Expr &expr, const std::vector<std::string> *sizes) {
   std::string text = EnumNameSymbol(expr.symbol());
   if (expr.symbol() == Symbol::extent)
     text += "[" + std::to_string(expr.index()) + "]";
@@ -52,8 +35,10 @@ std::string shown(const Expr &expr,
   return text;
 }
 
-std::string shown(const ContainerT &file, const FunctionT &function,
-                  const ArgT &arg) {
+namespace {
+
+std::string argumentText(const ContainerT &file, const FunctionT &function,
+                         const ArgT &arg) {
   auto i = static_cast<size_t>(arg.index);
   std::string kind = EnumNameArgKind(arg.kind);
   switch (arg.kind) {
@@ -86,8 +71,8 @@ const std::string &extentName(const FunctionT &function, size_t index) {
                      : function.derived[index - own]->name;
 }
 
-Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
-              const FunctionT &function) {
+Json describeOperands(const std::vector<std::unique_ptr<OperandT>> &operands,
+                      const FunctionT &function) {
   Json list = Json::array();
   for (const auto &operand : operands) {
     Json shape = Json::array();
@@ -105,8 +90,8 @@ Json describe(const std::vector<std::unique_ptr<OperandT>> &operands,
   return list;
 }
 
-Json describe(const ContainerT &file, const FunctionT &function,
-              const LaunchT &launch) {
+Json describeLaunch(const ContainerT &file, const FunctionT &function,
+                    const LaunchT &launch) {
   const KernelT &kernel = *file.kernels[static_cast<size_t>(launch.kernel)];
   Json sizes = Json::object(), args = Json::object();
   for (size_t i = 0; i < launch.sizes.size(); ++i)
@@ -114,7 +99,8 @@ Json describe(const ContainerT &file, const FunctionT &function,
   size_t next = 0;
   for (const auto &parameter : kernel.parameters)
     if (parameter->kind != ParameterKind::size)
-      args[parameter->name] = shown(file, function, *launch.args[next++]);
+      args[parameter->name] =
+          argumentText(file, function, *launch.args[next++]);
   Json json = {{"kernel", kernel.name},
                {"layer", launch.layer},
                {"sizes", sizes},
@@ -128,10 +114,10 @@ Json describe(const ContainerT &file, const FunctionT &function,
   return json;
 }
 
-Json describe(const ContainerT &file, const FunctionT &function) {
+Json describeFunction(const ContainerT &file, const FunctionT &function) {
   Json json = {{"name", function.name},
-               {"operands", describe(function.operands, function)},
-               {"results", describe(function.results, function)},
+               {"operands", describeOperands(function.operands, function)},
+               {"results", describeOperands(function.results, function)},
                {"extents", function.extents},
                {"step", function.step},
                {"logits_buffer", function.logits_buffer}};
@@ -162,13 +148,15 @@ Json describe(const ContainerT &file, const FunctionT &function) {
                        {"last", buffer->last},
                        {"zero_first", buffer->zero_first}});
   for (const auto &launch : function.launches)
-    launches.push_back(describe(file, function, *launch));
+    launches.push_back(describeLaunch(file, function, *launch));
   json["derived"] = std::move(derived);
   json["checks"] = std::move(checks);
   json["buffers"] = std::move(buffers);
   json["launches"] = std::move(launches);
   return json;
 }
+
+} // namespace
 
 Json describe(const KernelT &kernel, const RealizationT &realization) {
   Json grid = Json::array(), layouts = Json::object();
@@ -183,6 +171,19 @@ Json describe(const KernelT &kernel, const RealizationT &realization) {
           {"grid", grid},
           {"layouts", layouts}};
 }
+
+Json describe(const ScheduleT &s, const std::string &target) {
+  return {{"target", target},
+          {"product", {s.m, s.k, s.n}},
+          {"rows", s.rows},
+          {"panels", s.panels},
+          {"depth", s.depth},
+          {"part", s.part},
+          {"predicted_cycles", s.cycles},
+          {"given", s.given}};
+}
+
+namespace {
 
 /// The variants of all targets, by name: what each target makes of them.
 Json describeVariants(const KernelT &kernel) {
@@ -204,17 +205,12 @@ Json describeVariants(const KernelT &kernel) {
           {"block_threads", variant->block_threads},
           {"registers", variant->registers}};
       for (const auto &s : variant->schedules)
-        (*found)["schedules"].push_back({{"target", realization->target},
-                                         {"product", {s->m, s->k, s->n}},
-                                         {"rows", s->rows},
-                                         {"panels", s->panels},
-                                         {"depth", s->depth},
-                                         {"part", s->part},
-                                         {"predicted_cycles", s->cycles},
-                                         {"given", s->given}});
+        (*found)["schedules"].push_back(describe(*s, realization->target));
     }
   return list;
 }
+
+} // namespace
 
 Json describeKernels(const ContainerT &file) {
   Json list = Json::array();
@@ -240,7 +236,6 @@ Json describeKernels(const ContainerT &file) {
   return list;
 }
 
-/// The layouts in which the kernels of `target` take each weight.
 std::vector<std::set<Layout>> layoutsFor(const ContainerT &file,
                                          const std::string &target) {
   std::vector<std::set<Layout>> layouts(file.weights.size());
@@ -270,9 +265,12 @@ int64_t bytesFor(const ContainerT &file, size_t weight,
   return bytes;
 }
 
+namespace {
+
 Json describeWeights(const ContainerT &file) {
   Json list = Json::array();
   std::vector<std::vector<std::set<Layout>>> layouts; // by image
+  layouts.reserve(file.images.size());
   for (const auto &image : file.images)
     layouts.push_back(layoutsFor(file, image->target));
   for (size_t w = 0; w < file.weights.size(); ++w) {
@@ -300,6 +298,8 @@ Json describeWeights(const ContainerT &file) {
   }
   return list;
 }
+
+} // namespace
 
 Json describe(const ContainerT &file) {
   char hash[17];
@@ -347,7 +347,7 @@ Json describe(const ContainerT &file) {
                       {"shape", state->shape},
                       {"initial", EnumNameInitialValue(state->initial)}});
   for (const auto &function : file.functions)
-    functions.push_back(describe(file, *function));
+    functions.push_back(describeFunction(file, *function));
   json["images"] = std::move(images);
   json["kernels"] = describeKernels(file);
   json["functions"] = std::move(functions);
@@ -359,81 +359,8 @@ Json describe(const ContainerT &file) {
   return json;
 }
 
-/// Names come from outside and may not be UTF-8, which `dump` alone rejects.
-std::string text(const Json &json, int indent = -1) {
+std::string jsonText(const Json &json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-/// One line for a table's row: values only, strings without quotes.
-std::string line(const Json &row) {
-  std::string out;
-  for (const auto &[key, value] : row.items()) {
-    if (value.is_array() && value.empty())
-      continue;
-    out += (out.empty() ? "" : "  ") + key + "=" +
-           (value.is_string() ? value.get<std::string>() : text(value));
-  }
-  return out;
-}
-
-void printText(const Json &json, const ContainerT &file) {
-  int64_t weights = 0, slot = 0, page = 0;
-  if (!file.images.empty()) {
-    auto layouts = layoutsFor(file, file.images.front()->target);
-    for (size_t w = 0; w < layouts.size(); ++w)
-      weights += bytesFor(file, w, layouts[w]);
-  }
-  for (const auto &cache : file.caches)
-    (cache->per == CachePer::slot ? slot : page) += cache->bytes;
-  std::printf("container version %u, content hash %s\n", file.version,
-              json["content_hash"].get<std::string>().c_str());
-  std::printf("weights %s, per sequence %s, per page of 64 tokens %s\n",
-              human(weights).c_str(), human(slot).c_str(), human(page).c_str());
-  for (const auto &[section, value] : json.items()) {
-    if (section == "version" || section == "content_hash")
-      continue;
-    if (value.is_object()) {
-      std::printf("\n%s\n", section.c_str());
-      for (const auto &[key, item] : value.items())
-        std::printf("  %s: %s\n", key.c_str(),
-                    item.is_string() ? item.get<std::string>().c_str()
-                                     : text(item).c_str());
-      continue;
-    }
-    std::printf("\n%s (%zu)\n", section.c_str(), value.size());
-    for (const Json &row : value) {
-      if (row.is_string()) {
-        std::printf("  %s\n", row.get<std::string>().c_str());
-        continue;
-      }
-      if (section != "functions") {
-        std::printf("  %s\n", line(row).c_str());
-        continue;
-      }
-      std::printf("  function %s\n", row["name"].get<std::string>().c_str());
-      for (const char *list :
-           {"operands", "results", "derived", "checks", "buffers", "launches"})
-        for (const Json &item : row[list])
-          std::printf("    %s: %s\n", list, line(item).c_str());
-    }
-  }
-}
-
-} // namespace
-
-Status inspect(const std::string &path, bool asJson) {
-  auto file = readContainer(path);
-  if (file.failed())
-    return file.status();
-  Json json = describe(**file);
-  if (asJson)
-    // Names come from outside and may not be UTF-8.
-    std::printf(
-        "%s\n",
-        json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-  else
-    printText(json, **file);
-  return {};
 }
 
 } // namespace hamlet::tools
