@@ -14,8 +14,6 @@
 
 namespace hamlet::emu::driver {
 namespace {
-enum JitOption { kErrorLog = 5, kErrorLogBytes = 6 };
-
 // A fat binary: a header, then entries, each with a header of its own. It is
 // not documented; this is what nvcc 13 writes.
 constexpr uint32_t kFatMagic = 0xba55ed50, kWrapperMagic = 0x466243b1;
@@ -207,25 +205,5 @@ CUresult readImage(const void *image, size_t limit, int sm, std::string &text,
                          log);
   text = static_cast<const char *>(image);
   return kSuccess;
-}
-
-void tell(const char *call, const std::string &log, unsigned count,
-          const int *options, void **values) {
-  if (log.empty())
-    return;
-  char *buffer = nullptr;
-  size_t bytes = 0;
-  for (unsigned i = 0; options && values && i < count; ++i) {
-    if (options[i] == kErrorLog)
-      buffer = static_cast<char *>(values[i]);
-    if (options[i] == kErrorLogBytes)
-      bytes = reinterpret_cast<size_t>(values[i]) & 0xffffffff;
-  }
-  if (!buffer || !bytes) {
-    std::fprintf(stderr, "[emulator] %s: %s\n", call, log.c_str());
-    return;
-  }
-  std::strncpy(buffer, log.c_str(), bytes);
-  buffer[bytes - 1] = 0;
 }
 } // namespace hamlet::emu::driver

@@ -673,8 +673,11 @@ void finish() {
   cuDevicePrimaryCtxRetain(&c, 0);
   cuCtxSetCurrent(c);
   for (auto &[p, row] : std::map(s.pinned))
-    row.registered ? cuMemHostUnregister(const_cast<void *>(p))
-                   : cuMemFreeHost(const_cast<void *>(p));
+    row.kind == Pinned::Kind::Registered
+        ? cuMemHostUnregister(const_cast<void *>(p))
+    : row.kind == Pinned::Kind::Managed
+        ? cuMemFree_v2(reinterpret_cast<CUdeviceptr>(p))
+        : cuMemFreeHost(const_cast<void *>(p));
   cuDevicePrimaryCtxReset_v2(0);
   cuCtxPopCurrent_v2(nullptr);
   if (hamletEmulatorLive() || !s.contexts.empty() || !s.functions.empty() ||
