@@ -92,8 +92,11 @@ const Row *find(int code) {
       return &r;
   return nullptr;
 }
-/// What stands in a context's way for good is not forgotten when it is read.
-bool isSticky(cudaError_t e) { return e >= 700 && e < 720 && e != 701; }
+/// Whether the current context has failed with `e`, for good.
+bool isSticky(cudaError_t e) {
+  return e >= 700 && e < 720 &&
+         cuCtxGetStreamPriorityRange(nullptr, nullptr) == e;
+}
 } // namespace
 
 #define HAMLET_TEXT extern "C" __attribute__((visibility("default"))) const char
@@ -110,15 +113,7 @@ HAMLET_TEXT *cudaGetErrorString(cudaError_t code) {
   return text;
 }
 HAMLET_CUDART cudaGetLastError() {
-  Thread &t = thisThread();
-  switch (t.last) {
-  case 704: // about peers, 7xx by number alone
-  case 705:
-  case 712:
-  case 713:
-    return std::exchange(t.last, kSuccess);
-  default:
-    return isSticky(t.last) ? t.last : std::exchange(t.last, kSuccess);
-  }
+  cudaError_t &last = thisThread().last;
+  return isSticky(last) ? last : std::exchange(last, kSuccess);
 }
 HAMLET_CUDART cudaPeekAtLastError() { return thisThread().last; }
