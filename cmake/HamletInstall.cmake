@@ -21,6 +21,10 @@ install(TARGETS HamletShared EXPORT HamletTargets
 # The stand-in driver has the name of the real one: a folder of its own, and no name that a linker looks for.
 install(TARGETS HamletEmulatedCuda
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime NAMELINK_SKIP)
+# The stand-in runtime is for linking, with -L: it has the names that nvcc asks for.
+install(TARGETS HamletEmulatedCudart LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime)
+install(FILES ${CMAKE_BINARY_DIR}/lib/emulated/libcudart_static.a
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/hamlet COMPONENT Runtime)
 # Programs have these built in; they are what a description of one's own begins with.
 install(DIRECTORY models targets DESTINATION ${CMAKE_INSTALL_DATADIR}/hamlet COMPONENT Runtime

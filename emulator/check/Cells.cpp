@@ -494,6 +494,7 @@ void HappensBefore::accessRow(Warp &w, const Op &op, u32 mask,
     }
     return;
   }
+  accesses += 32;
   // Whole words of one warp; most were touched by nobody else.
   Touch now;
   now.agent = key(w, agentOf(w, kThreads));

@@ -102,6 +102,7 @@ public:
   /// A register of `op` is not defined in these lanes.
   virtual void beforeOp(Warp &w, const Op &op, u32 mask) = 0;
   virtual void report(Finding finding) = 0;
+  u64 accesses = 0; ///< of shared and global memory, a thread's or a copy's
   Site site(const Warp &w, const Op &op, u32 lane) const;
 };
 

@@ -323,6 +323,7 @@ void HappensBefore::access(Warp &w, const Op &op, u32 lane,
                            const u8 *data) {
   if (where.space != Space::Shared && where.space != Space::Global)
     return;
+  ++accesses;
   WarpState &s = of(w);
   bool write = info.access != Access::Read;
   if (info.access != Access::Write)

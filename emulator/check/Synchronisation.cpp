@@ -24,6 +24,7 @@ void HappensBefore::copyIssued(Warp &w, const Op &op, u32 lane,
       static_cast<u32>(w.async.copies.open[lane]) + 1 + of(w).copyParts[lane];
   now.op = w.pcOf(op);
   now.by(lane);
+  accesses += from ? 2 : 1;
   if (from) {
     uninitialised(w, op, lane, *from, sourceBytes);
     touchRange(w, op, lane, *from, sourceBytes, now, false, nullptr);
@@ -163,6 +164,7 @@ void HappensBefore::copiesArrive(Warp &w, u32 lane, Cta &cta, u64 address) {
 void HappensBefore::bulkAccess(Warp &w, const Op &op, u32 lane,
                                const Resolved &where, u32 bytes, bool write,
                                Cta *barrierCta, u64 address) {
+  ++accesses;
   WarpState &s = of(w);
   Touch now;
   now.op = w.pcOf(op);
@@ -269,6 +271,7 @@ void HappensBefore::wgmmaFence(Warp &w) {
 }
 void HappensBefore::wgmmaRead(Warp &w, const Op &op, Cta &cta, u64 address,
                               u32 bytes) {
+  ++accesses;
   Touch now;
   now.agent = key(w, agentOf(w, kProducts));
   now.clock = of(w).groups + 1;

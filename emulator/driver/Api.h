@@ -30,6 +30,19 @@ using CUmemoryPool = struct CUmemPool_st *;
 using CUstreamCallback = void (*)(CUstream, CUresult, void *);
 using CUhostFn = void (*)(void *);
 
+struct CUmemLocation {
+  int type, id;
+};
+struct CUmemAccessDesc {
+  int locationType, location, flags;
+};
+struct CUmemPoolProps {
+  int allocType, handleTypes, locationType, location;
+  void *security;
+  size_t maxSize;
+  unsigned short usage;
+  unsigned char reserved[54];
+};
 struct CUuuid {
   char bytes[16];
 };

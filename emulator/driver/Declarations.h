@@ -358,3 +358,26 @@ HAMLET_CUDA cuStreamUpdateCaptureDependencies_v2(CUstream s, CUgraphNode *nodes,
                                                  const void *, size_t n,
                                                  unsigned flags);
 HAMLET_CUDA cuThreadExchangeStreamCaptureMode(int *mode);
+HAMLET_CUDA cuMemAllocPitch_v2(CUdeviceptr *p, size_t *pitch, size_t width,
+                               size_t height, unsigned element);
+HAMLET_CUDA cuMemAllocManaged(CUdeviceptr *p, size_t bytes, unsigned flags);
+HAMLET_CUDA cuStreamAttachMemAsync(CUstream s, CUdeviceptr p, size_t bytes,
+                                   unsigned flags);
+HAMLET_CUDA cuMemPrefetchAsync(CUdeviceptr p, size_t bytes, CUdevice d,
+                               CUstream s);
+HAMLET_CUDA cuMemPrefetchAsync_v2(CUdeviceptr p, size_t bytes, CUmemLocation to,
+                                  unsigned flags, CUstream s);
+HAMLET_CUDA cuMemAdvise(CUdeviceptr p, size_t bytes, int advice, CUdevice d);
+HAMLET_CUDA cuMemAdvise_v2(CUdeviceptr p, size_t bytes, int advice,
+                           CUmemLocation where);
+HAMLET_CUDA cuDeviceSetMemPool(CUdevice d, CUmemoryPool pool);
+HAMLET_CUDA cuMemPoolCreate(CUmemoryPool *p, const CUmemPoolProps *props);
+HAMLET_CUDA cuMemPoolDestroy(CUmemoryPool p);
+HAMLET_CUDA cuMemPoolSetAccess(CUmemoryPool p, const CUmemAccessDesc *list,
+                               size_t n);
+HAMLET_CUDA cuMemPoolGetAccess(int *flags, CUmemoryPool p,
+                               CUmemLocation *location);
+HAMLET_CUDA cuDeviceGetByPCIBusId(CUdevice *d, const char *text);
+HAMLET_CUDA cuCtxGetFlags(unsigned *flags);
+HAMLET_CUDA cuProfilerStart();
+HAMLET_CUDA cuProfilerStop();

@@ -92,6 +92,11 @@ bool isFeature(int id) {
   switch (id) {
   case 19:  // host memory can be mapped
   case 78:  // stream priorities
+  case 79:  // caches of global
+  case 80:  // and of local memory
+  case 83:  // managed memory
+  case 86:  // atomics of the host and of kernels
+  case 89:  // managed memory while kernels run
   case 91:  // registered memory at the host's address
   case 99:  // host memory can be registered
   case 113: // as read-only, too
@@ -267,6 +272,21 @@ HAMLET_CUDA cuDeviceGetPCIBusId(char *text, int length, CUdevice d) {
   if (!validDevice(d))
     return kInvalidDevice;
   std::snprintf(text, static_cast<size_t>(length), "0000:%02x:00.0", 1 + d);
+  return kSuccess;
+}
+HAMLET_CUDA cuDeviceGetByPCIBusId(CUdevice *d, const char *text) {
+  HAMLET_ENTER(cuDeviceGetByPCIBusId, false);
+  // domain:bus:device.function, bus:device.function or domain:bus:device
+  unsigned domain = 0, bus, device, function = 0;
+  if (!d || !text ||
+      (std::sscanf(text, "%x:%x:%x.%x", &domain, &bus, &device, &function) <
+           3 &&
+       (domain = 0,
+        std::sscanf(text, "%x:%x.%x", &bus, &device, &function) < 3)))
+    return kInvalidValue;
+  if (domain || device || function || !validDevice(static_cast<int>(bus) - 1))
+    return kInvalidDevice;
+  *d = static_cast<int>(bus) - 1;
   return kSuccess;
 }
 HAMLET_CUDA cuDeviceCanAccessPeer(int *can, CUdevice a, CUdevice b) {
@@ -477,6 +497,22 @@ HAMLET_CUDA cuCtxGetLimit(size_t *value, int id) {
   auto &set = currentContext()->limits;
   auto it = set.find(id);
   *value = it == set.end() ? limit->usual : it->second;
+  return kSuccess;
+}
+HAMLET_CUDA cuCtxGetFlags(unsigned *flags) {
+  HAMLET_ENTER(cuCtxGetFlags, true);
+  if (!flags)
+    return kInvalidValue;
+  *flags = 0; // how a call waits is not the program's to choose here
+  return kSuccess;
+}
+// No profiler looks.
+HAMLET_CUDA cuProfilerStart() {
+  HAMLET_ENTER(cuProfilerStart, true);
+  return kSuccess;
+}
+HAMLET_CUDA cuProfilerStop() {
+  HAMLET_ENTER(cuProfilerStop, true);
   return kSuccess;
 }
 HAMLET_CUDA cuCtxGetStreamPriorityRange(int *least, int *greatest) {

@@ -8,7 +8,7 @@
 // What modules, libraries and launches know of kernels.
 #pragma once
 
-#include "emulator/driver/State.h"
+#include "emulator/driver/Loading.h"
 
 namespace hamlet::emu::driver {
 /// CUfunction_attribute.
@@ -31,12 +31,9 @@ enum FunctionAttribute {
   kClusterPolicy = 15,
 };
 
-/// Parses and decodes `text` with its variables in `memory`.
-CUresult loadPtx(const std::string &text, DeviceMemory &memory,
-                 std::shared_ptr<LoadedModule> &module, std::string &log);
-CUmodule addModule(CUcontext context, std::shared_ptr<LoadedModule> module);
+CUmodule addModule(CUcontext context, std::shared_ptr<LoadedModule> module,
+                   std::shared_ptr<Managed> managed);
 CUfunction functionNamed(CUmodule m, const std::string &name);
-bool readFile(const char *path, std::string &bytes);
 CUresult globalOf(CUmodule m, const char *name, CUdeviceptr *address,
                   size_t *bytes);
 /// The function that `handle` names in the current context; a CUkernel is one

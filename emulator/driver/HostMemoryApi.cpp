@@ -25,15 +25,18 @@ CUresult hostAllocate(void **p, size_t bytes, unsigned flags) {
   *p = state().host.allocateHost(bytes);
   if (!*p)
     return kOutOfMemory;
-  state().pinned[*p] = {bytes, false, flags, currentContext()};
+  state().pinned[*p] = {bytes, Pinned::Kind::Allocated, flags,
+                        currentContext()};
   return kSuccess;
 }
 
-/// Frees or unregisters what begins at `p`.
-CUresult giveBack(Call &call, void *p, bool registered, CUresult missing) {
+} // namespace
+
+CUresult hamlet::emu::driver::freeHost(Call &call, void *p, Pinned::Kind kind,
+                                       CUresult missing) {
   auto mine = [&] {
     auto it = state().pinned.find(p);
-    return it != state().pinned.end() && it->second.registered == registered;
+    return it != state().pinned.end() && it->second.kind == kind;
   };
   if (!mine())
     return missing;
@@ -48,7 +51,6 @@ CUresult giveBack(Call &call, void *p, bool registered, CUresult missing) {
   release(reinterpret_cast<CUdeviceptr>(p));
   return r;
 }
-} // namespace
 
 HAMLET_CUDA cuMemHostAlloc(void **p, size_t bytes, unsigned flags) {
   HAMLET_ENTER(cuMemHostAlloc, true);
@@ -60,7 +62,7 @@ HAMLET_CUDA cuMemAllocHost_v2(void **p, size_t bytes) {
 }
 HAMLET_CUDA cuMemFreeHost(void *p) {
   HAMLET_ENTER(cuMemFreeHost, true);
-  return giveBack(call, p, false, kInvalidValue);
+  return freeHost(call, p, Pinned::Kind::Allocated, kInvalidValue);
 }
 HAMLET_CUDA cuMemHostRegister_v2(void *p, size_t bytes, unsigned flags) {
   HAMLET_ENTER(cuMemHostRegister_v2, true);
@@ -71,12 +73,13 @@ HAMLET_CUDA cuMemHostRegister_v2(void *p, size_t bytes, unsigned flags) {
     return kInvalidValue;
   if (!state().host.map(p, bytes))
     return kHostAlreadyRegistered;
-  state().pinned[p] = {bytes, true, flags, currentContext()};
+  state().pinned[p] = {bytes, Pinned::Kind::Registered, flags,
+                       currentContext()};
   return kSuccess;
 }
 HAMLET_CUDA cuMemHostUnregister(void *p) {
   HAMLET_ENTER(cuMemHostUnregister, true);
-  return giveBack(call, p, true, kHostNotRegistered);
+  return freeHost(call, p, Pinned::Kind::Registered, kHostNotRegistered);
 }
 HAMLET_CUDA cuMemHostGetDevicePointer_v2(CUdeviceptr *device, void *p,
                                          unsigned flags) {
@@ -139,13 +142,17 @@ CUresult attributeOf(void *out, int id, CUdeviceptr p) {
     if (d->memory.get() == m)
       where = d.get();
   CUcontext context = nullptr;
+  bool managed = false;
   if (device) {
     auto owner = s.owners.find(a->begin);
     context = owner == s.owners.end() ? where->primary : owner->second;
   } else if (a) {
-    const Pinned &pinned = s.pinned.at(reinterpret_cast<void *>(a->begin));
-    if (s.contexts.count(pinned.context)) {
-      context = pinned.context;
+    // Not there: of a library that went while its kernels run.
+    auto pinned = s.pinned.find(reinterpret_cast<void *>(a->begin));
+    managed = pinned != s.pinned.end() &&
+              pinned->second.kind == Pinned::Kind::Managed;
+    if (pinned != s.pinned.end() && s.contexts.count(pinned->second.context)) {
+      context = pinned->second.context;
       where = context->device;
     }
   }
@@ -158,7 +165,7 @@ CUresult attributeOf(void *out, int id, CUdeviceptr p) {
   case kContext:
     return with(context);
   case kMemoryType:
-    return with(device ? kDeviceType : kHostType);
+    return with(device || managed ? kDeviceType : kHostType);
   case kDevicePointer:
     return with(p);
   case kHostPointer:
@@ -182,8 +189,9 @@ CUresult attributeOf(void *out, int id, CUdeviceptr p) {
   case kHandleTypes:
   case kPool:
     return with(u64(0));
-  case kSyncMemops:
   case kIsManaged:
+    return with(managed ? 1 : 0);
+  case kSyncMemops:
   case kIpcCapable:
   case kRdmaCapable:
   case kBlockId:

@@ -8,14 +8,13 @@
 #include "emulator/driver/Image.h"
 
 #include <charconv>
+#include <climits>
 #include <cstring>
 #include <vector>
 #include <zstd.h>
 
 namespace hamlet::emu::driver {
 namespace {
-enum JitOption { kErrorLog = 5, kErrorLogBytes = 6 };
-
 // A fat binary: a header, then entries, each with a header of its own. It is
 // not documented; this is what nvcc 13 writes.
 constexpr uint32_t kFatMagic = 0xba55ed50, kWrapperMagic = 0x466243b1;
@@ -40,7 +39,8 @@ struct Wrapper {
   uint32_t magic, version;
   const void *data, *names;
 };
-constexpr uint64_t kMostText = uint64_t(1) << 30;
+constexpr uint64_t kMostText = uint64_t(1) << 28;
+constexpr uint64_t kMostOfByte = 255; ///< that LZ4 makes of one
 
 /// LZ4's block format. False: it is damaged, or not `to.size()` bytes long.
 bool unpackLz4(const uint8_t *at, size_t bytes, std::string &to) {
@@ -83,16 +83,16 @@ std::string textOf(const Entry &e, const uint8_t *payload, std::string &text) {
     text.assign(chars, strnlen(chars, e.bytes));
     return {};
   }
-  if (e.compressedBytes > e.bytes || e.fullBytes > kMostText)
+  bool lz4 = (e.flags & kLz4) != 0;
+  if (e.compressedBytes > e.bytes || e.fullBytes > kMostText ||
+      (lz4 && e.fullBytes > kMostOfByte * e.compressedBytes))
     return "its sizes do not fit the fat binary";
   text.assign(e.fullBytes, '\0');
-  bool whole = e.flags & kLz4
-                   ? unpackLz4(payload, e.compressedBytes, text)
+  bool whole = lz4 ? unpackLz4(payload, e.compressedBytes, text)
                    : ZSTD_decompress(text.data(), text.size(), payload,
                                      e.compressedBytes) == text.size();
   if (!whole)
-    return std::string("its ") + (e.flags & kLz4 ? "LZ4" : "zstd") +
-           " data are damaged";
+    return std::string("its ") + (lz4 ? "LZ4" : "zstd") + " data are damaged";
   text.resize(strnlen(text.data(), text.size()));
   return {};
 }
@@ -109,8 +109,10 @@ std::string targetOf(const std::string &text) {
 }
 int numberOf(const std::string &target) {
   int number = 0;
-  if (target.starts_with("sm_"))
-    std::from_chars(target.data() + 3, target.data() + target.size(), number);
+  if (target.starts_with("sm_") &&
+      std::from_chars(target.data() + 3, target.data() + target.size(), number)
+              .ec == std::errc::result_out_of_range)
+    return INT_MAX;
   return number;
 }
 
@@ -146,12 +148,14 @@ CUresult readFatBinary(const uint8_t *image, size_t limit, int sm,
       }
       std::string target = targetOf(one);
       targets += " " + target;
-      // The newest that runs; of equals the one for this device alone.
-      int rank =
-          2 * numberOf(target) + (target.find_last_of("af") != target.npos);
-      if (runsOn(target, sm) && rank > best) {
-        best = rank;
-        text = std::move(one);
+      if (runsOn(target, sm)) {
+        // The newest; of equals the one for this device alone.
+        int rank =
+            2 * numberOf(target) + (target.find_last_of("af") != target.npos);
+        if (rank > best) {
+          best = rank;
+          text = std::move(one);
+        }
       }
     }
     at += e.headerBytes + e.bytes;
@@ -164,7 +168,7 @@ CUresult readFatBinary(const uint8_t *image, size_t limit, int sm,
   else if (!cubins.empty())
     log = "the fat binary has machine code alone (" + cubins.substr(1) +
           "); the emulator executes PTX: compile with -gencode "
-          "arch=compute_NN,code=compute_NN";
+          "arch=compute_NN,code=compute_NN, without -rdc=true";
   else
     log = "the fat binary has no code";
   return kNoBinaryForGpu;
@@ -207,25 +211,5 @@ CUresult readImage(const void *image, size_t limit, int sm, std::string &text,
                          log);
   text = static_cast<const char *>(image);
   return kSuccess;
-}
-
-void tell(const char *call, const std::string &log, unsigned count,
-          const int *options, void **values) {
-  if (log.empty())
-    return;
-  char *buffer = nullptr;
-  size_t bytes = 0;
-  for (unsigned i = 0; options && values && i < count; ++i) {
-    if (options[i] == kErrorLog)
-      buffer = static_cast<char *>(values[i]);
-    if (options[i] == kErrorLogBytes)
-      bytes = reinterpret_cast<size_t>(values[i]) & 0xffffffff;
-  }
-  if (!buffer || !bytes) {
-    std::fprintf(stderr, "[emulator] %s: %s\n", call, log.c_str());
-    return;
-  }
-  std::strncpy(buffer, log.c_str(), bytes);
-  buffer[bytes - 1] = 0;
 }
 } // namespace hamlet::emu::driver

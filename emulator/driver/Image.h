@@ -22,8 +22,4 @@ CUresult readImage(const void *image, size_t limit, int sm, std::string &text,
                    std::string &log);
 /// Whether code for `target` (sm_80, sm_90a) runs on a device of `sm`.
 bool runsOn(const std::string &target, int sm);
-/// Where the caller gave CUjit_options for the log of errors, it is written
-/// there, else on standard error.
-void tell(const char *call, const std::string &log, unsigned count,
-          const int *options, void **values);
 } // namespace hamlet::emu::driver

@@ -182,8 +182,10 @@ CUresult execute(const Kernel &k, Running &running) {
   u64 errors = 0;
   for (const Finding &x : r.findings) {
     errors += x.severity == Severity::Error;
-    std::fprintf(stderr, "[emulator] %s: %s: %s (line %u)\n", p.name.c_str(),
-                 x.kind.c_str(), x.message.c_str(), x.first.line);
+    std::fprintf(
+        stderr, "[emulator] %s: %s: %s (line %u%s)\n", p.name.c_str(),
+        x.kind.c_str(), x.message.c_str(), x.first.line,
+        x.count > 1 ? (", " + std::to_string(x.count) + " times").c_str() : "");
   }
   if (r.status != LaunchStatus::Ok)
     std::fprintf(stderr, "[emulator] %s: %s: %s\n", p.name.c_str(),

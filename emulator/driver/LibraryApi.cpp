@@ -8,7 +8,6 @@
 // Libraries: an image of the whole process, loaded into a context when that
 // asks for it, and kernels, which are functions of whichever context launches.
 #include "emulator/driver/Functions.h"
-#include "emulator/driver/Image.h"
 
 using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
@@ -21,14 +20,15 @@ CUresult moduleOf(CUlibrary l, CUmodule &m) {
   if (!known) {
     std::shared_ptr<LoadedModule> module;
     std::string log;
-    CUresult r = loadPtx(l->text, *context->device->memory, module, log);
-    tell("cuLibrary", log, 0, nullptr, nullptr);
+    CUresult r =
+        loadPtx(l->text, *context->device->memory, l->managed, module, log);
+    tell({.call = "cuLibrary"}, log);
     if (r) {
       l->modules.erase(context);
       // What can differ from the load is the memory that is left.
       return kOutOfMemory;
     }
-    known = addModule(context, std::move(module));
+    known = addModule(context, std::move(module), nullptr);
     known->library = l;
   }
   m = known;
@@ -44,18 +44,23 @@ CUresult functionOfKernel(CUkernel k, CUfunction &f) {
   return kSuccess;
 }
 
-CUresult load(CUlibrary *out, const void *image, size_t bytes,
-              std::string &log) {
-  if (!out || !image)
+CUresult load(CUlibrary *out, const LoadRequest &request) {
+  if (!out)
     return kInvalidValue;
   if (!state().initialised)
     return kNotInitialized;
   auto l = std::make_unique<CUlib_st>();
-  if (CUresult r = readImage(image, bytes, state().architecture, l->text, log))
-    return r;
+  std::string log;
   l->memory = std::make_unique<DeviceMemory>(kNoDevice, u64(1) << 40);
-  if (CUresult r = loadPtx(l->text, *l->memory, l->reference, log))
+  l->managed = std::make_shared<Managed>();
+  CUresult r = readRequest(request, l->text, log);
+  if (!r)
+    r = loadPtx(l->text, *l->memory, l->managed, l->reference, log);
+  tell(request, log);
+  if (r) {
+    l->managed->unregister();
     return r;
+  }
   for (const std::string &name : l->reference->entries()) {
     auto k = std::make_unique<CUkern_st>();
     k->library = l.get();
@@ -92,6 +97,7 @@ void destroy(CUlibrary l) {
     destroy(m);
   for (auto &k : l->kernels)
     state().kernels.erase(k.get());
+  l->managed->unregister();
   state().libraries.erase(l);
   delete l;
 }
@@ -101,25 +107,21 @@ HAMLET_CUDA cuLibraryLoadData(CUlibrary *l, const void *image, int *options,
                               void **values, unsigned n, int *, void **,
                               unsigned) {
   HAMLET_ENTER(cuLibraryLoadData, false);
-  std::string log;
-  CUresult r = load(l, image, SIZE_MAX, log);
-  tell("cuLibraryLoadData", log, n, options, values);
-  return r;
+  return load(l, {.call = "cuLibraryLoadData",
+                  .image = image,
+                  .optionCount = n,
+                  .options = options,
+                  .values = values});
 }
 HAMLET_CUDA cuLibraryLoadFromFile(CUlibrary *l, const char *path, int *options,
                                   void **values, unsigned n, int *, void **,
                                   unsigned) {
   HAMLET_ENTER(cuLibraryLoadFromFile, false);
-  if (!l || !path)
-    return kInvalidValue;
-  std::string bytes, log;
-  if (!readFile(path, bytes))
-    return kFileNotFound;
-  if (bytes.size() < 4)
-    return kInvalidImage;
-  CUresult r = load(l, bytes.c_str(), bytes.size(), log);
-  tell(path, log, n, options, values);
-  return r;
+  return load(l, {.call = "cuLibraryLoadFromFile",
+                  .path = path,
+                  .optionCount = n,
+                  .options = options,
+                  .values = values});
 }
 HAMLET_CUDA cuLibraryUnload(CUlibrary l) {
   HAMLET_ENTER(cuLibraryUnload, false);
@@ -184,13 +186,22 @@ HAMLET_CUDA cuLibraryGetGlobal(CUdeviceptr *address, size_t *bytes, CUlibrary l,
     return r;
   return globalOf(m, name, address, bytes);
 }
-HAMLET_CUDA cuLibraryGetManaged(CUdeviceptr *, size_t *, CUlibrary l,
-                                const char *name) {
+HAMLET_CUDA cuLibraryGetManaged(CUdeviceptr *address, size_t *bytes,
+                                CUlibrary l, const char *name) {
   HAMLET_ENTER(cuLibraryGetManaged, false);
   if (!name)
     return kInvalidValue;
-  // Managed variables are none of what the emulator's PTX has.
-  return known(l) ? kNotFound : kInvalidHandle;
+  if (!known(l))
+    return kInvalidHandle;
+  u64 a, n;
+  if (!l->managed->find(name, a))
+    return kNotFound;
+  l->reference->global(name, a, n);
+  if (address)
+    *address = a;
+  if (bytes)
+    *bytes = n;
+  return kSuccess;
 }
 HAMLET_CUDA cuLibraryGetUnifiedFunction(void **, CUlibrary l,
                                         const char *name) {

@@ -5,16 +5,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-// Device memory and its pools.
+// Device memory.
 #include "emulator/driver/Graph.h"
 
 #include <cstdlib>
-#include <cstring>
 
 using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
 
 namespace {
+constexpr size_t kPitch = 512; ///< bytes that rows begin at multiples of
 DeviceMemory &memory() { return *deviceOf(currentContext())->memory; }
 
 CUresult allocate(Call &call, CUdeviceptr *p, size_t bytes) {
@@ -51,7 +51,8 @@ HAMLET_CUDA cuMemFree_v2(CUdeviceptr p) {
     return kSuccess;
   auto owner = state().owners.find(p);
   if (owner == state().owners.end())
-    return kInvalidValue;
+    return freeHost(call, reinterpret_cast<void *>(p), Pinned::Kind::Managed,
+                    kInvalidValue);
   // For all whose kernels reach it.
   std::vector<MarkPointer> marks;
   for (CUcontext c : state().contexts) {
@@ -66,13 +67,29 @@ HAMLET_CUDA cuMemFree_v2(CUdeviceptr p) {
   CUresult freed = giveBack(p);
   return r ? r : freed;
 }
+HAMLET_CUDA cuMemAllocPitch_v2(CUdeviceptr *p, size_t *pitch, size_t width,
+                               size_t height, unsigned element) {
+  HAMLET_ENTER(cuMemAllocPitch_v2, true);
+  size_t row, bytes;
+  if (!pitch || !width || !height ||
+      (element != 4 && element != 8 && element != 16) ||
+      __builtin_add_overflow(width, kPitch - 1, &row) ||
+      __builtin_mul_overflow(row / kPitch * kPitch, height, &bytes))
+    return kInvalidValue;
+  CUresult r = allocate(call, p, bytes);
+  if (!r)
+    *pitch = row / kPitch * kPitch;
+  return r;
+}
 HAMLET_CUDA cuMemAllocAsync(CUdeviceptr *p, size_t bytes, CUstream stream) {
   HAMLET_ENTER(cuMemAllocAsync, true);
   return validStream(stream) ? allocate(call, p, bytes) : int(kInvalidHandle);
 }
-HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes, CUmemoryPool,
-                                    CUstream stream) {
+HAMLET_CUDA cuMemAllocFromPoolAsync(CUdeviceptr *p, size_t bytes,
+                                    CUmemoryPool pool, CUstream stream) {
   HAMLET_ENTER(cuMemAllocFromPoolAsync, true);
+  if (!state().pools.count(pool) || pool->device != deviceOf(currentContext()))
+    return kInvalidValue;
   return validStream(stream) ? allocate(call, p, bytes) : int(kInvalidHandle);
 }
 HAMLET_CUDA cuMemFreeAsync(CUdeviceptr p, CUstream stream) {
@@ -112,38 +129,4 @@ HAMLET_CUDA cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *bytes,
   if (bytes)
     *bytes = a->end - a->begin;
   return kSuccess;
-}
-
-// ---- pools: one a device, which keeps nothing back ----
-static CUresult pool(CUmemoryPool *p, CUdevice d) {
-  if (!p)
-    return kInvalidValue;
-  if (d < 0 || d >= static_cast<int>(state().devices.size()))
-    return kInvalidDevice;
-  *p = reinterpret_cast<CUmemoryPool>(
-      state().devices[static_cast<size_t>(d)].get());
-  return kSuccess;
-}
-HAMLET_CUDA cuDeviceGetDefaultMemPool(CUmemoryPool *p, CUdevice d) {
-  HAMLET_ENTER(cuDeviceGetDefaultMemPool, false);
-  return pool(p, d);
-}
-HAMLET_CUDA cuDeviceGetMemPool(CUmemoryPool *p, CUdevice d) {
-  HAMLET_ENTER(cuDeviceGetMemPool, false);
-  return pool(p, d);
-}
-HAMLET_CUDA cuMemPoolSetAttribute(CUmemoryPool p, int, void *value) {
-  HAMLET_ENTER(cuMemPoolSetAttribute, false);
-  return p && value ? kSuccess : kInvalidValue;
-}
-HAMLET_CUDA cuMemPoolGetAttribute(CUmemoryPool p, int, void *value) {
-  HAMLET_ENTER(cuMemPoolGetAttribute, false);
-  if (!p || !value)
-    return kInvalidValue;
-  std::memset(value, 0, 8);
-  return kSuccess;
-}
-HAMLET_CUDA cuMemPoolTrimTo(CUmemoryPool p, size_t) {
-  HAMLET_ENTER(cuMemPoolTrimTo, false);
-  return p ? kSuccess : kInvalidValue;
 }

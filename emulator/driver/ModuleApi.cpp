@@ -7,43 +7,17 @@
 
 // Modules: an image loaded into a context.
 #include "emulator/driver/Functions.h"
-#include "emulator/driver/Image.h"
-
-#include <cstdlib>
-#include <fstream>
 
 using namespace hamlet::emu;
 using namespace hamlet::emu::driver;
 
 namespace hamlet::emu::driver {
-CUresult loadPtx(const std::string &text, DeviceMemory &memory,
-                 std::shared_ptr<LoadedModule> &module, std::string &log) {
-  try {
-    auto m = std::make_shared<LoadedModule>(
-        text, memory, std::getenv("EMU_CHECK") != nullptr);
-    if (!runsOn(m->ast().target, state().architecture)) {
-      log = "the code is for " + m->ast().target + ", the device is sm_" +
-            std::to_string(state().architecture);
-      return kNoBinaryForGpu;
-    }
-    // Unknown forms are errors of the load, as with a real compiler.
-    for (const std::string &e : m->entries())
-      m->program(e);
-    module = std::move(m);
-    // Kernels use tables that the first module made.
-    static const bool first = (endWithProcess(), true);
-    (void)first;
-    return kSuccess;
-  } catch (const PtxError &e) {
-    log = e.what();
-    return kInvalidPtx;
-  }
-}
-
-CUmodule addModule(CUcontext context, std::shared_ptr<LoadedModule> module) {
+CUmodule addModule(CUcontext context, std::shared_ptr<LoadedModule> module,
+                   std::shared_ptr<Managed> managed) {
   auto *m = new CUmod_st;
   m->context = context;
   m->module = std::move(module);
+  m->managed = std::move(managed);
   state().modules.insert(m);
   return m;
 }
@@ -61,15 +35,6 @@ CUfunction functionNamed(CUmodule m, const std::string &name) {
   return known;
 }
 
-bool readFile(const char *path, std::string &bytes) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return false;
-  bytes.assign(std::istreambuf_iterator<char>(in),
-               std::istreambuf_iterator<char>());
-  return true;
-}
-
 CUresult globalOf(CUmodule m, const char *name, CUdeviceptr *address,
                   size_t *bytes) {
   u64 a, n;
@@ -83,55 +48,44 @@ CUresult globalOf(CUmodule m, const char *name, CUdeviceptr *address,
 }
 } // namespace hamlet::emu::driver
 
-static CUresult load(CUmodule *out, const void *image, size_t limit,
-                     std::string &log) {
-  if (!out || !image)
+static CUresult load(CUmodule *out, const LoadRequest &request) {
+  if (!out)
     return kInvalidValue;
-  std::string text;
-  if (CUresult r = readImage(image, limit, state().architecture, text, log))
-    return r;
+  std::string text, log;
   std::shared_ptr<LoadedModule> module;
+  auto managed = std::make_shared<Managed>();
   CUcontext context = currentContext();
-  if (CUresult r = loadPtx(text, *context->device->memory, module, log))
-    return r;
-  *out = addModule(context, std::move(module));
-  return kSuccess;
+  CUresult r = readRequest(request, text, log);
+  if (!r)
+    r = loadPtx(text, *context->device->memory, managed, module, log);
+  tell(request, log);
+  if (r)
+    managed->unregister();
+  else
+    *out = addModule(context, std::move(module), std::move(managed));
+  return r;
 }
 
 HAMLET_CUDA cuModuleLoadData(CUmodule *m, const void *image) {
   HAMLET_ENTER(cuModuleLoadData, true);
-  std::string log;
-  CUresult r = load(m, image, SIZE_MAX, log);
-  tell("cuModuleLoadData", log, 0, nullptr, nullptr);
-  return r;
+  return load(m, {.call = "cuModuleLoadData", .image = image});
 }
 HAMLET_CUDA cuModuleLoadDataEx(CUmodule *m, const void *image, unsigned n,
                                int *options, void **values) {
   HAMLET_ENTER(cuModuleLoadDataEx, true);
-  std::string log;
-  CUresult r = load(m, image, SIZE_MAX, log);
-  tell("cuModuleLoadDataEx", log, n, options, values);
-  return r;
+  return load(m, {.call = "cuModuleLoadDataEx",
+                  .image = image,
+                  .optionCount = n,
+                  .options = options,
+                  .values = values});
 }
 HAMLET_CUDA cuModuleLoadFatBinary(CUmodule *m, const void *image) {
   HAMLET_ENTER(cuModuleLoadFatBinary, true);
-  std::string log;
-  CUresult r = load(m, image, SIZE_MAX, log);
-  tell("cuModuleLoadFatBinary", log, 0, nullptr, nullptr);
-  return r;
+  return load(m, {.call = "cuModuleLoadFatBinary", .image = image});
 }
 HAMLET_CUDA cuModuleLoad(CUmodule *m, const char *path) {
   HAMLET_ENTER(cuModuleLoad, true);
-  if (!m || !path)
-    return kInvalidValue;
-  std::string bytes, log;
-  if (!readFile(path, bytes))
-    return kFileNotFound;
-  if (bytes.size() < 4)
-    return kInvalidImage;
-  CUresult r = load(m, bytes.c_str(), bytes.size(), log);
-  tell(path, log, 0, nullptr, nullptr);
-  return r;
+  return load(m, {.call = "cuModuleLoad", .path = path});
 }
 HAMLET_CUDA cuModuleUnload(CUmodule m) {
   HAMLET_ENTER(cuModuleUnload, true);

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "emulator/driver/State.h"
+#include "emulator/driver/Loading.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +16,7 @@
 namespace hamlet::emu::driver {
 namespace {
 thread_local std::vector<CUcontext> stack;
+thread_local bool perThreadDefault = false;
 
 /// EMU_LIVE names a file: what the program had not freed when it ended, and
 /// what went with its context.
@@ -173,10 +174,15 @@ std::vector<MarkPointer> newestOf(CUcontext context) {
   return marks;
 }
 
+PerThreadDefault::PerThreadDefault() : before(perThreadDefault) {
+  perThreadDefault = true;
+}
+PerThreadDefault::~PerThreadDefault() { perThreadDefault = before; }
+
 QueuePointer queueOf(CUstream stream) {
   CUcontext c = currentContext();
   auto raw = reinterpret_cast<uintptr_t>(stream);
-  if (raw == 2) {
+  if (raw == 2 || (raw == 0 && perThreadDefault)) {
     QueuePointer &q = c->perThread[std::this_thread::get_id()];
     if (!q) {
       q = std::make_shared<Queue>();
@@ -230,6 +236,8 @@ void destroy(CUmodule m) {
   }
   if (m->library)
     m->library->modules.erase(m->context);
+  if (m->managed)
+    m->managed->unregister();
   state().modules.erase(m);
   delete m;
 }

@@ -26,16 +26,19 @@ namespace hamlet::emu::driver {
 using targets::GpuRow;
 
 struct Capture;
+class Managed;
 struct Device {
   int ordinal = 0;
+  CUmemoryPool ownPool = nullptr, pool = nullptr; ///< default, current
   std::unique_ptr<DeviceMemory> memory;
   CUcontext primary = nullptr;
   int primaryUses = 0;
 };
 /// Host memory that was allocated by the driver or registered with it.
 struct Pinned {
+  enum class Kind { Allocated, Registered, Managed };
   size_t bytes = 0;
-  bool registered = false;
+  Kind kind = Kind::Allocated;
   unsigned flags = 0;
   CUcontext context = nullptr;
 };
@@ -61,6 +64,7 @@ struct State {
   std::set<CUgraph> graphs;
   std::set<CUgraphExec> executables;
   std::set<CUgraphNode> nodes; ///< of all graphs
+  std::set<CUmemoryPool> pools;
 
   std::map<CUdeviceptr, CUcontext> owners; ///< of device memory
   /// Objects that were alive when their context went.
@@ -114,12 +118,26 @@ DeviceMemory *memoryOf(CUdeviceptr address);
 std::vector<MarkPointer> newestOf(CUcontext context);
 /// The queue that `stream` names in the current context, null if none.
 QueuePointer queueOf(CUstream stream);
+/// While one lives, the null stream of this thread's calls is its own.
+class PerThreadDefault {
+public:
+  PerThreadDefault();
+  ~PerThreadDefault();
+  PerThreadDefault(const PerThreadDefault &) = delete;
+  PerThreadDefault &operator=(const PerThreadDefault &) = delete;
+
+private:
+  bool before;
+};
 /// Tasks that the next one of `queue` waits for by the legacy stream's rules.
 std::vector<MarkPointer> implicitOrder(const Queue &queue);
 /// The allocation of device or pinned host memory that holds `address`.
 Allocation *allocationOf(CUdeviceptr address);
 bool isCapturing(CUstream stream);
 bool isPinned(const void *host, size_t bytes);
+/// Frees or unregisters host memory of `kind` that begins at `p`, when what may
+/// use it has ended; `missing` where there is none.
+CUresult freeHost(Call &call, void *p, Pinned::Kind kind, CUresult missing);
 /// Frees device or pinned host memory; tasks that run keep its bytes.
 bool release(CUdeviceptr address);
 /// Frees an object and forgets its handle.
@@ -171,7 +189,7 @@ struct FunctionSettings {
 struct EntryPoint {
   const char *name;
   int version;
-  void *function;
+  void *function, *perThread;
 };
 } // namespace hamlet::emu::driver
 
@@ -191,6 +209,8 @@ struct CUmod_st {
   CUlibrary library = nullptr; ///< that it belongs to
   /// Queued launches hold it, too.
   std::shared_ptr<hamlet::emu::LoadedModule> module;
+  /// Its own, null where it is a library's.
+  std::shared_ptr<hamlet::emu::driver::Managed> managed;
   std::map<std::string, CUfunction> functions;
 };
 struct CUfunc_st {
@@ -201,6 +221,7 @@ struct CUfunc_st {
 };
 struct CUlib_st {
   std::string text;
+  std::shared_ptr<hamlet::emu::driver::Managed> managed; ///< of all contexts
   /// Loaded beside any device: what the kernels and their attributes are.
   std::unique_ptr<hamlet::emu::DeviceMemory> memory;
   std::shared_ptr<hamlet::emu::LoadedModule> reference;
@@ -220,6 +241,11 @@ struct CUstream_st {
   hamlet::emu::driver::QueuePointer queue;
   std::shared_ptr<hamlet::emu::driver::Capture> capture; ///< that it is part of
   std::vector<CUgraphNode> frontier; ///< what its next node depends on
+};
+/// Keeps nothing back: what is freed is free.
+struct CUmemPool_st {
+  hamlet::emu::driver::Device *device;
+  std::map<int, hamlet::emu::u64> attributes; ///< that were set
 };
 struct CUevent_st {
   CUcontext context;

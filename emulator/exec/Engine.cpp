@@ -533,8 +533,10 @@ LaunchResult launch(const Program &p, DeviceMemory &memory,
     first.check = makeChecker(first);
   if (serial) {
     work(first);
-    if (first.check)
+    if (first.check) {
       first.check->launchEnds();
+      result.accesses = first.check->accesses;
+    }
     result.hits = std::move(first.hits);
     result.branches = std::move(first.branches);
     first.resident.clear();

@@ -87,6 +87,7 @@ struct LaunchResult {
   LaunchStatus status = LaunchStatus::Ok;
   std::string message; ///< with the PTX line, unless Ok
   u64 instructions = 0, threadInstructions = 0;
+  u64 accesses = 0; ///< of shared and global memory that were checked
   std::vector<Finding> findings;
   std::vector<u64> hits;    ///< by operation, where coverage was asked for
   std::vector<u8> branches; ///< by operation: 1 taken seen, 2 not taken seen

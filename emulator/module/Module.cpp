@@ -14,8 +14,9 @@
 namespace hamlet::emu {
 
 LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
-                           bool track)
-    : module(parsePtx(text)), memory(memory) {
+                           bool track, std::shared_ptr<ManagedVariables> shared)
+    : module(parsePtx(text)), memory(memory), managed(std::move(shared)) {
+  std::map<std::string, u8 *> values; // of what this module initialises
   for (const ast::Variable &v : module.globals) {
     if (v.space != Space::Global && v.space != Space::Const)
       continue;
@@ -25,19 +26,29 @@ LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
     if (symbols.address.count(v.name))
       throw PtxError(v.line, "'" + v.name + "' is defined twice");
     u64 bytes = v.bytes ? v.bytes : 1;
-    u64 a = memory.allocate(bytes, std::max(v.align, 256u), track);
+    bool hosts = v.managed && managed, fresh = true;
+    u64 a = hosts ? managed->place(v.name, bytes, fresh)
+                  : memory.allocate(bytes, std::max(v.align, 256u), track);
     if (!a)
-      throw PtxError(v.line, "no device memory for '" + v.name + "', " +
+      throw PtxError(v.line, "no " + std::string(hosts ? "host" : "device") +
+                                 " memory for '" + v.name + "', " +
                                  std::to_string(bytes) + " bytes");
-    allocations.addresses.push_back(a);
     symbols.address[v.name] = a;
     symbols.variables[v.name] = &v;
-    Allocation *alloc = memory.find(a);
+    u8 *value = reinterpret_cast<u8 *>(a);
+    if (!hosts) {
+      allocations.addresses.push_back(a);
+      Allocation *alloc = memory.find(a);
+      alloc->markWritten(a, bytes);
+      value = alloc->host;
+    }
+    if (!fresh)
+      continue;
+    values[v.name] = value;
     if (!v.init.empty())
-      std::memcpy(alloc->host, v.init.data(), v.init.size());
+      std::memcpy(value, v.init.data(), v.init.size());
     else
-      std::memset(alloc->host, 0, bytes); // no initialiser means zero
-    alloc->markWritten(a, bytes);
+      std::memset(value, 0, bytes); // no initialiser means zero
   }
   for (const ast::Variable &v : module.globals)
     for (const ast::Relocation &r : v.relocations) {
@@ -58,9 +69,8 @@ LoadedModule::LoadedModule(std::string_view text, DeviceMemory &memory,
                                      r.symbol + "', which is not declared");
       }
       value += static_cast<u64>(r.addend);
-      if (symbols.address.count(v.name))
-        std::memcpy(memory.host(symbols.address[v.name] + r.offset, r.bytes),
-                    &value, r.bytes);
+      if (auto own = values.find(v.name); own != values.end())
+        std::memcpy(own->second + r.offset, &value, r.bytes);
     }
 }
 

@@ -14,12 +14,24 @@
 
 namespace hamlet::emu {
 
+/// Where variables with .attribute(.managed) lie: at one address for the host
+/// and every device. Modules of one library share it.
+class ManagedVariables {
+public:
+  virtual ~ManagedVariables() = default;
+  /// The address of `bytes` bytes for `name`, 0: there is no memory. `fresh`:
+  /// they hold no value yet.
+  virtual u64 place(const std::string &name, u64 bytes, bool &fresh) = 0;
+};
+
 class LoadedModule {
 public:
   /// Parses `text` and places its .global and .const variables in `memory`,
-  /// which must outlive the module. Throws PtxError.
+  /// which must outlive the module, managed ones in `managed` where that is
+  /// given. Throws PtxError.
   LoadedModule(std::string_view text, DeviceMemory &memory,
-               bool trackWrites = false);
+               bool trackWrites = false,
+               std::shared_ptr<ManagedVariables> managed = nullptr);
   LoadedModule(const LoadedModule &) = delete;
   LoadedModule &operator=(const LoadedModule &) = delete;
 
@@ -42,6 +54,7 @@ private:
 
   ast::Module module;
   DeviceMemory &memory;
+  std::shared_ptr<ManagedVariables> managed;
   Symbols symbols;
   std::map<std::string, std::unique_ptr<Program>> programs;
   Allocations allocations{memory, {}};

@@ -73,6 +73,7 @@ struct Variable {
   bool isExtern = false, isArray = false, unsized = false;
   bool isVector = false;
   bool pointer = false; ///< .ptr parameter
+  bool managed = false; ///< .attribute(.managed): the host reaches it, too
   int reg = -1;         ///< of a parameter in .reg space
   u32 line = 0, scope = 0;
   std::vector<u8> init; ///< empty: none; else `bytes` long

@@ -269,8 +269,12 @@ Type Parser::variableType(ast::Variable &v) {
       vectorOf = 4;
     } else if (takeDot("attribute")) {
       expectPunct('(');
-      while (!isPunct(')') && token.kind != Token::Kind::End)
-        advance();
+      while (!isPunct(')') && token.kind != Token::Kind::End) {
+        if (takeDot("managed"))
+          v.managed = true;
+        else
+          advance();
+      }
       expectPunct(')');
     } else if (takeDot("ptr")) {
       v.pointer = true;

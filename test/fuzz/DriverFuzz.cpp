@@ -24,10 +24,12 @@ const char kStores[] = R"(.version 8.0
 .target sm_90
 .address_size 64
 .global .align 8 .b64 counter = 5;
+.global .attribute(.managed) .align 4 .u32 both = 7;
 .visible .entry stores(.param .u64 p, .param .u32 n)
 { .reg .b64 %d<4>; .reg .b32 %r<4>; .shared .b8 s[64];
  ld.param.u64 %d1, [p]; ld.param.u32 %r1, [n]; mov.u32 %r2, %tid.x;
- mad.wide.u32 %d2, %r2, 4, %d1; st.global.u32 [%d2], %r1; atom.global.add.u64 %d3, [counter], 1; ret; }
+ mad.wide.u32 %d2, %r2, 4, %d1; st.global.u32 [%d2], %r1; atom.global.add.u64 %d3, [counter], 1;
+ st.global.u32 [both], %r1; ret; }
 .visible .entry forever() { L: bra L; }
 .visible .entry traps() { trap; }
 )";
@@ -77,6 +79,7 @@ struct Session {
   Pool<CUkernel> kernels;
   Pool<CUdeviceptr> memory;
   Pool<void *> pinned;
+  Pool<CUmemoryPool> pools;
 
   size_t bytes() { return in.word() % 4097; }
   CUdeviceptr address() {
@@ -278,6 +281,59 @@ struct Session {
     default:
       cuMemHostRegister_v2(buffer(), bytes(), 0);
       cuMemHostUnregister(buffer());
+    }
+  }
+
+  void managedCall() {
+    CUdeviceptr p = 0;
+    size_t n;
+    uint64_t value = in.word();
+    CUmemoryPool pool = nullptr;
+    CUmemLocation where{in.next() % 6, static_cast<int8_t>(in.next())};
+    switch (in.next() % 11) {
+    case 0:
+    case 1:
+      memory.add(cuMemAllocManaged(&p, in.word(), in.next() % 4), p);
+      break;
+    case 2:
+      memory.add(cuMemAllocPitch_v2(&p, &n, in.word(), in.next(), in.next()),
+                 p);
+      break;
+    case 3:
+      cuMemPrefetchAsync_v2(address(), bytes(), where, 0, streams.pick(in));
+      break;
+    case 4:
+      cuMemAdvise_v2(address(), bytes(), in.next() % 8, where);
+      break;
+    case 5:
+      cuStreamAttachMemAsync(streams.pick(in), address(), bytes(),
+                             in.next() % 8);
+      break;
+    case 6:
+      if (cuLibraryGetManaged(&p, &n, libraries.pick(in), "both") == kSuccess)
+        memory.known.push_back(p);
+      break;
+    case 7: {
+      CUmemPoolProps props{};
+      props.allocType = in.next() % 3;
+      props.locationType = where.type;
+      props.location = where.id;
+      pools.add(cuMemPoolCreate(&pool, &props), pool);
+      break;
+    }
+    case 8:
+      pools.add(cuDeviceGetMemPool(&pool, where.id), pool);
+      cuDeviceSetMemPool(in.next() % 3, pools.pick(in));
+      break;
+    case 9:
+      cuMemPoolSetAttribute(pools.pick(in), where.type * 2, &value);
+      cuMemPoolGetAttribute(pools.pick(in), where.id, &value);
+      memory.add(cuMemAllocFromPoolAsync(&p, in.word(), pools.pick(in),
+                                         streams.pick(in)),
+                 p);
+      break;
+    default:
+      cuMemPoolDestroy(pools.pick(in));
     }
   }
 
@@ -608,6 +664,8 @@ struct Session {
       return libraryCall();
     case 17:
       return graphCall();
+    case 18:
+      return managedCall();
     case 0:
       return contextCall();
     case 1:
@@ -669,12 +727,17 @@ void finish() {
     cuGraphExecDestroy(e);
   for (CUlibrary l : all(s.libraries))
     cuLibraryUnload(l);
+  for (CUmemoryPool p : all(s.pools))
+    cuMemPoolDestroy(p); // but for those of the devices
   CUcontext c;
   cuDevicePrimaryCtxRetain(&c, 0);
   cuCtxSetCurrent(c);
   for (auto &[p, row] : std::map(s.pinned))
-    row.registered ? cuMemHostUnregister(const_cast<void *>(p))
-                   : cuMemFreeHost(const_cast<void *>(p));
+    row.kind == Pinned::Kind::Registered
+        ? cuMemHostUnregister(const_cast<void *>(p))
+    : row.kind == Pinned::Kind::Managed
+        ? cuMemFree_v2(reinterpret_cast<CUdeviceptr>(p))
+        : cuMemFreeHost(const_cast<void *>(p));
   cuDevicePrimaryCtxReset_v2(0);
   cuCtxPopCurrent_v2(nullptr);
   if (hamletEmulatorLive() || !s.contexts.empty() || !s.functions.empty() ||

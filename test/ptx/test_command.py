@@ -29,6 +29,23 @@ RACE = HEAD + """.visible .entry race(.param .u64 p)
  ret;
 }
 """
+# Two pairs of PTX lines of one pair of source lines race.
+UNROLLED = HEAD + """.file 1 "k.cu"
+.visible .entry k(.param .u64 p)
+{
+ .reg .b32 %r<4>; .reg .b64 %d; .shared .b32 s; .shared .b32 t;
+ mov.u32 %r0, %tid.x;
+ .loc 1 5 1
+ st.shared.u32 [s], %r0;
+ st.shared.u32 [t], %r0;
+ .loc 1 6 1
+ ld.shared.u32 %r1, [s];
+ ld.shared.u32 %r2, [t];
+ .loc 1 7 1
+ add.u32 %r3, %r1, %r2; ld.param.u64 %d, [p]; st.global.u32 [%d], %r3;
+ ret;
+}
+"""
 TRAP = HEAD + ".visible .entry k(.param .u64 p)\n{\n .reg .b64 %d;\n ld.param.u64 %d, [p];\n st.global.u32 [%d], 7;\n trap;\n ret;\n}\n"
 LOOP = HEAD + ".visible .entry k(.param .u64 p)\n{\n .reg .b32 %r;\n mov.u32 %r, 0;\nL: add.u32 %r, %r, 1;\n bra L;\n ret;\n}\n"
 STUCK = HEAD + """.visible .entry k(.param .u64 p)
@@ -214,6 +231,19 @@ def statuses():
     f = j["findings"][0]
     check("finding", {"severity", "kind", "message", "space", "address", "bytes", "first", "second"} <= set(f)
           and {"line", "source", "cta", "warp", "lane"} <= set(f["first"]) and f["severity"] == "error" and f["space"] == "shared", f)
+    done = expect("one report a line of the source", one(UNROLLED, "--check", "--json"), 3)
+    races = [f for f in json.loads(done.stdout)["findings"] if f["space"] == "shared"]
+    pairs = [(f["first"]["source"], f["second"]["source"]) for f in races]
+    check("one report a pair of lines of the source", sorted(pairs) == [("k.cu:5", "k.cu:5"), ("k.cu:5", "k.cu:6"), ("k.cu:6", "k.cu:5")]
+          and all(f["count"] > 1 for f in races), races)
+    expect("a count", one(UNROLLED, "--check"), 3, r"\(\d+ times\)")
+    done = expect("no findings", run_copy("--check"), 0)
+    check("what was checked", re.fullmatch(r"no findings: schedules eager, lazy of 64 threads, \d+ warp instructions, 256 accesses of shared and global memory checked\n",
+                                           done.stdout), done.stdout)
+    check("nothing without --check", run_copy().stdout == "")
+    j = json.loads(expect("no findings", run_copy("--check", "--json", "--async", "lazy"), 0).stdout)
+    check("what was checked", j["checked"]["schedules"] == ["lazy"] and j["checked"]["threads"] == 64 and j["checked"]["accesses"] == 128, j["checked"])
+    check("equal stores are no race", "no findings" in one(RACE.replace("[s], %r0", "[s], 3"), "--check").stdout)
     expect("out of bounds", run_copy(args=["@" + IN, "zeros:u32:60", "u32:64"]), 1, r"line \d+|out of bounds")
     expect("out of bounds --check", run_copy("--check", args=["@" + IN, "zeros:u32:60", "u32:64"]), 3, "out-of-bounds")
     expect("uninitialised --check", run_copy("--check", args=["empty:u32:64", "zeros:u32:64", "u32:64"]), 3, "uninitialised")

@@ -19,7 +19,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 namespace hamlet::ptx {
 namespace {
@@ -44,10 +43,16 @@ struct Outcome {
   double seconds = 0; ///< of the launch alone
 };
 
-/// Findings of several runs, each place once.
+/// The line of the source where the file tells it, else of the PTX.
+std::string placeOf(const emu::Site &s) {
+  return s.source.empty() ? std::to_string(s.line) : s.source;
+}
+
+/// Findings of several runs, those of one line (or pair of lines) of the source
+/// as one, with how often they were met in all.
 std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
   std::vector<emu::Finding> all;
-  std::set<std::string> seen;
+  std::map<std::string, size_t> seen;
   for (Outcome &r : runs) {
     if (r.result.status == emu::LaunchStatus::Budget ||
         r.result.status == emu::LaunchStatus::Trap ||
@@ -63,14 +68,33 @@ std::vector<emu::Finding> unite(std::vector<Outcome> &runs) {
       r.result.findings.push_back(f);
     }
     for (const emu::Finding &f : r.result.findings) {
-      std::string key = f.kind + "/" + std::to_string(f.first.line) + "/" +
-                        std::to_string(f.second ? f.second->line : 0) + "/" +
-                        f.space;
-      if (seen.insert(key).second)
+      std::string key = f.kind + "/" + placeOf(f.first) + "/" +
+                        (f.second ? placeOf(*f.second) : "") + "/" + f.space;
+      auto [at, isNew] = seen.try_emplace(key, all.size());
+      if (isNew)
         all.push_back(f);
+      else
+        all[at->second].count += f.count;
     }
   }
   return all;
+}
+
+/// What --check looked at, of all schedules.
+json checked(const Options &o, const std::vector<Outcome> &runs) {
+  json j = {{"schedules", json::array()},
+            {"threads", o.grid.total() * o.block.total()},
+            {"instructions", 0},
+            {"accesses", 0}};
+  uint64_t instructions = 0, accesses = 0;
+  for (const Outcome &r : runs) {
+    j["schedules"].push_back(r.mode);
+    instructions += r.result.instructions;
+    accesses += r.result.accesses;
+  }
+  j["instructions"] = instructions;
+  j["accesses"] = accesses;
+  return j;
 }
 
 /// An instruction of the file; a function that is called at several places has
@@ -283,6 +307,7 @@ int run(const Options &o, const std::string &text) {
         e["second"] = toJson(*f.second);
       j["findings"].push_back(e);
     }
+    j["checked"] = o.check ? checked(o, runs) : json();
     j["coverage"] = cover;
     std::cout << j.dump(2) << "\n";
     return status;
@@ -291,7 +316,10 @@ int run(const Options &o, const std::string &text) {
     std::cerr << "note: " << w << "\n";
   for (const emu::Finding &f : findings) {
     std::cerr << (f.severity == emu::Severity::Error ? "error: " : "note: ")
-              << f.kind << ": " << f.message << "\n";
+              << f.kind << ": " << f.message;
+    if (f.count > 1)
+      std::cerr << " (" << f.count << " times)";
+    std::cerr << "\n";
     if (f.first.line)
       std::cerr << "  at " << describe(f.first) << "\n";
     if (f.second)
@@ -301,6 +329,19 @@ int run(const Options &o, const std::string &text) {
     std::cerr << "error: " << state << ": " << failed->result.message << "\n";
   else if (failed)
     std::cerr << "the kernel failed: " << state << "\n";
+  if (o.check && !failed && findings.empty()) {
+    json what = checked(o, runs);
+    std::string schedules;
+    for (const Outcome &r : runs)
+      schedules += (schedules.empty() ? "" : ", ") + r.mode;
+    std::cout << "no findings: "
+              << (runs.size() > 1 ? "schedules " : "schedule ") << schedules
+              << " of " << what["threads"]
+              << (what["threads"] == 1 ? " thread, " : " threads, ")
+              << what["instructions"] << " warp instructions, "
+              << what["accesses"]
+              << " accesses of shared and global memory checked\n";
+  }
   if (o.coverage)
     std::cout << cover["executed"] << " of " << cover["instructions"]
               << " instructions executed, " << cover["both_ways"] << " of "
