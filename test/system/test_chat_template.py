@@ -25,7 +25,7 @@ except ImportError:
 
 BIN = pathlib.Path(os.environ.get("HAMLET_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin"))
 NOW = 1753876800  # A Wednesday in 2025.
-HERE = pathlib.Path(__file__).resolve().parent
+
 
 
 def environment():
@@ -235,6 +235,9 @@ EXPRESSIONS = [
     "{'b': 1, 'a': {'d': 1, 'c': 2}}|tojson(sort_keys=true), {'a': 1}|tojson(indent='--'), [1, 2]|tojson(separators=('; ', '=')), [1]|tojson(indent=0)", "{1: 2, 'a': 3}|tojson(sort_keys=true)",
     "2.5|round, 3.5|round, 2.675|round(2), 5|round, -0.4|round, 1e20|round, 2.345|round(1, 'ceil')", "'x'|round", "2|round(1, 'nosuch')", "'12'|int, '12.9'|int, 'x'|int, ' 7 '|int, '0x1f'|int(0, 16), '1_0'|int, ''|int(3), none|int, [1]|int(2), true|int",
     "'1.5'|float, 'x'|float, '1e400'|float, 'nan'|float, '-inf'|float, none|float(2.0), '1_0.5'|float, '٣'|int(1)|string|length", "3|string + 'a', 3.0|string, none|string, [1]|string", "'<b>&\"\\''|escape", "('<b>'|safe)|escape", "'<b>'|e|length",
+    "'<' + ('<b>'|safe) + '>' ~ '<'", "[('<b>'|safe), ('<'|e)[0], ('<'|e)[1:]]", "('<b>'|safe).upper() + '<'", "('a <'|e).split()[1] + '<'",
+    "('<b>'|safe|upper) + '<'", "('<b>'|safe|trim|lower|capitalize|indent(2, true)|title) + '<'", "('<b>'|safe) * 2 + '<'", "('<b>'|safe|reverse) + '<'",
+    "'<' + ('<b>'|safe|replace('b', 'c')) + '<'", "'<' + ('<b>'|safe|string)", "'<' + ('<b>'|safe|default('x'))", "'<' + (['<b>'|safe]|join)",
     "strftime_now('%d %b %Y'), strftime_now('%A %B %-d'), strftime_now('%Y-%m-%d %%')", "strftime_now('')", "raise_exception('no')", "nosuchfunction(1)", "s|length(1)", "s|upper(1)", "s|join(x=1)", "s|default(default_value='a')", "s|replace(old='H', new='J')",
     "s|replace('H')", "s is divisibleby", "s is string is defined", "s.split(sep=',')", "s.strip(chars='H')", "s.startswith()", "''.join(), 1", "'a'.join(1)", "d.get()", "d.get(key='a')", "d.get([1])",
     "loop", "loop.index", "caller", "varargs", "s['__class__']", "d['__class__']", "s|attr('__class__')", "d|attr('b')", "namespace(b=5)|attr('b')", "*l", "f(*l)", "f(**d)", "lambda x: x", "[x for x in l]", "l.append(4)",

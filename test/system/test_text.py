@@ -78,7 +78,7 @@ class Text(unittest.TestCase):
         self.assertEqual(self.ids([5, 9, 4], "--max-tokens", 20), greedy)
         result = self.run_it("--prompt", "w5 w9 w4", "--print-ids")
         self.assertEqual(result.err.count("temperature 0.7, top_k 5, max_new_tokens 9"), 1, result.err)
-        self.assertIn("not supported and ignored: repetition_penalty 1.2", result.err)
+        self.assertIn("not supported and ignored: repetition_penalty: 1.2", result.err)
         self.assertEqual(result.out.split(), self.ids([5, 9, 4], "--temperature", "0.7", "--top-k", 5, "--max-tokens", 9))
         self.assertEqual(self.run_it("--prompt", "w5 w9 w4", "--print-ids", "--temperature", 0, "--max-tokens", 20).out.split(), greedy)
         requests = [{"id": str(i), "prompt": "w5 w9 w4", **more} for i, more in enumerate(({}, {"temperature": 0, "max_tokens": 20}))]
@@ -178,7 +178,7 @@ class Text(unittest.TestCase):
         self.assertTrue(result.out.strip())
         ids = [int(i) for i in harness.ok("run", file, "--weights", EXAMPLE, "--prompt", "Zoë said:", "--max-tokens", 40, "--print-ids").out.split()]
         self.assertEqual(len(ids), 40)
-        self.assertRegex(result.err, re.escape("temperature 0.8, top_p 0.95"))
+        self.assertRegex(result.err, re.escape("temperature 0.8, top_k 50, top_p 0.95"))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ Value ownItem(Interpreter &in, const Value &value, const Value &key) {
     const std::string &text = value.text();
     size_t begin = byteOffset(text, *at), end = begin;
     nextCodePoint(text, end);
-    return in.values().string(text.substr(begin, end - begin));
+    return in.values().string(text.substr(begin, end - begin), isMarkup(value));
   }
   return Value::absent();
 }

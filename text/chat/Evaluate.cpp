@@ -7,6 +7,7 @@
 
 #include "text/chat/Interpreter.h"
 #include "text/chat/Numbers.h"
+#include "text/chat/TextMethods.h"
 
 #include <cmath>
 
@@ -138,13 +139,36 @@ Value Interpreter::call(const Value &callee, Arguments arguments) {
            " is not supported; ",
            why ? why : "docs/chat.md lists the methods that are");
     }
-    arguments.values.insert(arguments.values.begin(), method.self);
-    return apply(*found, "method", std::move(arguments));
+    return callMethod(*found, method.self, std::move(arguments));
   }
   default:
     mustBeDefined(callee);
     fail(typeName(callee), " cannot be called");
   }
+}
+
+Value Interpreter::callMethod(const Builtin &method, const Value &self,
+                              Arguments arguments) {
+  const bool isSafe = isMarkup(self);
+  for (const Value &argument : arguments.values)
+    if (isSafe && (argument.isString() || argument.isSequence()))
+      fail("method '", std::string(method.name),
+           "' after `safe` or `escape` "
+           "is not supported with texts, since some releases escape them; "
+           "leave `safe` out");
+  arguments.values.insert(arguments.values.begin(), self);
+  const Value made = apply(method, "method", std::move(arguments));
+  if (!isSafe)
+    return made;
+  // What is made of a safe text is safe.
+  if (made.isString())
+    return heap.string(made.text(), /*markup=*/true);
+  if (!made.isSequence())
+    return made;
+  std::vector<Value> pieces;
+  for (const Value &piece : made.items())
+    pieces.push_back(heap.string(piece.text(), /*markup=*/true));
+  return heap.list(std::move(pieces));
 }
 
 Value Interpreter::apply(const Builtin &builtin, const char *what,
@@ -247,7 +271,7 @@ Value Interpreter::repeat(const Value &what, int64_t times) {
     text.reserve(bytes);
     for (int64_t i = 0; size && i < count; ++i)
       text += what.text();
-    return heap.string(std::move(text));
+    return heap.string(std::move(text), isMarkup(what));
   }
   heap.work(bytes / unit);
   std::vector<Value> items;
@@ -286,11 +310,14 @@ Value Interpreter::binary(Operator op, const Value &a, const Value &b) {
   if (a.isNumber() && b.isNumber())
     return arithmetic(op, a, b);
   if (op == Operator::Add && a.isString() && b.isString()) {
-    if (a.string()->markup || b.string()->markup)
-      fail("'+' after `safe` or `escape` is not supported, since it would "
-           "escape the other string; use '~', or leave `safe` out");
     heap.take(a.text().size() + b.text().size());
-    return heap.string(a.text() + b.text());
+    if (!isMarkup(a) && !isMarkup(b))
+      return heap.string(a.text() + b.text());
+    // What is safe makes the other so, as Python's Markup.
+    auto safe = [](const Value &v) {
+      return isMarkup(v) ? v.text() : escaped(v.text());
+    };
+    return heap.string(safe(a) + safe(b), /*markup=*/true);
   }
   if (op == Operator::Add && a.isSequence() && a.kind() == b.kind()) {
     heap.work(a.items().size() + b.items().size());
@@ -306,7 +333,7 @@ Value Interpreter::binary(Operator op, const Value &a, const Value &b) {
       return repeat(b, a.asInt());
   }
   if (op == Operator::Modulo && a.isString()) {
-    if (a.string()->markup)
+    if (isMarkup(a))
       fail("'%' after `safe` or `escape` is not supported, since it would "
            "escape the values; leave `safe` out");
     return heap.string(percentFormat(*this, a.text(), b));

@@ -60,7 +60,7 @@ Value reverse(Interpreter &in, Arguments &a) {
     in.values().workOnText(a[0].text().size());
     std::u32string points = toCodePoints(a[0].text());
     std::reverse(points.begin(), points.end());
-    return in.values().string(fromCodePoints(points));
+    return in.values().string(fromCodePoints(points), isMarkup(a[0]));
   }
   const bool isList = a[0].is(Kind::Generator);
   std::vector<Value> items = iterate(in.values(), a[0]);

@@ -17,14 +17,19 @@
 namespace hamlet::text::chat {
 namespace {
 
+/// `text`, made of `value`: what is safe stays so.
+Value madeOf(Interpreter &in, const Value &value, std::string text) {
+  return in.values().string(std::move(text), isMarkup(value));
+}
+
 Value upper(Interpreter &in, Arguments &a) {
-  return in.values().string(toUpper(textOf(in, a[0])));
+  return madeOf(in, a[0], toUpper(textOf(in, a[0])));
 }
 Value lower(Interpreter &in, Arguments &a) {
-  return in.values().string(toLower(textOf(in, a[0])));
+  return madeOf(in, a[0], toLower(textOf(in, a[0])));
 }
 Value capitalized(Interpreter &in, Arguments &a) {
-  return in.values().string(capitalize(textOf(in, a[0])));
+  return madeOf(in, a[0], capitalize(textOf(in, a[0])));
 }
 
 /// Words begin after spaces, dashes and brackets, unlike those of str.title.
@@ -58,7 +63,8 @@ Value title(Interpreter &in, Arguments &a) {
 
 Value trim(Interpreter &in, Arguments &a) {
   const std::string text = textOf(in, a[0]);
-  return in.values().string(
+  return madeOf(
+      in, a[0],
       stripped(text, stripSet(in, a.orElse(1, Value::none())), true, true));
 }
 
@@ -79,30 +85,9 @@ Value safe(Interpreter &in, Arguments &a) {
 }
 
 Value escape(Interpreter &in, Arguments &a) {
-  if (a[0].isString() && a[0].string()->markup)
+  if (isMarkup(a[0]))
     return a[0];
-  std::string out;
-  for (char c : textOf(in, a[0]))
-    switch (c) {
-    case '&':
-      out += "&amp;";
-      break;
-    case '<':
-      out += "&lt;";
-      break;
-    case '>':
-      out += "&gt;";
-      break;
-    case '\'':
-      out += "&#39;";
-      break;
-    case '"':
-      out += "&#34;";
-      break;
-    default:
-      out += c;
-    }
-  return in.values().string(std::move(out), /*markup=*/true);
+  return in.values().string(escaped(textOf(in, a[0])), /*markup=*/true);
 }
 
 Value indent(Interpreter &in, Arguments &a) {
@@ -132,7 +117,7 @@ Value indent(Interpreter &in, Arguments &a) {
     }
     out += lines[i];
   }
-  return in.values().string(std::move(out));
+  return madeOf(in, a[0], std::move(out));
 }
 
 Value toJson(Interpreter &in, Arguments &a) {
@@ -244,6 +229,9 @@ Value round(Interpreter &in, Arguments &a) {
 Value percent(Interpreter &in, Arguments &a) {
   if (!a.named.empty())
     fail("names of values of filter 'format' are not supported; use '~'");
+  if (isMarkup(a[0]))
+    fail("filter 'format' after `safe` or `escape` is not supported, since it "
+         "would escape the values; leave `safe` out");
   const std::vector<Value> values(a.values.begin() + 1, a.values.end());
   return in.values().string(
       percentFormat(in, textOf(in, a[0]), in.values().tuple(values)));

@@ -107,6 +107,8 @@ private:
   Value textOfBlock(const Block &block);
   Value filteredText(const Statement &statement);
   bool advance(LoopObject &loop);
+  Value callMethod(const Builtin &method, const Value &self,
+                   Arguments arguments);
   Value callMacro(const MacroObject &macro, const Arguments &arguments);
 
   // Evaluate.cpp

@@ -138,7 +138,7 @@ bool Lexer::raw(size_t begin) {
     size_t after = word(close + 2 + (closeSign ? 1 : 0), "endraw");
     if (after == std::string_view::npos)
       continue;
-    size_t next = after;
+    size_t next = 0;
     if (text.substr(after).starts_with("+%}"))
       next = after + 3;
     else if (text.substr(after).starts_with("-%}"))

@@ -47,6 +47,31 @@ std::string stripped(std::string_view text, const StripSet &set, bool left,
   return std::string(text.substr(first, last - first));
 }
 
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (char c : text)
+    switch (c) {
+    case '&':
+      out += "&amp;";
+      break;
+    case '<':
+      out += "&lt;";
+      break;
+    case '>':
+      out += "&gt;";
+      break;
+    case '\'':
+      out += "&#39;";
+      break;
+    case '"':
+      out += "&#34;";
+      break;
+    default:
+      out += c;
+    }
+  return out;
+}
+
 size_t findFrom(std::string_view text, std::string_view part, size_t from) {
   if (from > text.size())
     return std::string_view::npos;
@@ -142,14 +167,6 @@ namespace {
 const std::string &self(Interpreter &in, const Arguments &a) {
   in.values().workOnText(a[0].text().size());
   return a[0].text();
-}
-
-/// For methods that would escape their arguments.
-void mustBePlain(const Arguments &a, const char *method) {
-  if (a[0].string()->markup)
-    fail("method '", method,
-         "' after `safe` or `escape` is not supported, "
-         "since it would escape; leave `safe` out");
 }
 
 Value texts(Interpreter &in, const std::vector<std::string> &pieces,
@@ -385,7 +402,6 @@ Value removesuffix(Interpreter &in, Arguments &a) {
 }
 
 Value replace(Interpreter &in, Arguments &a) {
-  mustBePlain(a, "replace");
   return in.values().string(
       replaced(in, self(in, a), mustBeText(in, a[1], "what is replaced"),
                mustBeText(in, a[2], "what it is replaced by"),
@@ -393,7 +409,6 @@ Value replace(Interpreter &in, Arguments &a) {
 }
 
 Value join(Interpreter &in, Arguments &a) {
-  mustBePlain(a, "join");
   const std::string &between = self(in, a);
   mustBeDefined(a[1]);
   std::string out;
@@ -410,7 +425,6 @@ Value join(Interpreter &in, Arguments &a) {
 }
 
 Value format(Interpreter &in, Arguments &a) {
-  mustBePlain(a, "format");
   Arguments values;
   values.values.assign(a.values.begin() + 1, a.values.end());
   values.named = a.named;

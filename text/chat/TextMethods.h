@@ -32,6 +32,9 @@ std::string replaced(Interpreter &in, const std::string &text,
                      const std::string &old, const std::string &by,
                      int64_t count);
 
+/// With & < > ' " as HTML writes them.
+std::string escaped(std::string_view text);
+
 /// str.islower and str.isupper.
 bool isLowerText(std::string_view text);
 bool isUpperText(std::string_view text);

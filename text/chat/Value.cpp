@@ -554,9 +554,11 @@ void Writer::repr(const Value &value, int depth) {
   case Kind::Undefined:
     return add("Undefined");
   case Kind::String:
-    if (value.string()->markup)
-      fail("the form of a string after `safe` or `escape` inside of a list is "
-           "not supported; use `safe` on the whole");
+    if (value.string()->markup) {
+      add("Markup(");
+      quoted(value.text());
+      return add(")");
+    }
     return quoted(value.text());
   case Kind::List:
     return sequence("[", value.items(), "]", depth);

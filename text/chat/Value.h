@@ -173,7 +173,7 @@ private:
 
 struct StringObject {
   std::string text;
-  /// After `safe` or `escape`: Python's Markup, whose `+` escapes.
+  /// After `safe` or `escape`: Python's Markup, whose `+` escapes the other.
   bool markup = false;
 };
 struct ListObject {
@@ -209,6 +209,9 @@ struct MethodObject {
 };
 
 inline const std::string &Value::text() const { return as.string->text; }
+inline bool isMarkup(const Value &value) {
+  return value.isString() && value.string()->markup;
+}
 inline const std::vector<Value> &Value::items() const { return as.list->items; }
 
 /// Owns the objects of one rendering (or, of a parsed template, its constants)

@@ -7,7 +7,7 @@
 
 #include "tools/hamlet/TextModel.h"
 
-#include "text/chat/GenerationConfig.h"
+#include "text/GenerationConfig.h"
 #include "tools/command/CommandLine.h"
 
 #include <algorithm>
@@ -32,37 +32,51 @@ TextModel::read(const std::string &folder, const hmlt::ModelT &model) {
     return tokenizer.status();
   made->tokenizer = *tokenizer;
   // A template that cannot be read is of no matter until a chat needs it.
-  made->chat = text::readChatFolder(folder);
+  made->chat = text::readChatTemplates(folder);
 
   auto config = text::readGenerationConfig(folder);
   if (config.failed())
     return config.status();
-  std::string &told = made->told;
-  auto take = [&](const char *key, auto value) {
+  if (*config)
+    made->take(**config, model);
+  return std::shared_ptr<const TextModel>(made);
+}
+
+void TextModel::take(const text::GenerationConfig &config,
+                     const hmlt::ModelT &model) {
+  auto tell = [&](const char *key, auto value) {
     std::ostringstream out;
     out << (told.empty() ? "" : ", ") << key << " " << value;
     told += out.str();
-    return value;
   };
-  Sampling &sampling = made->usual.sampling;
-  if (config->temperature)
-    sampling.temperature = take("temperature", *config->temperature);
-  if (config->topK)
-    sampling.topK = take("top_k", *config->topK);
-  if (config->topP)
-    sampling.topP = take("top_p", *config->topP);
-  if (config->maxTokens)
-    made->usual.maxTokens = take("max_new_tokens", *config->maxTokens);
-  for (int64_t id : config->eosIds)
-    if (std::ranges::find(model.eos_ids, id) == model.eos_ids.end())
-      made->usual.stopIds.push_back(take("eos_token_id", id));
+  if (config.doSample) {
+    usual.sampling.temperature = config.temperature;
+    tell("temperature", config.temperature);
+    usual.sampling.topK = config.topK;
+    tell("top_k", config.topK);
+    // Of nothing the first token is kept.
+    constexpr double kLeast = 1e-12;
+    usual.sampling.topP = std::max(config.topP, kLeast);
+    if (config.topP < 1)
+      tell("top_p", config.topP);
+  }
+  if (config.maxNewTokens) {
+    usual.maxTokens = *config.maxNewTokens;
+    tell("max_new_tokens", usual.maxTokens);
+  }
+  for (int64_t id : config.eosTokenIds)
+    if (std::ranges::find(model.eos_ids, id) == model.eos_ids.end()) {
+      usual.stopIds.push_back(id);
+      tell("eos_token_id", id);
+    }
   if (!told.empty())
     told = "taken from generation_config.json, unless a flag or a request says "
            "otherwise: " +
            told;
-  for (const std::string &what : config->unsupported)
-    told += (told.empty() ? "" : "; ") + ("not supported and ignored: " + what);
-  return std::shared_ptr<const TextModel>(made);
+  for (const auto *keys : {&config.unsupported, &config.unknown})
+    for (const std::string &what : *keys)
+      told +=
+          (told.empty() ? "" : "; ") + ("not supported and ignored: " + what);
 }
 
 Result<std::vector<int32_t>>
@@ -84,9 +98,12 @@ TextModel::encodeChat(const std::string &messages) const {
         !message["role"].is_string())
       return failure("'messages' has ", message.dump(),
                      ", expected objects with a 'role'");
-  Json variables = (*chat)->variables;
+  auto chosen = (*chat)->choose(/*hasTools=*/false);
+  if (chosen.failed())
+    return chosen.status();
+  Json variables = (*chat)->tokens;
   variables["add_generation_prompt"] = true;
-  auto rendered = (*chat)->chatTemplate.render(list, variables);
+  auto rendered = (*chosen)->render(text::normalizeMessages(list), variables);
   if (rendered.failed())
     return rendered.status();
   // The template has written what stands around a text.

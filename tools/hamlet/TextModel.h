@@ -9,7 +9,8 @@
 #define HAMLET_TOOLS_HAMLET_TEXTMODEL_H
 
 #include "runtime/Generate.h"
-#include "text/chat/ChatFolder.h"
+#include "text/GenerationConfig.h"
+#include "text/chat/ReadChatTemplate.h"
 #include "text/tokenizer/TextStream.h"
 #include "text/tokenizer/Tokenizer.h"
 
@@ -44,9 +45,12 @@ public:
   const std::string &taken() const { return told; }
 
 private:
+  /// Takes what a checkpoint says of generation.
+  void take(const text::GenerationConfig &config, const hmlt::ModelT &model);
+
   std::string folder;
   std::shared_ptr<const text::Tokenizer> tokenizer;
-  Result<std::optional<text::ChatFolder>> chat = {std::nullopt};
+  Result<std::optional<text::ChatTemplates>> chat = {std::nullopt};
   runtime::Request usual;
   std::string told;
 };
