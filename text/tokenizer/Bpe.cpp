@@ -10,6 +10,7 @@
 #include "text/tokenizer/Utf8.h"
 
 #include <array>
+#include <atomic>
 #include <limits>
 
 #define XXH_INLINE_ALL
@@ -34,7 +35,8 @@ public:
   Bpe(Vocabulary vocabulary, MergeTable merges, Settings settings, bool bytes,
       bool markBegins)
       : Model(std::move(vocabulary)), merges(std::move(merges)),
-        settings(std::move(settings)), bytes(bytes), markBegins(markBegins) {
+        settings(std::move(settings)), bytes(bytes), markBegins(markBegins),
+        whole(this->vocabulary().idLimit()) {
     const Vocabulary &tokens = this->vocabulary();
     if (this->settings.unknown)
       unknownId = tokens.find(*this->settings.unknown).value_or(kNone);
@@ -63,59 +65,80 @@ public:
 
   bool takesBytes() const override { return bytes; }
 
-  Status encode(std::string_view piece, ModelSpace &space,
-                std::vector<int32_t> &ids) const override {
-    if (settings.ignoreMerges && !bytes)
+  bool encode(std::string_view piece, ModelSpace &space,
+              std::vector<int32_t> &ids, Status &why) const override {
+    if (!markBegins)
+      return encodePart(piece, settings.ignoreMerges, space, ids, why);
+    if (settings.ignoreMerges)
       if (std::optional<int32_t> id = vocabulary().find(piece)) {
         ids.push_back(*id);
-        return {};
+        return true;
       }
-    if (!markBegins)
-      return encodePart(piece, space, ids);
     while (!piece.empty()) {
       // Before a mark that does not follow another one.
       size_t end = 0;
       while (piece.substr(end, kMark.size()) == kMark)
         end += kMark.size();
       end = std::min(piece.find(kMark, end), piece.size());
-      HAMLET_TRY(encodePart(piece.substr(0, end), space, ids));
+      if (!encodePart(piece.substr(0, end), false, space, ids, why))
+        return false;
       piece.remove_prefix(end);
     }
-    return {};
+    return true;
   }
 
 private:
   static constexpr int32_t kNone = -1;
+  /// Whether the text of a token is encoded as that token alone, which is found
+  /// out when it first comes: nearly all are, and need no merging then.
+  enum class Whole : uint8_t { Unknown, Yes, No };
 
-  Status encodePart(std::string_view part, ModelSpace &space,
-                    std::vector<int32_t> &ids) const {
+  bool encodePart(std::string_view part, bool ignoreMerges, ModelSpace &space,
+                  std::vector<int32_t> &ids, Status &why) const {
     uint64_t hash = XXH3_64bits(part.data(), part.size());
     PieceCache::Slot *slot = space.cache.slotFor(part, hash);
     if (slot && PieceCache::holds(*slot, part, hash)) {
-      ids.insert(ids.end(), slot->ids, slot->ids + slot->count);
-      return {};
+      for (size_t i = 0; i < slot->count; ++i)
+        ids.push_back(slot->ids[i]);
+      return true;
     }
+    std::optional<int32_t> token = tokenOf(part, space);
+    Whole known = Whole::No;
+    if (token)
+      known = ignoreMerges ? Whole::Yes
+                           : whole[*token].load(std::memory_order_relaxed);
     std::vector<int32_t> &symbols = space.symbols;
     symbols.clear();
-    std::optional<int32_t> whole;
-    if (settings.ignoreMerges && bytes) {
-      space.text.clear();
-      appendByteCharacters(space.text, part);
-      whole = vocabulary().find(space.text);
-    }
-    if (whole) {
-      symbols.push_back(*whole);
+    if (known == Whole::Yes) {
+      symbols.push_back(*token);
     } else {
-      HAMLET_TRY(bytes ? symbolsOfBytes(part, symbols)
-                       : symbolsOfCharacters(part, symbols));
-      if (symbols.size() >= std::numeric_limits<uint32_t>::max())
-        return failure("a piece of ", symbols.size(), " symbols is too long");
+      why = bytes ? symbolsOfBytes(part, symbols)
+                  : symbolsOfCharacters(part, symbols);
+      if (why.ok() && symbols.size() >= std::numeric_limits<uint32_t>::max())
+        why = failure("a piece of ", symbols.size(), " symbols is too long");
+      if (why.failed())
+        return false;
       merges.merge(symbols, space.merges);
+    }
+    if (known == Whole::Unknown) {
+      bool same = symbols.size() == 1 && symbols.front() == *token;
+      whole[*token].store(same ? Whole::Yes : Whole::No,
+                          std::memory_order_relaxed);
     }
     if (slot)
       PieceCache::keep(*slot, part, hash, symbols.data(), symbols.size());
     ids.insert(ids.end(), symbols.begin(), symbols.end());
-    return {};
+    return true;
+  }
+
+  /// The token whose text is `part`.
+  std::optional<int32_t> tokenOf(std::string_view part,
+                                 ModelSpace &space) const {
+    if (!bytes)
+      return vocabulary().find(part);
+    space.text.clear();
+    appendByteCharacters(space.text, part);
+    return vocabulary().find(space.text);
   }
 
   /// Unknown characters on their way to symbols: one waits, so that the next
@@ -197,6 +220,7 @@ private:
   int32_t unknownId = kNone;
   std::array<int32_t, 256> ofByte; ///< Also "<0x00>" to "<0xFF>".
   std::vector<int32_t> ofCharacter;
+  mutable std::vector<std::atomic<Whole>> whole; ///< By id.
 };
 
 /// Whether no merge, and no unknown token, can join what stands before a mark

@@ -17,17 +17,18 @@ public:
       : Model(std::move(vocabulary)), unknown(std::move(unknown)),
         unknownId(this->vocabulary().find(this->unknown)) {}
 
-  Status encode(std::string_view piece, ModelSpace &,
-                std::vector<int32_t> &ids) const override {
+  bool encode(std::string_view piece, ModelSpace &, std::vector<int32_t> &ids,
+              Status &why) const override {
     std::optional<int32_t> id = vocabulary().find(piece);
     if (!id)
       id = unknownId;
-    if (!id)
-      return failure("\"", piece,
-                     "\" is no token, and the vocabulary has no \"", unknown,
-                     "\" for what is unknown");
+    if (!id) {
+      why = failure("\"", piece, "\" is no token, and the vocabulary has no \"",
+                    unknown, "\" for what is unknown");
+      return false;
+    }
     ids.push_back(*id);
-    return {};
+    return true;
   }
 
 private:

@@ -38,9 +38,9 @@ public:
   /// Pieces are bytes, where the file has them as characters of the byte
   /// alphabet.
   virtual bool takesBytes() const { return false; }
-  /// Appends the ids of `piece`, which is not empty.
-  virtual Status encode(std::string_view piece, ModelSpace &space,
-                        std::vector<int32_t> &ids) const = 0;
+  /// Appends the ids of `piece`, which is not empty. False: `why` says why not.
+  virtual bool encode(std::string_view piece, ModelSpace &space,
+                      std::vector<int32_t> &ids, Status &why) const = 0;
 
 private:
   Vocabulary tokens;

@@ -20,7 +20,7 @@ namespace hamlet::text {
 class PieceCache {
 public:
   /// Of one cache line. `length` 0: nothing is here.
-  struct Slot {
+  struct alignas(64) Slot {
     static constexpr size_t kBytes = 26, kIds = 8;
     uint32_t hash = 0;
     uint8_t length = 0, count = 0;

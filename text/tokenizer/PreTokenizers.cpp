@@ -172,8 +172,10 @@ public:
     return splitter ? splitter->split(text, atStart, space, sink)
                     : sink.piece(text, atStart);
   }
-  std::shared_ptr<const PreTokenizer> withBytes() const override {
-    return std::make_shared<ByteLevel>(splitter, prefixSpace, false);
+  std::optional<PreTokenizers> withBytes() const override {
+    if (prefixSpace)
+      return PreTokenizers{std::make_shared<ByteLevel>(splitter, true, false)};
+    return splitter ? PreTokenizers{splitter} : PreTokenizers();
   }
 
 private:

@@ -42,10 +42,11 @@ public:
   /// said so, or an expression reached PCRE2's limits.
   virtual bool split(std::string_view text, bool atStart, SplitSpace &space,
                      PieceSink &next) const = 0;
-  /// The step that leaves out the writing of bytes as characters of the byte
-  /// alphabet, which this one ends in; null: it does not.
-  virtual std::shared_ptr<const PreTokenizer> withBytes() const {
-    return nullptr;
+  /// What is left of the step (nothing, or one) without the writing of bytes as
+  /// characters of the byte alphabet; no list: it does not end in that.
+  virtual std::optional<std::vector<std::shared_ptr<const PreTokenizer>>>
+  withBytes() const {
+    return std::nullopt;
   }
 };
 

@@ -59,8 +59,7 @@ struct ModelSink : PieceSink {
   ModelSink(const Model &model, ModelSpace &space, std::vector<int32_t> &ids)
       : model(model), space(space), ids(ids) {}
   bool piece(std::string_view piece, bool) override {
-    status = model.encode(piece, space, ids);
-    return status.ok();
+    return model.encode(piece, space, ids, status);
   }
   const Model &model;
   ModelSpace &space;
@@ -131,10 +130,11 @@ Status Tokenizer::Parts::read(std::string_view json) {
     return decoding.status();
   decoders = std::move(*decoding);
 
-  std::shared_ptr<const PreTokenizer> bytes =
-      preTokenizers.empty() ? nullptr : preTokenizers.back()->withBytes();
+  std::optional<PreTokenizers> bytes;
+  if (!preTokenizers.empty())
+    bytes = preTokenizers.back()->withBytes();
   ModelParts modelParts{std::move(file->vocabulary), std::move(file->merges),
-                        bytes != nullptr};
+                        bytes.has_value()};
   Result<Value> modelValue = fields.required("model");
   if (modelValue.failed())
     return modelValue.status();
@@ -142,8 +142,10 @@ Status Tokenizer::Parts::read(std::string_view json) {
   if (found.failed())
     return found.status();
   model = std::move(*found);
-  if (model->takesBytes())
-    preTokenizers.back() = std::move(bytes);
+  if (model->takesBytes()) {
+    preTokenizers.pop_back();
+    preTokenizers.insert(preTokenizers.end(), bytes->begin(), bytes->end());
+  }
 
   if (std::optional<Value> tokens = fields.optional("added_tokens")) {
     Result<AddedTokens> list =

@@ -28,6 +28,8 @@ public:
   Status index();
 
   size_t size() const { return entries.size(); }
+  /// One more than the greatest id.
+  size_t idLimit() const { return byId.size(); }
   std::optional<int32_t> find(std::string_view token) const;
   std::optional<std::string_view> text(int32_t id) const;
 
