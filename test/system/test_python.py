@@ -61,7 +61,7 @@ class Python(unittest.TestCase):
         ok("cmake", "-S", harness.ROOT / "python", "-B", build, "-G", "Ninja", *settings)
         ok("cmake", "--build", build)
         # What a wheel has.
-        for component in ("Runtime", "Compiler"):
+        for component in ("Runtime", "Emulator", "Compiler"):
             ok("cmake", "--install", BUILD, "--prefix", PACKAGE, "--component", component)
         ok("cmake", "--install", build, "--prefix", PACKAGE, "--component", "Python")
         compiler = PACKAGE / "bin" / "hamlet-compiler"
