@@ -264,6 +264,17 @@ Status AtomicFile::commit() {
   return status;
 }
 
+Status AtomicFile::commitAs(const std::string &name) {
+  if (temporary) {
+    std::optional<Destination> to = resolve(name);
+    if (!to)
+      return failure("cannot create '", name, "': ", std::strerror(errno));
+    target = std::move(to->name);
+    path = name;
+  }
+  return commit();
+}
+
 Status writeFileAtomically(const std::string &path, std::string_view contents) {
   AtomicFile file;
   HAMLET_TRY(file.open(path));

@@ -48,6 +48,8 @@ public:
   Status truncate(uint64_t size);
   /// Closes the file and gives it its name.
   Status commit();
+  /// The same with another name; what is written in place has its own.
+  Status commitAs(const std::string &name);
 
   /// For a command, at its start: a signal that ends the process removes first
   /// what is not committed. A limit on file sizes is a failed write.

@@ -169,7 +169,7 @@ Expected<Plan> makePlan(const ModelSpec &spec, const PlanOptions &options) {
   return plan;
 }
 
-json::Value planJson(const Plan &plan) {
+json::Object planJson(const Plan &plan) {
   json::Array flops;
   for (const Plan::Flops &point : plan.flopsPerToken)
     flops.push_back(
@@ -188,7 +188,7 @@ json::Value planJson(const Plan &plan) {
       {"flops_per_token", std::move(flops)}};
 }
 
-static std::string bytesText(int64_t bytes) {
+std::string bytesText(int64_t bytes) {
   constexpr const char *kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);
   size_t unit = 0;

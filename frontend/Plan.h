@@ -51,8 +51,10 @@ struct Plan {
 /// Fails if the degree does not divide what has to be cut; the error names it.
 llvm::Expected<Plan> makePlan(const ModelSpec &spec,
                               const PlanOptions &options);
-llvm::json::Value planJson(const Plan &plan);
+llvm::json::Object planJson(const Plan &plan);
 std::string planText(const Plan &plan);
+/// `1.50 GiB (1,610,612,736 bytes)`.
+std::string bytesText(int64_t bytes);
 
 } // namespace hamlet::frontend
 

@@ -276,9 +276,10 @@ private:
         from = key;
         names = std::move(more);
       } else if (more != names && !problem.failed()) {
-        problem.report(path + ": " + from + ", " + key +
-                       ": two names of one thing disagree: expected the same "
-                       "layer kinds");
+        problem.report((Twine(path) + ": " + from + ", " + key +
+                        ": two names of one thing disagree: expected the same "
+                        "layer kinds")
+                           .str());
       }
     }
     if (!from.empty() || problem.failed())

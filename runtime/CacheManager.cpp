@@ -7,14 +7,14 @@
 
 #include "runtime/CacheManager.h"
 
+#include "runtime/Footprint.h"
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
 
 namespace hamlet::runtime {
 namespace {
-
-constexpr uint64_t kAlignment = 256;
 
 /// Elements are f32, or bf16 where `narrow`.
 bool allFinite(const uint8_t *bytes, size_t count, bool narrow) {
@@ -43,18 +43,14 @@ Result<CacheManager> CacheManager::make(const hmlt::ContainerT &file,
   manager.file = &file;
   manager.device = &device;
   manager.pageCount = pages;
-  __int128 total = 0;
-  for (const auto &cache : file.caches) {
-    bool perPage = cache->per == hmlt::CachePer::page;
-    (perPage ? manager.hasPages : manager.hasSlots) = true;
-    manager.bases.push_back(static_cast<uint64_t>(total));
-    total += __int128(cache->bytes) * (perPage ? pages : slots);
-    total = (total + kAlignment - 1) / kAlignment * kAlignment;
-    if (total > (__int128(1) << 60))
-      return failure("caches for ", slots, " sequences and ", pages,
-                     " pages are too large");
-  }
-  auto memory = DeviceMemory::allocate(device, static_cast<uint64_t>(total));
+  for (const auto &cache : file.caches)
+    (cache->per == hmlt::CachePer::page ? manager.hasPages : manager.hasSlots) =
+        true;
+  Result<CachePlaces> places = placeCaches(file, slots, pages);
+  if (places.failed())
+    return places.status();
+  manager.bases = std::move(places->offsets);
+  auto memory = DeviceMemory::allocate(device, places->bytes);
   if (memory.failed())
     return memory.status().in("caches");
   manager.memory = std::move(*memory);
@@ -177,11 +173,12 @@ Status CacheManager::truncate(int slot, int64_t length) {
   } else {
     int64_t least = leastLength(slot);
     if (length < least)
-      return failure("it has ", cut.length, " tokens and cannot be cut to ",
-                     length, ": possible are 0 and ", least, " to ", cut.length,
-                     ", as states are kept from chunk to chunk. Fork a "
-                     "sequence where it may be needed again, or feed the first ",
-                     length, " tokens to a new one");
+      return failure(
+          "it has ", cut.length, " tokens and cannot be cut to ", length,
+          ": possible are 0 and ", least, " to ", cut.length,
+          ", as states are kept from chunk to chunk. Fork a "
+          "sequence where it may be needed again, or feed the first ",
+          length, " tokens to a new one");
     bool clean = true;
     if (hasSlots && length % file->model->chunk) {
       Result<bool> tail = finite(hmlt::CachePer::slot, slot);

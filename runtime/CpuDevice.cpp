@@ -7,6 +7,7 @@
 
 // The CPU as a device: kernels come as shared objects inside the container,
 // are mapped from memory and run over the pool.
+#include "container/CpuLevels.h"
 #include "runtime/Device.h"
 
 #include <algorithm>
@@ -35,31 +36,6 @@ static_assert(kStagger * kStaggers < kPage);
 /// Pieces of a grid that each thread gets, so that uneven ones even out.
 constexpr int64_t kPiecesPerThread = 8;
 
-struct Level {
-  const char *name;   // HAMLET_CPU
-  const char *target; // Image.target
-  bool present;       // on this machine
-};
-
-/// Worst first.
-std::vector<Level> levels() {
-#if defined(__x86_64__)
-  bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  bool v4 = v3 && __builtin_cpu_supports("avx512f") &&
-            __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512cd") &&
-            __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vl");
-  bool bf16 = v4 && __builtin_cpu_supports("avx512bf16");
-#else
-  bool v3 = false, v4 = false, bf16 = false;
-#endif
-  return {{"avx2", "x86-64-v3", v3},
-          {"avx512", "x86-64-v4", v4},
-          {"avx512bf16", "x86-64-v4-bf16", bf16}};
-}
-
 const hmlt::ImageT *findImage(const hmlt::ContainerT &file,
                               const char *target) {
   for (const auto &image : file.images)
@@ -76,12 +52,12 @@ std::string targetsOf(const hmlt::ContainerT &file) {
 }
 
 Result<const hmlt::ImageT *> pickImage(const hmlt::ContainerT &file) {
-  std::vector<Level> known = levels();
   if (const char *forced = std::getenv("HAMLET_CPU"); forced && *forced) {
-    auto level =
-        std::find_if(known.begin(), known.end(), [&](const Level &candidate) {
-          return !strcmp(candidate.name, forced);
-        });
+    std::vector<CpuLevel> known = cpuLevels();
+    auto level = std::find_if(known.begin(), known.end(),
+                              [&](const CpuLevel &candidate) {
+                                return !strcmp(candidate.name, forced);
+                              });
     if (level == known.end())
       return failure("HAMLET_CPU is '", forced,
                      "', expected avx2, avx512 or avx512bf16");
@@ -95,18 +71,8 @@ Result<const hmlt::ImageT *> pickImage(const hmlt::ContainerT &file) {
     return failure("HAMLET_CPU is '", forced, "', but the file has no ",
                    level->target, " code; it has: ", targetsOf(file));
   }
-  // On Intel's cores two FMAs are as fast as half a bf16 dot (232 GF/s of dots
-  // beside 463 of FMAs were measured): a product of 512 rows took 13.9 ms in
-  // AVX-512 code and 20.3 in that with dots. Results differ in denormals only,
-  // which dots flush.
-  std::vector<size_t> order = {2, 1, 0};
-#if defined(__x86_64__)
-  if (__builtin_cpu_is("intel"))
-    order = {1, 2, 0};
-#endif
-  for (size_t i : order)
-    if (const hmlt::ImageT *image =
-            known[i].present ? findImage(file, known[i].target) : nullptr)
+  for (const CpuLevel &level : cpuLevelsBySpeed())
+    if (const hmlt::ImageT *image = findImage(file, level.target))
       return image;
   return failure("the file has no code that this CPU can run; it has: ",
                  targetsOf(file));

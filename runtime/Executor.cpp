@@ -7,6 +7,8 @@
 
 #include "runtime/Executor.h"
 
+#include "runtime/Footprint.h"
+
 #include <algorithm>
 
 namespace hamlet::runtime {
@@ -15,13 +17,6 @@ namespace {
 using hmlt::StepInput;
 
 constexpr size_t kInputAlignment = 64 / sizeof(int32_t);
-
-const hmlt::FunctionT *findStep(const hmlt::ContainerT &file) {
-  for (const auto &function : file.functions)
-    if (function->name == "step" && function->logits_buffer >= 0)
-      return function.get();
-  return nullptr;
-}
 
 } // namespace
 
@@ -62,17 +57,7 @@ Result<std::unique_ptr<Executor>> Executor::make(LoadedModel &model,
   std::unique_ptr<Executor> executor(
       new Executor(model, *function, limits, std::move(*caches)));
 
-  // Every symbol at its largest bounds every buffer: expressions grow with
-  // their symbol. The prefill pieces make both the most blocks of a row each
-  // and the most sequences.
-  Quantities largest;
-  largest.tokens = std::max<int64_t>(limits.stepTokens, limits.sequences);
-  largest.sequences = limits.sequences;
-  largest.decodeSequences = limits.sequences;
-  largest.outputRows = limits.allRows ? largest.tokens : limits.sequences;
-  largest.maxPages = pagesOfOne;
-  largest.prefillLengths.assign(static_cast<size_t>(limits.sequences), 1);
-  largest.prefillLengths[0] = largest.tokens;
+  const Quantities largest = largestQuantities(limits);
   HAMLET_TRY(executor->program.reserve(largest));
   HAMLET_TRY(executor->reserveInputs(largest));
   return executor;

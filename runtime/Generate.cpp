@@ -7,6 +7,8 @@
 
 #include "runtime/Generate.h"
 
+#include "runtime/NextToken.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,6 +19,7 @@ namespace {
 /// Memory for logits of one step when every row is wanted.
 constexpr int64_t kLogitsBytes = int64_t(256) << 20;
 constexpr int64_t kStepTokens = 1024; // of a step, if the pieces allow
+constexpr int64_t kMostTopLogprobs = 1000;
 
 /// Rows of logits that a piece of `tokens` tokens gives.
 int64_t rowsOf(OutputRows rows, int64_t tokens) {
@@ -50,6 +53,14 @@ public:
       return {};
     HAMLET_TRY(admit());
     return step();
+  }
+
+  /// Answers that wait for an earlier one, which will not come.
+  Status giveFinished() {
+    for (size_t i = nextAnswer; i < requests.size(); ++i)
+      if (done[i] && options.onAnswer)
+        HAMLET_TRY(options.onAnswer(i, answers[i]));
+    return {};
   }
 
   const GenerateStats &counted() {
@@ -86,6 +97,8 @@ public:
       limits.pages += pages[static_cast<size_t>(i)];
     limits.context = options.maxContext.value_or(longest);
     limits.allRows = options.logits != nullptr;
+    for (const Request &request : requests)
+      limits.allRows |= request.promptLogprobs;
     budget = std::max(options.prefillChunk, kStepTokens);
     if (limits.allRows)
       budget = std::min(
@@ -127,6 +140,8 @@ private:
       auto most = static_cast<size_t>(requests[nextRequest].maxTokens);
       answer.tokens.reserve(most);
       answer.logprobs.reserve(most);
+      if (requests[nextRequest].rawLogprobs)
+        answer.rawLogprobs.reserve(most);
       active.push_back({nextRequest++, *sequence});
     }
     return {};
@@ -145,7 +160,8 @@ private:
       if (count < left || !request.maxTokens)
         piece.rows = OutputRows::none;
     }
-    if (options.logits)
+    bool inPrompt = sequence.fed < request.promptIds.size();
+    if (options.logits || (request.promptLogprobs && inPrompt))
       piece.rows = OutputRows::all;
     return piece;
   }
@@ -198,13 +214,18 @@ private:
         HAMLET_TRY(executor->copyLogits(at + r, 1, row.data()));
         if (options.logits)
           HAMLET_TRY(options.logits->append(owner.request, row.data(), 1));
+        size_t next = owner.fed + static_cast<size_t>(r) + 1;
+        if (request.promptLogprobs && next < request.promptIds.size())
+          addPromptLogprob(owner, next);
       }
       at += rows;
       if (owner.fed < request.promptIds.size())
         owner.fed += static_cast<size_t>(tokens);
       if (owner.fed < request.promptIds.size())
         continue;
-      if (request.maxTokens == 0)
+      if (!answers[owner.request].error.empty())
+        finish(owner, "");
+      else if (request.maxTokens == 0)
         finish(owner, "length");
       else
         HAMLET_TRY(pick(owner)); // the last row is in `row`
@@ -212,43 +233,33 @@ private:
     return {};
   }
 
-  Status pick(Active &owner) {
+  /// Of the token at `position` of the prompt, whose logits are in `row`.
+  void addPromptLogprob(const Active &owner, size_t position) {
     const Request &request = requests[owner.request];
     Answer &answer = answers[owner.request];
-    uint64_t position = request.promptIds.size() + answer.tokens.size();
-    Sampled sampled = sample(row, request.sampling, position, sampleMemory);
-    if (sampled.token < 0) {
-      answer.error = "position " + std::to_string(position) +
-                     ": the model's logits are not finite";
-      finish(owner, "");
-      return {};
-    }
-    answer.tokens.push_back(sampled.token);
-    answer.logprobs.push_back(sampled.logprob);
-    owner.last = sampled.token;
-    picks.push_back({owner.request, sampled});
-    if (options.onToken)
-      HAMLET_TRY(options.onToken(owner.request, sampled.token));
+    float logprob = LogProbabilities(row, 0)[request.promptIds[position]];
+    if (std::isnan(logprob) && answer.error.empty())
+      answer.error = notFinite(position);
+    answer.promptLogprobs.push_back(logprob);
+  }
 
-    const auto &eos = model.file->model->eos_ids;
-    auto isIn = [&](const std::vector<int64_t> &ids) {
-      return std::find(ids.begin(), ids.end(), sampled.token) != ids.end();
-    };
-    if (request.earlyStop) {
-      bool confident =
-          std::exp(double(sampled.logprob)) > request.earlyStop->probability;
-      owner.confident = confident ? owner.confident + 1 : 0;
+  Status pick(Active &owner) {
+    Answer &answer = answers[owner.request];
+    Sampled sampled =
+        addNextToken(requests[owner.request], row, *model.file->model, answer,
+                     owner.confident, sampleMemory);
+    if (sampled.token >= 0) {
+      owner.last = sampled.token;
+      picks.push_back({owner.request, sampled});
+      if (options.onToken)
+        HAMLET_TRY(options.onToken(owner.request, sampled.token));
     }
-    if (isIn(request.stopIds) || isIn(eos))
-      finish(owner, "stop");
-    else if (request.earlyStop && owner.confident >= request.earlyStop->count)
-      finish(owner, "early");
-    else if (static_cast<int64_t>(answer.tokens.size()) >= request.maxTokens)
-      finish(owner, "length");
+    if (!answer.error.empty() || !answer.finishReason.empty())
+      finish(owner, answer.finishReason);
     return {};
   }
 
-  void finish(Active &owner, const char *reason) {
+  void finish(Active &owner, const std::string &reason) {
     answers[owner.request].finishReason = reason;
     done[owner.request] = true;
     owner.finished = true;
@@ -304,6 +315,7 @@ const Answer &Generation::answer(size_t request) const {
   return batch->answer(request);
 }
 const GenerateStats &Generation::stats() { return batch->counted(); }
+Status Generation::giveFinished() { return batch->giveFinished(); }
 
 Status checkSampling(const Sampling &sampling) {
   if (!std::isfinite(sampling.temperature) || sampling.temperature < 0)
@@ -329,6 +341,9 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
     return failure("'max_tokens' is ", request.maxTokens,
                    ", expected at least 0");
   HAMLET_TRY(checkSampling(request.sampling));
+  if (request.topLogprobs < 0 || request.topLogprobs > kMostTopLogprobs)
+    return failure("'top_logprobs' is ", request.topLogprobs,
+                   ", expected 0 to ", kMostTopLogprobs);
   if (request.earlyStop) {
     if (request.earlyStop->count < 1)
       return failure("'early_stop.count' is ", request.earlyStop->count,
@@ -348,15 +363,25 @@ Status checkRequest(const Request &request, const hmlt::ModelT &model,
   return {};
 }
 
-Result<GenerateStats> generate(LoadedModel &model,
-                               const std::vector<Request> &requests,
-                               const GenerateOptions &options) {
+Status generate(LoadedModel &model, const std::vector<Request> &requests,
+                const GenerateOptions &options, GenerateStats &stats) {
   auto generation = Generation::make(model, requests, options);
   if (generation.failed())
     return generation.status();
-  while (!(*generation)->done())
-    HAMLET_TRY((*generation)->step());
-  return (*generation)->stats();
+  Status status;
+  bool stopped = false;
+  while (status.ok() && !(*generation)->done()) {
+    stopped = options.stop && options.stop();
+    if (stopped)
+      break;
+    status = (*generation)->step();
+  }
+  stats = (*generation)->stats();
+  stats.stopped = stopped;
+  if (stopped || status.failed())
+    if (Status given = (*generation)->giveFinished(); status.ok())
+      status = given;
+  return status;
 }
 
 } // namespace hamlet::runtime

@@ -33,11 +33,23 @@ struct Request {
   Sampling sampling;
   std::vector<int64_t> stopIds;
   std::optional<EarlyStop> earlyStop;
+  /// Also wanted: log-probabilities before temperature, the most probable
+  /// tokens at each place, those of the prompt.
+  bool rawLogprobs = false;
+  int64_t topLogprobs = 0;
+  bool promptLogprobs = false;
+  /// Set in place of `promptIds`, which the reader makes of it: text, or JSON
+  /// of a chat's messages. Empty: none.
+  std::string prompt, messages;
 };
 
 struct Answer {
   std::vector<int32_t> tokens;
   std::vector<float> logprobs;
+  std::vector<float> rawLogprobs; ///< If asked for, as the next two.
+  std::vector<std::vector<std::pair<int32_t, float>>> topLogprobs;
+  /// Of the prompt's second token and those after it, before temperature.
+  std::vector<float> promptLogprobs;
   std::string finishReason; ///< "length", "stop" or "early".
   std::string error;        ///< Why there is no answer; else empty.
 };
@@ -52,6 +64,8 @@ struct GenerateOptions {
   std::function<Status(size_t, int32_t)> onToken;
   /// Each answer once it is complete, in the order of the requests.
   std::function<Status(size_t, const Answer &)> onAnswer;
+  /// Asked before each step whether to stop there.
+  std::function<bool()> stop;
   Profile *profile = nullptr;
 };
 
@@ -62,6 +76,7 @@ struct GenerateStats {
   double prefillSeconds = 0, decodeSeconds = 0;
   StepCounts prefillCounts, decodeCounts;
   uint64_t deviceBytes = 0;
+  bool stopped = false; ///< `stop` said so.
 };
 
 /// Checks the ranges of a request's sampling; the message names the key.
@@ -99,6 +114,9 @@ public:
   /// finished. `onAnswer`, if it is set, was the only one to get it.
   const Answer &answer(size_t request) const;
   const GenerateStats &stats();
+  /// To `onAnswer`, those that are finished and wait for an earlier one, which
+  /// will not come. No step is possible then.
+  Status giveFinished();
 
 private:
   class Batch;
@@ -106,10 +124,10 @@ private:
   std::unique_ptr<Batch> batch;
 };
 
-/// Steps to the end.
-Result<GenerateStats> generate(LoadedModel &model,
-                               const std::vector<Request> &requests,
-                               const GenerateOptions &options);
+/// Steps to the end, or until `stop` says so. Where it stops or fails, the
+/// answers that are finished are given first, and `stats` has what was done.
+Status generate(LoadedModel &model, const std::vector<Request> &requests,
+                const GenerateOptions &options, GenerateStats &stats);
 
 } // namespace hamlet::runtime
 

@@ -8,6 +8,7 @@
 #include "runtime/Program.h"
 
 #include "container/Lifetimes.h"
+#include "runtime/Footprint.h"
 
 #include <algorithm>
 #include <bit>
@@ -18,7 +19,6 @@ namespace {
 
 using namespace hmlt;
 
-constexpr uint64_t kAlignment = 256;
 constexpr int64_t kSaturated = int64_t(1) << 60; // no such memory exists
 
 int64_t valueOf(Symbol symbol, int index, const Quantities &quantities,
@@ -156,7 +156,7 @@ Status Program::reserve(const Quantities &largest) {
   __int128 sum = 0;
   for (size_t i = 0; i < wanted.size(); ++i) {
     wanted[i] = std::max(wanted[i], sizesOfBuffers[i]);
-    uint64_t padded = (wanted[i] + kAlignment - 1) / kAlignment * kAlignment;
+    uint64_t padded = alignedBytes(wanted[i]);
     sum += padded;
     lives[i].bytes = static_cast<int64_t>(padded);
     lives[i].first = function.buffers[i]->first;

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -91,6 +92,13 @@ Status readEarlyStop(const Json &json, std::optional<EarlyStop> &out) {
   return {};
 }
 
+Status readFlag(const std::string &key, const Json &json, bool &out) {
+  if (!json.is_boolean())
+    return wrongType(key, "true or false", json);
+  out = json.get<bool>();
+  return {};
+}
+
 Status readKey(const std::string &key, const Json &value, Request &request) {
   if (key == "id") {
     if (!value.is_string() || value.get_ref<const std::string &>().empty())
@@ -100,6 +108,24 @@ Status readKey(const std::string &key, const Json &value, Request &request) {
   }
   if (key == "prompt_ids")
     return readPrompt(value, request.promptIds);
+  if (key == "prompt") {
+    if (!value.is_string() || value.get_ref<const std::string &>().empty())
+      return wrongType(key, "a text that is not empty", value);
+    request.prompt = value.get<std::string>();
+    return {};
+  }
+  if (key == "messages") {
+    if (!value.is_array() || value.empty())
+      return wrongType(key, "a list of messages that is not empty", value);
+    request.messages = value.dump();
+    return {};
+  }
+  if (key == "raw_logprobs")
+    return readFlag(key, value, request.rawLogprobs);
+  if (key == "top_logprobs")
+    return readInteger(key, value, request.topLogprobs);
+  if (key == "prompt_logprobs")
+    return readFlag(key, value, request.promptLogprobs);
   if (key == "max_tokens")
     return readInteger(key, value, request.maxTokens);
   if (key == "temperature")
@@ -123,9 +149,16 @@ void appendFloat(std::string &text, float value) {
   text.append(digits, end);
 }
 
+void appendFloats(std::string &text, const std::vector<float> &values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    text += i ? ", " : "";
+    appendFloat(text, values[i]);
+  }
+}
+
 } // namespace
 
-Result<Request> parseRequest(std::string_view line) {
+Result<Request> parseRequest(std::string_view line, const Request &defaults) {
   // The parser keeps the last of two equal keys; one of them is a mistake.
   std::vector<std::set<std::string>> keys;
   std::string repeated;
@@ -149,10 +182,19 @@ Result<Request> parseRequest(std::string_view line) {
     return failure("key '", repeated, "' stands there twice");
   if (!json.is_object())
     return failure("expected a JSON object, found ", json.type_name());
-  for (const char *key : {"id", "prompt_ids"})
-    if (!json.contains(key))
-      return failure("the key '", key, "' is missing");
-  Request request;
+  if (!json.contains("id"))
+    return failure("the key 'id' is missing");
+  int prompts = 0;
+  for (const char *key : {"prompt_ids", "prompt", "messages"})
+    prompts += json.contains(key);
+  if (prompts == 0)
+    return failure("the key 'prompt_ids' is missing (or 'prompt', or "
+                   "'messages')");
+  if (prompts > 1)
+    return failure("expected one of 'prompt_ids', 'prompt' and 'messages', "
+                   "found ",
+                   prompts);
+  Request request = defaults;
   for (const auto &[key, value] : json.items())
     HAMLET_TRY(readKey(key, value, request));
   return request;
@@ -160,32 +202,53 @@ Result<Request> parseRequest(std::string_view line) {
 
 Result<std::vector<Request>> readRequests(const std::string &path,
                                           const hmlt::ModelT &model,
-                                          std::optional<int64_t> maxContext) {
-  std::ifstream in(path);
-  if (!in)
+                                          const ReadRequestsOptions &options) {
+  bool standard = path == "-";
+  std::ifstream file;
+  if (!standard)
+    file.open(path);
+  if (!standard && !file)
     return failure("cannot open '", path, "': ", std::strerror(errno));
+  std::istream &in = standard ? std::cin : file;
+  const std::string name = standard ? "standard input" : path;
   std::vector<Request> requests;
   std::set<std::string> ids;
   std::string line;
   for (size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
-    std::string where = path + ":" + std::to_string(number);
-    Result<Request> request = parseRequest(line);
+    std::string where = name + ":" + std::to_string(number);
+    Result<Request> request = parseRequest(line, options.defaults);
     if (request.failed())
       return request.status().in(where);
-    HAMLET_TRY(checkRequest(*request, model, maxContext).in(where));
+    if (!request->prompt.empty() || !request->messages.empty()) {
+      if (!options.encode)
+        return failure(where, ": '",
+                       request->prompt.empty() ? "messages" : "prompt",
+                       "' is text, and the checkpoint has no tokenizer.json; "
+                       "expected 'prompt_ids'");
+      HAMLET_TRY(options.encode(*request).in(where));
+    }
+    HAMLET_TRY(checkRequest(*request, model, options.maxContext).in(where));
     if (!ids.insert(request->id).second)
       return failure(where, ": id '", request->id,
                      "' is taken by an earlier line");
     requests.push_back(std::move(*request));
   }
   if (in.bad())
-    return failure("cannot read '", path, "': ", std::strerror(errno));
+    return failure("cannot read ", name, ": ", std::strerror(errno));
   return requests;
 }
 
-std::string answerLine(const Request &request, const Answer &answer) {
+std::optional<std::string> answerId(std::string_view line) {
+  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("id") || !json["id"].is_string())
+    return std::nullopt;
+  return json["id"].get<std::string>();
+}
+
+std::string answerLine(const Request &request, const Answer &answer,
+                       const std::optional<std::string> &decoded) {
   std::string text = "{\"id\": " + Json(request.id).dump();
   if (!answer.error.empty())
     return text + ", \"error\": " + Json(answer.error).dump() + "}\n";
@@ -193,11 +256,35 @@ std::string answerLine(const Request &request, const Answer &answer) {
   for (size_t i = 0; i < answer.tokens.size(); ++i)
     text += (i ? ", " : "") + std::to_string(answer.tokens[i]);
   text += "], \"logprobs\": [";
-  for (size_t i = 0; i < answer.logprobs.size(); ++i) {
-    text += i ? ", " : "";
-    appendFloat(text, answer.logprobs[i]);
+  appendFloats(text, answer.logprobs);
+  if (request.rawLogprobs) {
+    text += "], \"raw_logprobs\": [";
+    appendFloats(text, answer.rawLogprobs);
   }
-  return text + "], \"finish_reason\": \"" + answer.finishReason + "\"}\n";
+  if (request.topLogprobs) {
+    text += "], \"top_logprobs\": [";
+    for (size_t i = 0; i < answer.topLogprobs.size(); ++i) {
+      text += i ? ", [" : "[";
+      for (size_t j = 0; j < answer.topLogprobs[i].size(); ++j) {
+        auto [token, logprob] = answer.topLogprobs[i][j];
+        text += (j ? ", [" : "[") + std::to_string(token) + ", ";
+        appendFloat(text, logprob);
+        text += "]";
+      }
+      text += "]";
+    }
+  }
+  if (request.promptLogprobs) {
+    // Nothing stands before the first token.
+    text += "], \"prompt_logprobs\": [null";
+    text += answer.promptLogprobs.empty() ? "" : ", ";
+    appendFloats(text, answer.promptLogprobs);
+  }
+  text += "]";
+  if (decoded)
+    text += ", \"text\": " +
+            Json(*decoded).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text + ", \"finish_reason\": \"" + answer.finishReason + "\"}\n";
 }
 
 } // namespace hamlet::runtime

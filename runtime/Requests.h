@@ -10,6 +10,8 @@
 
 #include "runtime/Generate.h"
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,20 +19,32 @@
 namespace hamlet::runtime {
 
 /// Reads one request, a JSON object with the keys of the contract (`id`,
-/// `prompt_ids`, ...), absent ones at their defaults. Unknown or repeated keys
-/// and values of another type are errors that name the key.
-Result<Request> parseRequest(std::string_view line);
+/// `prompt_ids`, ...), absent ones at those of `defaults`. Unknown or repeated
+/// keys and values of another type are errors that name the key.
+Result<Request> parseRequest(std::string_view line,
+                             const Request &defaults = {});
 
-/// Reads the requests of a JSON-lines file, blank lines apart, and checks each
-/// against the model (`checkRequest`) and for an id of its own; errors name the
-/// file and the line.
+struct ReadRequestsOptions {
+  std::optional<int64_t> maxContext;
+  Request defaults; ///< Of keys that a line does not have.
+  /// Makes `promptIds` of a request's text or messages; none: those are errors.
+  std::function<Status(Request &)> encode;
+};
+
+/// Reads the requests of a JSON-lines file (`-`: standard input), blank lines
+/// apart, and checks each against the model (`checkRequest`) and for an id of
+/// its own; errors name the file and the line.
 Result<std::vector<Request>> readRequests(const std::string &path,
                                           const hmlt::ModelT &model,
-                                          std::optional<int64_t> maxContext);
+                                          const ReadRequestsOptions &options);
 
 /// One line of JSON with its newline; floats in their shortest exact form. Of a
-/// request that failed it has the id and the error.
-std::string answerLine(const Request &request, const Answer &answer);
+/// request that failed it has the id and the error. `text`: the answer as text.
+std::string answerLine(const Request &request, const Answer &answer,
+                       const std::optional<std::string> &text = std::nullopt);
+
+/// The id of an answer's line; none if it is no answer.
+std::optional<std::string> answerId(std::string_view line);
 
 } // namespace hamlet::runtime
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace hamlet::runtime {
 
@@ -38,44 +39,68 @@ double uniformAt(uint64_t seed, uint64_t position) {
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }
 
-Sampled sample(std::span<const float> logits, const Sampling &options,
-               uint64_t position, SampleMemory &memory) {
-  const bool greedy = options.temperature == 0;
-  const double temperature = greedy ? 1 : options.temperature;
-  auto best = static_cast<int32_t>(
-      std::max_element(logits.begin(), logits.end()) - logits.begin());
-  const double top = logits[static_cast<size_t>(best)];
+/// The order of candidates: by probability, then by id.
+static bool before(std::span<const float> logits, int32_t a, int32_t b) {
+  float x = logits[static_cast<size_t>(a)], y = logits[static_cast<size_t>(b)];
+  return x > y || (x == y && a < b);
+}
+
+LogProbabilities::LogProbabilities(std::span<const float> logits, double given)
+    : logits(logits), temperature(given == 0 ? 1 : given),
+      top(*std::max_element(logits.begin(), logits.end())) {
   double sum = 0;
   bool finite = true;
   for (float logit : logits) {
     finite &= std::isfinite(logit);
     sum += std::exp((logit - top) / temperature);
   }
-  if (!finite)
+  logSum = finite ? std::log(sum) : std::numeric_limits<double>::quiet_NaN();
+}
+
+float LogProbabilities::operator[](int32_t token) const {
+  double scaled = (logits[static_cast<size_t>(token)] - top) / temperature;
+  return static_cast<float>(scaled - logSum);
+}
+
+std::vector<std::pair<int32_t, float>>
+LogProbabilities::best(size_t count) const {
+  std::vector<int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  count = std::min(count, order.size());
+  std::partial_sort(order.begin(),
+                    order.begin() + static_cast<ptrdiff_t>(count), order.end(),
+                    [&](int32_t a, int32_t b) { return before(logits, a, b); });
+  std::vector<std::pair<int32_t, float>> found;
+  for (size_t i = 0; i < count; ++i)
+    found.emplace_back(order[i], (*this)[order[i]]);
+  return found;
+}
+
+Sampled sample(std::span<const float> logits, const Sampling &options,
+               uint64_t position, SampleMemory &memory) {
+  const LogProbabilities logprobs(logits, options.temperature);
+  auto best = static_cast<int32_t>(
+      std::max_element(logits.begin(), logits.end()) - logits.begin());
+  if (std::isnan(logprobs[best]))
     return {-1, std::numeric_limits<float>::quiet_NaN()};
-  auto answer = [&](int32_t token) {
-    double scaled = (logits[static_cast<size_t>(token)] - top) / temperature;
-    return Sampled{token, static_cast<float>(scaled - std::log(sum))};
-  };
-  if (greedy)
+  auto answer = [&](int32_t token) { return Sampled{token, logprobs[token]}; };
+  if (options.temperature == 0)
     return answer(best);
 
+  const double top = logits[static_cast<size_t>(best)];
+  const double temperature = options.temperature;
   std::vector<int32_t> &order = memory.order;
   order.resize(logits.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = static_cast<int32_t>(i);
-  auto before = [&](int32_t a, int32_t b) {
-    float x = logits[static_cast<size_t>(a)],
-          y = logits[static_cast<size_t>(b)];
-    return x > y || (x == y && a < b);
-  };
   size_t kept = options.topK > 0
                     ? std::min(order.size(), static_cast<size_t>(options.topK))
                     : order.size();
   if (kept < order.size() || options.topP < 1)
-    std::partial_sort(order.begin(),
-                      order.begin() + static_cast<ptrdiff_t>(kept), order.end(),
-                      before);
+    std::partial_sort(
+        order.begin(), order.begin() + static_cast<ptrdiff_t>(kept),
+        order.end(),
+        [&](int32_t a, int32_t b) { return before(logits, a, b); });
   std::vector<double> &weights = memory.weights;
   weights.resize(order.size());
   double total = 0;

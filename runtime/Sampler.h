@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace hamlet::runtime {
@@ -50,6 +51,20 @@ struct SampleMemory {
 /// the arguments.
 Sampled sample(std::span<const float> logits, const Sampling &options,
                uint64_t position, SampleMemory &memory);
+
+/// Natural log of softmax(logits / temperature) at some tokens; temperature 0
+/// counts as 1. Summed as `sample` sums. Not a number if a logit is not finite.
+class LogProbabilities {
+public:
+  LogProbabilities(std::span<const float> logits, double temperature);
+  float operator[](int32_t token) const;
+  /// The `count` most probable tokens (ties to the lower id) with theirs.
+  std::vector<std::pair<int32_t, float>> best(size_t count) const;
+
+private:
+  std::span<const float> logits;
+  double temperature, top, logSum;
+};
 
 } // namespace hamlet::runtime
 

@@ -9,6 +9,7 @@
 
 #include "container/Configuration.h"
 #include "container/Safetensors.h"
+#include "runtime/Footprint.h"
 #include "runtime/PackWeight.h"
 
 #include <algorithm>
@@ -26,13 +27,8 @@
 namespace hamlet::runtime {
 namespace {
 
-constexpr uint64_t kAlignment = 256; // 64 for the CPU, 256 for GPUs
 constexpr int64_t kStageBytes = int64_t(16) << 20;
 constexpr size_t kShown = 10; // names in a message
-
-uint64_t aligned(uint64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
 
 /// A file mapped for reading.
 class MappedFile {
@@ -144,7 +140,7 @@ public:
       HAMLET_TRY(device.copyIn(store.constants[i],
                                file.constants[i]->bytes.data(),
                                file.constants[i]->bytes.size()));
-    for (const Copy &copy : copies) {
+    for (const WeightCopy &copy : copies) {
       const hmlt::WeightT &weight = *file.weights[copy.weight];
       HAMLET_TRY(
           packWeight(
@@ -263,12 +259,12 @@ private:
     uint64_t bytes = 0;
     auto place = [&](uint64_t size) {
       uint64_t offset = bytes;
-      bytes += aligned(size);
+      bytes += alignedBytes(size);
       return offset;
     };
-    findCopies();
+    copies = weightCopies(file, device.target());
     store.weights.resize(file.weights.size());
-    for (const Copy &copy : copies) {
+    for (const WeightCopy &copy : copies) {
       auto size = static_cast<uint64_t>(
           packedBytes(*file.weights[copy.weight], copy.layout));
       total += size;
@@ -277,18 +273,13 @@ private:
     }
     for (const auto &constant : file.constants)
       store.constants.push_back(place(constant->bytes.size()));
-    for (const auto &state : file.states) {
-      int64_t bytes = sizeOf(state->dtype);
-      for (int64_t dim : state->shape)
-        bytes *= dim;
-      stateBytes.push_back(static_cast<uint64_t>(bytes));
-      store.states.push_back(place(stateBytes.back()));
-    }
+    for (const auto &state : file.states)
+      store.states.push_back(place(stateBytes(*state)));
     auto memory = DeviceMemory::allocate(device, bytes);
     if (memory.failed())
       return memory.status().in("weights");
     store.memory = std::move(*memory);
-    for (const Copy &copy : copies)
+    for (const WeightCopy &copy : copies)
       store.weights[copy.weight][static_cast<size_t>(copy.layout)] +=
           store.memory.address();
     for (auto *addresses : {&store.constants, &store.states})
@@ -297,35 +288,11 @@ private:
     return {};
   }
 
-  /// Which weights the kernels of the device's target take, and in which
-  /// layouts.
-  void findCopies() {
-    std::set<std::pair<size_t, hmlt::Layout>> found;
-    for (const auto &function : file.functions)
-      for (const auto &launch : function->launches) {
-        const hmlt::KernelT &kernel =
-            *file.kernels[static_cast<size_t>(launch->kernel)];
-        const hmlt::RealizationT *realization =
-            findRealization(kernel, device.target());
-        size_t next = 0;
-        for (size_t p = 0; realization && p < kernel.parameters.size(); ++p) {
-          if (kernel.parameters[p]->kind == hmlt::ParameterKind::size)
-            continue;
-          const hmlt::ArgT &arg = *launch->args[next++];
-          if (arg.kind == hmlt::ArgKind::weight)
-            found.emplace(static_cast<size_t>(arg.index),
-                          realization->layouts[p]);
-        }
-      }
-    for (auto [weight, layout] : found)
-      copies.push_back({weight, layout});
-  }
-
   Status beginStates() {
     for (size_t i = 0; i < file.states.size(); ++i) {
       const hmlt::StateT &state = *file.states[i];
       if (state.initial == hmlt::InitialValue::zero)
-        HAMLET_TRY(device.zero(store.states[i], stateBytes[i]));
+        HAMLET_TRY(device.zero(store.states[i], stateBytes(state)));
       else
         HAMLET_TRY(packWeight(*file.weights[static_cast<size_t>(state.weight)],
                               hmlt::Layout::plain, store.states[i])
@@ -415,13 +382,7 @@ private:
   ConfigurationEntries entries;
   std::vector<MappedFile> files;
   std::vector<uint8_t> stage;
-  /// A weight in one layout.
-  struct Copy {
-    size_t weight;
-    hmlt::Layout layout;
-  };
-  std::vector<Copy> copies;
-  std::vector<uint64_t> stateBytes;
+  std::vector<WeightCopy> copies;
   WeightStore store;
   uint64_t done = 0, total = 0;
 };

@@ -239,9 +239,11 @@ struct WithoutStrengthReduction : llvm::OptPassGate {
 };
 } // namespace
 
-/// The object file of `module`, whose functions are in the LLVM dialect.
-static FailureOr<std::vector<char>> emitObject(ModuleOp module, Level level,
-                                               EmitTimes &times) {
+/// The object file, or assembly, of `module`, whose functions are in the LLVM
+/// dialect.
+static FailureOr<std::vector<char>> emitCode(ModuleOp module, Level level,
+                                             llvm::CodeGenFileType type,
+                                             EmitTimes &times) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeTarget(level, error);
   if (!machine)
@@ -276,9 +278,8 @@ static FailureOr<std::vector<char>> emitObject(ModuleOp module, Level level,
   SmallVector<char> object;
   llvm::raw_svector_ostream out(object);
   llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, out, nullptr,
-                                   llvm::CodeGenFileType::ObjectFile))
-    return module.emitError("LLVM's x86 target cannot write objects");
+  if (machine->addPassesToEmitFile(passes, out, nullptr, type))
+    return module.emitError("LLVM's x86 target cannot write this kind of file");
   passes.run(*code);
   return std::vector<char>(object.begin(), object.end());
 }
@@ -479,7 +480,8 @@ CpuCompiler::CpuCompiler()
 CpuCompiler::~CpuCompiler() = default;
 
 FailureOr<CpuObject> CpuCompiler::compile(StringRef text, Level level,
-                                          std::string &complaints) {
+                                          std::string &complaints,
+                                          bool assembly) {
   ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &diagnostic) {
     complaints += diagnostic.str() + "\n";
   });
@@ -499,7 +501,11 @@ FailureOr<CpuObject> CpuCompiler::compile(StringRef text, Level level,
   for (auto function : module->getOps<LLVM::LLVMFuncOp>())
     if (auto bytes = function->getAttrOfType<IntegerAttr>(kScratchAttr))
       object.scratchBytes = std::max(object.scratchBytes, bytes.getInt());
-  FailureOr<std::vector<char>> bytes = emitObject(*module, level, times);
+  FailureOr<std::vector<char>> bytes =
+      emitCode(*module, level,
+               assembly ? llvm::CodeGenFileType::AssemblyFile
+                        : llvm::CodeGenFileType::ObjectFile,
+               times);
   if (failed(bytes))
     return failure();
   object.bytes = std::move(*bytes);

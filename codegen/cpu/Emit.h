@@ -48,7 +48,7 @@ struct CpuKernel {
   int64_t scratchBytes;
 };
 
-/// One kernel as an ELF object.
+/// One kernel as an ELF object, or as assembly.
 struct CpuObject {
   int64_t scratchBytes = 0;
   std::vector<char> bytes;
@@ -64,8 +64,10 @@ public:
   CpuCompiler();
   ~CpuCompiler();
   /// Diagnostics are added to `complaints`. The same text gives the same bytes.
+  /// With `assembly` they are text for people.
   mlir::FailureOr<CpuObject> compile(llvm::StringRef text, Level level,
-                                     std::string &complaints);
+                                     std::string &complaints,
+                                     bool assembly = false);
   EmitTimes times;
 
 private:

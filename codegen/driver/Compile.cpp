@@ -33,15 +33,23 @@
 using namespace mlir;
 using namespace hamlet;
 
+static constexpr std::pair<StringLiteral, Stage> kStages[] = {
+    {"graph", Stage::graph},    {"fused", Stage::fused},  {"tile", Stage::tile},
+    {"llvm", Stage::llvm},      {"asm", Stage::assembly}, {"ptx", Stage::ptx},
+    {"program", Stage::program}};
+
 std::optional<Stage> hamlet::parseStage(StringRef text) {
-  return llvm::StringSwitch<std::optional<Stage>>(text)
-      .Case("graph", Stage::graph)
-      .Case("fused", Stage::fused)
-      .Case("tile", Stage::tile)
-      .Case("llvm", Stage::llvm)
-      .Case("ptx", Stage::ptx)
-      .Case("program", Stage::program)
-      .Default(std::nullopt);
+  for (auto &[name, stage] : kStages)
+    if (text == name)
+      return stage;
+  return std::nullopt;
+}
+
+std::string hamlet::stageNames(StringRef separator) {
+  SmallVector<StringRef> names;
+  for (const auto &[name, stage] : kStages)
+    names.push_back(name);
+  return llvm::join(names, separator);
 }
 
 namespace {
@@ -92,16 +100,19 @@ private:
     if (failed(lowered))
       return failure();
     program = std::move(*lowered);
-    if (failed(runPasses(*program, [](PassManager &passes) {
-          passes.addPass(codegen::createProgramLifetimesPass());
-          OpPassManager &kernels = passes.nest<ModuleOp>();
-          kernels.addPass(createCanonicalizerPass());
-          kernels.addPass(createCSEPass());
-        })))
+    if (failed(runPasses(*program,
+                         [](PassManager &passes) {
+                           passes.addPass(
+                               codegen::createProgramLifetimesPass());
+                           OpPassManager &kernels = passes.nest<ModuleOp>();
+                           kernels.addPass(createCanonicalizerPass());
+                           kernels.addPass(createCSEPass());
+                         })) ||
+        failed(checkSelection()))
       return failure();
     shown = show(Stage::tile, "tile.mlir", [&](llvm::raw_ostream &out) {
       for (codegen::TargetClass &targets : classes)
-        printTiles(targets, out);
+        selected(targets)->print(out);
     });
     if (failed(shown) || finished)
       return shown;
@@ -115,6 +126,10 @@ private:
       return shown;
 
     count();
+    if (!options.withCode) {
+      codegen::dropTiles(*program);
+      return success();
+    }
     if (failed(runPasses(*program, [](PassManager &passes) {
           OpPassManager &kernels = passes.nest<ModuleOp>();
           kernels.addPass(tile::createAssignLayoutPass());
@@ -123,17 +138,46 @@ private:
           kernels.addPass(createCSEPass());
         })))
       return failure();
-    if (failed(schedule()) || failed(showLlvm()))
+    if (failed(schedule()) || failed(showLlvm()) || failed(showAssembly()))
       return failure();
     return finished ? success() : emit();
   }
 
-  /// The module as `hamlet-opt -lower-to-tile` leaves it.
-  static void printTiles(codegen::TargetClass &targets,
-                         llvm::raw_ostream &out) {
-    OwningOpRef<ModuleOp> tiles = targets.tiles.clone();
+  /// Whether `--kernel` asks for it: by its name, or that of its variants.
+  bool isSelected(func::FuncOp kernel) const {
+    StringRef name = kernel.getName();
+    if (options.kernel.empty() || name == options.kernel)
+      return true;
+    return name.consume_front(options.kernel) && name.consume_front("_r") &&
+           !name.empty() && llvm::all_of(name, llvm::isDigit);
+  }
+
+  /// The kernels that are asked for, as `hamlet-opt -lower-to-tile` leaves
+  /// them.
+  OwningOpRef<ModuleOp> selected(const codegen::TargetClass &targets) const {
+    OwningOpRef<ModuleOp> tiles = ModuleOp(targets.tiles).clone();
     (*tiles)->removeAttr(codegen::kTilesAttr);
-    tiles->print(out);
+    for (auto kernel :
+         llvm::make_early_inc_range(tiles->getOps<func::FuncOp>()))
+      if (kernel->hasAttr(tile::kKernelAttr) && !isSelected(kernel))
+        kernel.erase();
+    return tiles;
+  }
+
+  LogicalResult checkSelection() {
+    if (options.kernel.empty())
+      return success();
+    std::set<std::string> names;
+    for (codegen::TargetClass &targets : classes)
+      for (auto kernel : targets.tiles.getOps<func::FuncOp>()) {
+        if (!kernel->hasAttr(tile::kKernelAttr))
+          continue;
+        if (isSelected(kernel))
+          return success();
+        names.insert(kernel.getName().str());
+      }
+    return fail("--kernel: no kernel or variant '" + options.kernel +
+                "'; there are " + llvm::join(names, ", "));
   }
 
   /// The kernels of the level's class; there is one if it was asked for.
@@ -194,8 +238,8 @@ private:
   LogicalResult runPasses(ModuleOp module,
                           function_ref<void(PassManager &)> add) {
     PassManager passes(module.getContext());
-    if (options.timePasses)
-      passes.enableTiming();
+    if (options.timing)
+      passes.enableTiming(*options.timing);
     passes.enableVerifier(false);
     // What a crash, or a failing pass, was given: one file for each pipeline.
     if (!options.dumpFolder.empty()) {
@@ -383,9 +427,7 @@ private:
       return success();
     const codegen::TargetClass *shown =
         asked.empty() ? nullptr : classOf(asked.front());
-    OwningOpRef<ModuleOp> lowered =
-        ModuleOp(shown ? shown->tiles : classes.front().tiles).clone();
-    (*lowered)->removeAttr(codegen::kTilesAttr);
+    OwningOpRef<ModuleOp> lowered = selected(shown ? *shown : classes.front());
     if (failed(runPasses(*lowered, [&](PassManager &passes) {
           cpu::buildTileToCpuPipeline(passes, asked.empty() ? cpu::Level::v3
                                                             : asked.front());
@@ -393,6 +435,35 @@ private:
       return failure();
     return show(Stage::llvm, "llvm.mlir",
                 [&](llvm::raw_ostream &out) { lowered->print(out); });
+  }
+
+  /// The x86 code of every level that was asked for, as text; of the reader
+  /// alone too.
+  LogicalResult showAssembly() {
+    if (options.printStage != Stage::assembly)
+      return success();
+    if (levels().empty())
+      return fail("--compile-to=asm prints code of CPUs, and no target is one; "
+                  "--compile-to=ptx prints that of GPUs");
+    cpu::CpuCompiler compiler;
+    std::string text;
+    for (cpu::Level level : levels()) {
+      OwningOpRef<ModuleOp> tiles = selected(*classOf(level));
+      for (auto kernel : tiles->getOps<func::FuncOp>()) {
+        if (!kernel->hasAttr(tile::kKernelAttr))
+          continue;
+        std::string complaints;
+        FailureOr<cpu::CpuObject> code =
+            compiler.compile(tile::kernelText(kernel), level, complaints, true);
+        if (failed(code))
+          return kernel.emitError("could not be compiled: ") << complaints;
+        text += ("# " + kernel.getName() + ", " + cpu::targetName(level) + "\n")
+                    .str();
+        text.append(code->bytes.begin(), code->bytes.end());
+      }
+    }
+    return show(Stage::assembly, "kernels.s",
+                [&](llvm::raw_ostream &out) { out << text; });
   }
 
   bool wants(StringRef target) const {
@@ -413,7 +484,10 @@ private:
       levels = this->levels();
     const std::vector<schedule::GpuTarget> gpus = this->gpus();
 
-    KernelCache cache(options.cacheFolder);
+    TimingScope scope;
+    if (options.timing)
+      scope = options.timing->nest("kernels");
+    KernelCache cache(options.cacheFolder, options.cacheBytes);
     std::vector<EmittedTarget> emitted;
     for (const codegen::TargetClass &mine : classes) {
       std::vector<schedule::GpuTarget> itsGpus;
@@ -423,12 +497,17 @@ private:
       std::vector<cpu::Level> itsLevels;
       llvm::copy_if(levels, std::back_inserter(itsLevels),
                     [&](cpu::Level level) { return classOf(level) == &mine; });
+      OwningOpRef<ModuleOp> some;
+      if (!options.kernel.empty())
+        some = selected(mine);
       FailureOr<std::vector<EmittedTarget>> part =
-          emitKernels(mine.tiles, itsLevels, itsGpus, cache, summary.times);
+          emitKernels(some ? *some : mine.tiles, itsLevels, itsGpus, cache,
+                      options.progress, summary.times);
       if (failed(part))
         return failure();
       llvm::move(*part, std::back_inserter(emitted));
     }
+    cache.shrink();
     summary.cacheHits = cache.hits();
     summary.cacheMisses = cache.misses();
     if (!cache.trouble().empty())

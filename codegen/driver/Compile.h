@@ -8,11 +8,14 @@
 #ifndef HAMLET_CODEGEN_DRIVER_COMPILE_H
 #define HAMLET_CODEGEN_DRIVER_COMPILE_H
 
+#include "codegen/driver/KernelCache.h"
 #include "codegen/tile/Emit.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "mlir/Support/Timing.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,7 +23,9 @@
 
 namespace hamlet {
 
-enum class Stage { graph, fused, tile, llvm, ptx, program };
+enum class Stage { graph, fused, tile, llvm, assembly, ptx, program };
+/// Their names for users, separated by `separator`.
+std::string stageNames(llvm::StringRef separator);
 std::optional<Stage> parseStage(llvm::StringRef text);
 
 struct CompileOptions {
@@ -33,11 +38,18 @@ struct CompileOptions {
   /// schedules (codegen/schedule/Schedule.h); empty: none.
   std::vector<std::string> targetFolders;
   std::string scheduleFile;
-  std::string dumpFolder;  ///< each stage's text is written here; empty: none
-  std::string cacheFolder; ///< of compiled kernels; empty: none
-  bool timePasses = false;
+  std::string dumpFolder; ///< each stage's text is written here; empty: none
+  /// Of compiled kernels, and the most bytes that are kept; empty: none.
+  std::string cacheFolder;
+  uint64_t cacheBytes = kDefaultCacheBytes;
+  bool withCode = true;                ///< else the program has no images
+  mlir::TimingScope *timing = nullptr; ///< measures passes; null: nothing does
+  /// Told of compiled kernels: how many are done, and of how many.
+  std::function<void(size_t, size_t)> progress;
   std::optional<Stage>
       printStage; ///< its text goes to `printed` and nothing more is done
+  /// The kernel, or variant of one, that is printed from `tile` on; empty: all.
+  std::string kernel;
 };
 
 /// What one compilation counted, for the user to see.

@@ -17,7 +17,11 @@
 #include "llvm/Support/xxhash.h"
 
 #include <cstring>
+#include <fcntl.h>
 #include <link.h>
+#include <sys/stat.h>
+#include <tuple>
+#include <unistd.h>
 
 using namespace hamlet;
 using llvm::StringRef;
@@ -54,11 +58,35 @@ static void addIdentity(const dl_phdr_info &object, std::string &out) {
     out += llvm::utohexstr(llvm::xxh3_64bits((*file)->getBuffer()));
 }
 
-KernelCache::KernelCache(std::string given) : folder(std::move(given)) {
+std::string hamlet::defaultCacheFolder() {
+  llvm::SmallString<128> path;
+  if (!llvm::sys::path::cache_directory(path))
+    return "";
+  llvm::sys::path::append(path, "hamlet");
+  return path.str().str();
+}
+
+/// Why what the folder holds is not to be trusted; empty: nothing.
+static std::string distrust(const std::string &folder) {
+  llvm::sys::fs::file_status status;
+  if (std::error_code error = llvm::sys::fs::status(folder, status))
+    return error.message();
+  if (status.getUser() != geteuid() && status.getUser() != 0)
+    return "it belongs to another user";
+  if (status.permissions() & llvm::sys::fs::others_write)
+    return "every user can write to it";
+  return "";
+}
+
+KernelCache::KernelCache(std::string given, uint64_t bytes)
+    : folder(std::move(given)), bytes(bytes) {
   if (folder.empty())
     return;
-  if (std::error_code error = llvm::sys::fs::create_directories(folder)) {
-    complain("cannot make '" + folder + "': " + error.message());
+  std::error_code error = llvm::sys::fs::create_directories(
+      folder, /*IgnoreExisting=*/true, llvm::sys::fs::owner_all);
+  std::string why = error ? error.message() : distrust(folder);
+  if (!why.empty()) {
+    complain((error ? "cannot make '" : "not used, '") + folder + "': " + why);
     folder.clear();
     return;
   }
@@ -117,6 +145,7 @@ std::optional<CompiledKernel> KernelCache::find(const std::string &key) {
     kernel.numbers[i] = static_cast<int64_t>(
         llvm::support::endian::read64le(bytes.data() + 16 + 8 * i));
   kernel.code = bytes.drop_front(kHead).str();
+  utimensat(AT_FDCWD, path.c_str(), nullptr, 0); // used now
   ++found;
   return kernel;
 }
@@ -141,6 +170,42 @@ void KernelCache::put(const std::string &key, const CompiledKernel &kernel) {
   // Others may read while this is written.
   if (Status status = writeFileAtomically(path, head + body); !status.ok())
     complain(status.message());
+  grown = true;
+}
+
+void KernelCache::shrink() {
+  if (!enabled() || !grown)
+    return;
+  struct Entry {
+    std::chrono::system_clock::time_point used;
+    uint64_t bytes;
+    std::string path;
+  };
+  std::vector<Entry> entries;
+  uint64_t total = 0;
+  std::error_code error;
+  // Others may add and remove files meanwhile: what is gone is passed over.
+  for (llvm::sys::fs::recursive_directory_iterator it(folder, error), end;
+       it != end && !error; it.increment(error)) {
+    llvm::sys::fs::file_status status;
+    if (llvm::sys::fs::status(it->path(), status) ||
+        status.type() != llvm::sys::fs::file_type::regular_file)
+      continue;
+    entries.push_back(
+        {status.getLastModificationTime(), status.getSize(), it->path()});
+    total += status.getSize();
+  }
+  if (total <= bytes)
+    return;
+  llvm::sort(entries, [](const Entry &a, const Entry &b) {
+    return std::tie(a.used, a.path) < std::tie(b.used, b.path);
+  });
+  for (const Entry &entry : entries) {
+    if (total <= bytes)
+      return;
+    llvm::sys::fs::remove(entry.path);
+    total -= entry.bytes;
+  }
 }
 
 void KernelCache::complain(const std::string &text) {

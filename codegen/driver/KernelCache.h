@@ -27,18 +27,29 @@ struct CompiledKernel {
   std::string code;
 };
 
+/// Some thirty compilations of MiniMax-M1 for every target.
+inline constexpr uint64_t kDefaultCacheBytes = uint64_t(1) << 30;
+
+/// `hamlet` in the user's folder of caches (XDG_CACHE_HOME, else ~/.cache);
+/// empty if there is none.
+std::string defaultCacheFolder();
+
 /// A folder of compiled kernels, one file each, named by a hash of all that its
 /// contents depend on: this compiler, the target, the kernel's text. A file
 /// that is not what was written is a miss. Thread-safe, also between processes.
+/// What it holds is run as code: a folder that others can write to is not used.
 class KernelCache {
 public:
-  /// Without a folder nothing is ever found.
-  explicit KernelCache(std::string folder);
+  /// Without a folder nothing is ever found. At most `bytes` are kept.
+  explicit KernelCache(std::string folder, uint64_t bytes = kDefaultCacheBytes);
 
   /// `target` and `text` of a kernel as a key.
   std::string key(llvm::StringRef target, llvm::StringRef text) const;
   std::optional<CompiledKernel> find(const std::string &key);
   void put(const std::string &key, const CompiledKernel &kernel);
+  /// If something was put: removes what was not used for longest until the
+  /// folder is within its bound.
+  void shrink();
 
   bool enabled() const { return !folder.empty(); }
   size_t hits() const { return found; }
@@ -50,6 +61,8 @@ private:
   void complain(const std::string &text);
 
   std::string folder;
+  uint64_t bytes;
+  std::atomic<bool> grown{false};
   std::string compiler; ///< a hash of this program and its libraries
   std::atomic<size_t> found{0}, missed{0};
   mutable std::mutex mutex;

@@ -78,6 +78,7 @@ private:
 FailureOr<std::vector<EmittedTarget>>
 hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
                     ArrayRef<schedule::GpuTarget> gpus, KernelCache &cache,
+                    const std::function<void(size_t, size_t)> &progress,
                     EmitTimes &times) {
   std::vector<func::FuncOp> all;
   // A CPU's code has no line numbers: neither has its text, or its key.
@@ -130,6 +131,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
   std::atomic<size_t> next{0};
   std::atomic<bool> bad{false};
   std::mutex mutex;
+  size_t done = 0;
   auto work = [&] {
     Worker worker;
     for (size_t i; !bad && (i = next++) < order.size();) {
@@ -146,6 +148,10 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
       }
       if (job.level)
         job.object.assign(job.result.code.begin(), job.result.code.end());
+      if (progress) {
+        std::lock_guard<std::mutex> guard(mutex);
+        progress(++done, order.size());
+      }
     }
     std::lock_guard<std::mutex> guard(mutex);
     times += worker.times();
@@ -158,7 +164,7 @@ hamlet::emitKernels(ModuleOp kernels, ArrayRef<cpu::Level> levels,
     while (helpers.size() + 1 < wanted)
       helpers.emplace_back(work);
   } catch (const std::system_error &) {
-    // With fewer threads than cores it takes longer.
+    wanted = helpers.size() + 1; // fewer threads take longer
   }
   work();
   for (std::thread &helper : helpers)

@@ -12,6 +12,8 @@
 #include "codegen/driver/KernelCache.h"
 #include "codegen/ptx/Emit.h"
 
+#include <functional>
+
 namespace hamlet {
 
 struct EmittedTarget {
@@ -24,10 +26,12 @@ struct EmittedTarget {
 /// Compiles each kernel of `kernels`, which is left alone, for CPU `levels` and
 /// `gpus` (that ptx::checkGpu passes), in their order. All cores work on it, a
 /// kernel and target at a time; the bytes depend on neither their number nor
-/// the cache.
+/// the cache. `progress`, if it is set, is told of each kernel that is done;
+/// one thread at a time calls it.
 mlir::FailureOr<std::vector<EmittedTarget>>
 emitKernels(mlir::ModuleOp kernels, llvm::ArrayRef<cpu::Level> levels,
             llvm::ArrayRef<schedule::GpuTarget> gpus, KernelCache &cache,
+            const std::function<void(size_t, size_t)> &progress,
             EmitTimes &times);
 
 } // namespace hamlet

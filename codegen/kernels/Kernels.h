@@ -34,10 +34,10 @@ inline int64_t cachedElements(int64_t k, int64_t n, tile::Layout packed) {
 //===----------------------------------------------------------------------===//
 
 struct LightningShape {
-  int64_t queryHeads, keyHeads, valueHeads;
-  int64_t dk, dv;
-  int64_t chunk;
-  bool perToken; ///< log decay [T, state heads]; else [state heads]
+  int64_t queryHeads = 0, keyHeads = 0, valueHeads = 0;
+  int64_t dk = 0, dv = 0;
+  int64_t chunk = 0;
+  bool perToken = false; ///< log decay [T, state heads]; else [state heads]
   double scale = 1.0;
   mlir::Type element; ///< of q, k, v and the tails: f32 or bf16
   mlir::Type result;  ///< of the output
@@ -85,8 +85,8 @@ mlir::func::FuncOp lightningKernel(const KernelSite &site,
 //===----------------------------------------------------------------------===//
 
 struct AttentionShape {
-  int64_t queryHeads, keyHeads;
-  int64_t dk, dv;
+  int64_t queryHeads = 0, keyHeads = 0;
+  int64_t dk = 0, dv = 0;
   double scale = 1.0;
   int64_t window = 0; ///< keys a query sees, itself included; 0: all before it
   mlir::Type element, result;

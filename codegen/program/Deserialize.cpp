@@ -7,6 +7,8 @@
 
 #include "codegen/program/Serialize.h"
 
+#include "codegen/program/Provenance.h"
+
 #include "dialects/Program/ProgramOps.h"
 #include "mlir/IR/Builders.h"
 
@@ -136,12 +138,13 @@ private:
   }
 
   DictionaryAttr provenance() {
-    const hmlt::ProvenanceT &p = *file.provenance;
-    return b.getDictionaryAttr(
-        {b.getNamedAttr("compiler", b.getStringAttr(p.compiler)),
-         b.getNamedAttr("flags", b.getStringAttr(p.flags)),
-         b.getNamedAttr("input_hash", b.getStringAttr(p.input_hash)),
-         b.getNamedAttr("entries", strings(p.entries))});
+    SmallVector<NamedAttribute> entries;
+    for (auto [name, text] : kProvenanceTexts)
+      entries.push_back(
+          b.getNamedAttr(name, b.getStringAttr(*file.provenance.*text)));
+    for (auto [name, list] : kProvenanceLists)
+      entries.push_back(b.getNamedAttr(name, strings(*file.provenance.*list)));
+    return b.getDictionaryAttr(entries);
   }
 
   //===--------------------------------------------------------------------===//
@@ -256,7 +259,7 @@ private:
           check->value ? extent(*check->value) : program::ExtentAttr(),
           check->kind == hmlt::CheckKind::equal
               ? Value()
-              : value(check->array, check->index, 0, f),
+              : value(check->array, check->index, 0),
           extent(*check->limit));
     for (const auto &launch : f.launches)
       write(*launch, f);
@@ -284,7 +287,7 @@ private:
         continue;
       const hmlt::ArgT &arg = *launch.args[args.size()];
       names.push_back(parameter->name);
-      args.push_back(value(arg.kind, arg.index, arg.value, f));
+      args.push_back(value(arg.kind, arg.index, arg.value));
     }
     SmallVector<int64_t> waits(launch.waits.begin(), launch.waits.end());
     auto optional = [&](int32_t number) {
@@ -297,8 +300,7 @@ private:
   }
 
   /// Memory is named once, where it is first used.
-  Value value(hmlt::ArgKind kind, int32_t index, float real,
-              const hmlt::FunctionT &f) {
+  Value value(hmlt::ArgKind kind, int32_t index, float real) {
     if (kind == hmlt::ArgKind::real)
       return program::RealOp::create(b, at, b.getF32Type(),
                                      b.getF32FloatAttr(real));

@@ -10,6 +10,8 @@
 
 #include "codegen/program/Serialize.h"
 
+#include "codegen/program/Provenance.h"
+
 #include "dialects/Program/ProgramOps.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -534,23 +536,22 @@ private:
     };
     if (auto attr = module->getAttrOfType<DictionaryAttr>(kProvenanceAttr)) {
       file->provenance = std::make_unique<hmlt::ProvenanceT>();
-      const std::pair<StringRef, std::string *> texts[] = {
-          {"compiler", &file->provenance->compiler},
-          {"flags", &file->provenance->flags},
-          {"input_hash", &file->provenance->input_hash}};
+      hmlt::ProvenanceT &provenance = *file->provenance;
       for (NamedAttribute entry : attr) {
-        auto text = llvm::find_if(texts, [&](const auto &known) {
+        auto isIt = [&](const auto &known) {
           return known.first == entry.getName();
-        });
-        if (text != std::end(texts)) {
+        };
+        if (const auto *text = llvm::find_if(kProvenanceTexts, isIt);
+            text != std::end(kProvenanceTexts)) {
           auto value = dyn_cast<StringAttr>(entry.getValue());
           if (!value)
             return wrong(kProvenanceAttr, entry, "a string");
-          *text->second = value.str();
-        } else if (entry.getName() == "entries") {
+          provenance.*text->second = value.str();
+        } else if (const auto *list = llvm::find_if(kProvenanceLists, isIt);
+                   list != std::end(kProvenanceLists)) {
           if (!allStrings(entry.getValue()))
             return wrong(kProvenanceAttr, entry, "a list of strings");
-          file->provenance->entries =
+          provenance.*list->second =
               stringsOf(cast<ArrayAttr>(entry.getValue()));
         } else {
           return wrong(kProvenanceAttr, entry, "known keys only");

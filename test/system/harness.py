@@ -97,7 +97,7 @@ def run(*arguments, env=None, timeout=TIMEOUT, hamlet=HAMLET, **more):
             command,
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "HAMLET_CACHE": "", **(env or {})},
+            env={k: v for k, v in {**os.environ, "HAMLET_CACHE": "", **(env or {})}.items() if v is not None},
             timeout=timeout,
             **more,
         )

@@ -43,6 +43,29 @@ class Sampling(unittest.TestCase):
             self.assertEqual(token, int(np.argmax(row)))
             self.assertAlmostEqual(logprob, log_softmax(row)[token], delta=2e-6)
 
+    def test_more_logprobs(self):
+        """Before temperature, the most probable ones, those of the prompt; prompts cut in pieces too."""
+        wanted = dict(raw_logprobs=True, top_logprobs=3, prompt_logprobs=True, temperature=0.5, seed=5)
+        requests = [harness.request("a", self.prompt, 12, **wanted), harness.request("b", self.prompt, 0, prompt_logprobs=True)]
+        run = harness.batch(self.file, self.folder, requests)
+        a, rows = run.answers["a"], run.logits["a"]
+        n = len(self.prompt)
+        self.assertEqual(a["prompt_logprobs"][0], None)
+        self.assertEqual(len(a["prompt_logprobs"]), n)
+        for i in range(1, n):
+            self.assertAlmostEqual(a["prompt_logprobs"][i], log_softmax(rows[i - 1])[self.prompt[i]], delta=2e-6)
+        for token, logprob, raw, top, row in zip(a["tokens"], a["logprobs"], a["raw_logprobs"], a["top_logprobs"], rows[n - 1 :], strict=True):
+            self.assertAlmostEqual(logprob, log_softmax(row, 0.5)[token], delta=4e-6)
+            self.assertAlmostEqual(raw, log_softmax(row)[token], delta=2e-6)
+            best = np.argsort(-row, kind="stable")[:3].tolist()
+            self.assertEqual([t for t, _ in top], best)
+            for t, l in top:
+                self.assertAlmostEqual(l, log_softmax(row, 0.5)[t], delta=4e-6)
+        self.assertEqual(run.answers["b"]["prompt_logprobs"], a["prompt_logprobs"])
+        for options in (("--prefill-chunk", "3"), ("--max-batch", "1")):
+            again = harness.batch(self.file, self.folder, requests, *options, logits=False)
+            self.assertEqual(again.answers, run.answers, options)
+
     def test_defaults(self):
         """Only id and prompt_ids are required: 16 greedy tokens."""
         bare = [{"id": "a", "prompt_ids": self.prompt}]

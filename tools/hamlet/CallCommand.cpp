@@ -8,7 +8,7 @@
 #include "tools/hamlet/Commands.h"
 
 #include "runtime/Call.h"
-#include "tools/hamlet/Options.h"
+#include "tools/command/Options.h"
 
 #include <algorithm>
 #include <memory>
@@ -137,7 +137,6 @@ Status writeProfile(AtomicFile &output, const Profile &profile,
 Action addCallCommand(CLI::App &app) {
   auto options = std::make_shared<CallOptions>();
   CallOptions &o = *options;
-  app.option_defaults()->always_capture_default();
   app.add_option("file", o.file, "The container (.hmlt)")->required();
   app.add_option("--function", o.function, "Its name in the .mlir file")
       ->required();
@@ -163,7 +162,7 @@ Action addCallCommand(CLI::App &app) {
       outputs.emplace_back("--output", path);
     checkOutputs(outputs);
   });
-  return [options] { return call(*options); };
+  return [options] { return finish(call(*options)); };
 }
 
 } // namespace hamlet::tools

@@ -12,19 +12,26 @@
 #include "container/Container.h"
 #include "container/Status.h"
 #include "runtime/Program.h"
+#include "tools/command/CommandLine.h"
 
-#include <CLI/CLI.hpp>
-#include <functional>
 #include <string>
+#include <vector>
 
 namespace hamlet::tools {
 
-/// A subcommand: its options are registered with the parser, its action is
-/// what runs once the command line is understood.
-using Action = std::function<Status()>;
-
+/// The subcommands: each adds its options and gives its action.
 Action addRunCommand(CLI::App &app);
 Action addCallCommand(CLI::App &app);
+
+/// `--threads` and `--device`.
+void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
+
+/// Where the compiler should be: beside this program.
+std::string compilerPath();
+
+/// Replaces this process by the compiler; `words` are a command and its
+/// options. Returns, with an exit status, only if that fails.
+int startCompiler(std::vector<std::string> words);
 
 /// Everything in the container, as text or JSON (code and constants by size).
 Status inspect(const std::string &path, bool json);

@@ -319,10 +319,10 @@ Json describe(const ContainerT &file) {
                    {"dtype", EnumNameDType(model.dtype)},
                    {"parameters", model.parameters}};
   if (const ProvenanceT *provenance = file.provenance.get())
-    json["provenance"] = {{"compiler", provenance->compiler},
-                          {"flags", provenance->flags},
-                          {"input_hash", provenance->input_hash},
-                          {"entries", provenance->entries}};
+    json["provenance"] = {
+        {"compiler", provenance->compiler},     {"flags", provenance->flags},
+        {"input_hash", provenance->input_hash}, {"source", provenance->source},
+        {"entries", provenance->entries},       {"files", provenance->files}};
   Json images = Json::array(), constants = Json::array(),
        caches = Json::array(), states = Json::array(),
        functions = Json::array();

@@ -7,18 +7,18 @@
 
 #include "tools/hamlet/Commands.h"
 
-#include "runtime/Call.h"
+#include "container/Interrupt.h"
 #include "runtime/Requests.h"
-#include "tools/hamlet/Options.h"
+#include "tools/command/Options.h"
+#include "tools/hamlet/AnswersFile.h"
+#include "tools/hamlet/LoadModel.h"
+#include "tools/hamlet/RunStats.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <numeric>
 #include <sstream>
-#include <unistd.h>
 
 namespace hamlet::tools {
 namespace {
@@ -27,136 +27,16 @@ using namespace runtime;
 using Clock = std::chrono::steady_clock;
 
 struct RunOptions {
-  std::string file, weights, batch, output, logits, stats, profile;
-  std::string device = "cpu";
+  ModelOptions model;
+  std::string batch, output, logits, stats, profile;
   Request prompt; // what --prompt-ids and its options describe
   EarlyStop earlyStop;
   int64_t prefillChunk = GenerateOptions().prefillChunk;
   int maxBatch = GenerateOptions().maxBatch;
   int64_t maxContext = 0;
-  unsigned threads = 0;
-  bool ignoreUnused = false;
+  bool resume = false;
   CLI::Option *hasPrompt = nullptr, *hasEarlyCount = nullptr,
               *hasEarlyProbability = nullptr, *hasMaxContext = nullptr;
-};
-
-double secondsSince(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-/// A bar on standard error while weights load, if that is a terminal.
-class ProgressBar {
-public:
-  ProgressBar() : shown(isatty(STDERR_FILENO)) {}
-  ~ProgressBar() { clear(); }
-  void update(uint64_t done, uint64_t total) {
-    constexpr auto kPeriod = std::chrono::milliseconds(50);
-    auto now = Clock::now();
-    if (!shown || !total || (now - last < kPeriod && done < total))
-      return;
-    last = now;
-    constexpr int kWidth = 40;
-    int filled = static_cast<int>(double(done) / double(total) * kWidth);
-    std::fprintf(stderr, "\rweights [%-*.*s] %3d%%", kWidth, filled,
-                 "########################################",
-                 static_cast<int>(100.0 * double(done) / double(total)));
-    std::fflush(stderr);
-    drawn = true;
-  }
-  void clear() {
-    if (drawn)
-      std::fprintf(stderr, "\r\033[K");
-    drawn = false;
-  }
-
-private:
-  bool shown, drawn = false;
-  Clock::time_point last;
-};
-
-Result<std::vector<Request>> collectRequests(const RunOptions &options,
-                                             const hmlt::ModelT &model) {
-  std::optional<int64_t> context;
-  if (*options.hasMaxContext) {
-    context = options.maxContext;
-    if (*context > model.max_positions)
-      return failure("--max-context is ", *context, ", the model has ",
-                     model.max_positions, " positions");
-  }
-  if (!options.batch.empty())
-    return readRequests(options.batch, model, context);
-  Request request = options.prompt;
-  request.id = "prompt";
-  if (*options.hasEarlyCount || *options.hasEarlyProbability)
-    request.earlyStop = options.earlyStop;
-  HAMLET_TRY(checkRequest(request, model, context));
-  return std::vector<Request>{std::move(request)};
-}
-
-double rate(int64_t tokens, double seconds) {
-  return seconds > 0 ? double(tokens) / seconds : 0;
-}
-
-/// Most memory that was resident at once. getrusage would also know of what the
-/// process was before it became this program.
-uint64_t peakBytes() {
-  std::ifstream status("/proc/self/status");
-  uint64_t kilobytes = 0;
-  for (std::string word; status >> word;)
-    if (word == "VmHWM:")
-      status >> kilobytes;
-  return kilobytes * 1024;
-}
-
-Status writeStats(AtomicFile &file, double loadSeconds,
-                  const GenerateStats &stats, const Device &device) {
-  nlohmann::ordered_json json;
-  json["load_seconds"] = loadSeconds;
-  json["prefill_tokens"] = stats.prefillTokens;
-  json["prefill_seconds"] = stats.prefillSeconds;
-  json["prefill_tokens_per_second"] =
-      rate(stats.prefillTokens, stats.prefillSeconds);
-  json["decode_tokens"] = stats.decodeTokens;
-  json["decode_seconds"] = stats.decodeSeconds;
-  json["decode_tokens_per_second"] =
-      rate(stats.decodeTokens, stats.decodeSeconds);
-  json["peak_bytes"] = peakBytes();
-  json["device_bytes"] = stats.deviceBytes;
-  auto ofPhases = [&](double (StepCounts::*value)() const) {
-    return nlohmann::ordered_json{{"prefill", (stats.prefillCounts.*value)()},
-                                  {"decode", (stats.decodeCounts.*value)()}};
-  };
-  json["rows_per_launch"] = ofPhases(&StepCounts::rowsPerProduct);
-  json["launches_per_step"] = ofPhases(&StepCounts::launchesPerStep);
-  json["barriers_per_step"] = ofPhases(&StepCounts::barriersPerStep);
-  json["device"] = device.describe();
-  HAMLET_TRY(file.write(json.dump(2) + "\n"));
-  return file.commit();
-}
-
-void printRates(const GenerateStats &stats) {
-  std::fprintf(stderr,
-               "prefill %lld tokens, %.1f tokens/s; decode %lld tokens, %.1f "
-               "tokens/s\n",
-               static_cast<long long>(stats.prefillTokens),
-               rate(stats.prefillTokens, stats.prefillSeconds),
-               static_cast<long long>(stats.decodeTokens),
-               rate(stats.decodeTokens, stats.decodeSeconds));
-}
-
-/// All that a run writes, opened before any work is done.
-struct Outputs {
-  AtomicFile answers, stats, profile;
-  LogitsFile logits;
-
-  Status open(const RunOptions &options) {
-    HAMLET_TRY(openOutput(answers, "--output", options.output));
-    HAMLET_TRY(openOutput(stats, "--stats", options.stats));
-    HAMLET_TRY(openOutput(profile, "--profile", options.profile));
-    if (options.logits.empty())
-      return {};
-    return logits.open(options.logits).in("--dump-logits");
-  }
 };
 
 /// Requests that have no answer, each told when its turn came.
@@ -167,7 +47,7 @@ public:
   void add(size_t index, const std::string &error) {
     last = "request '" + requests[index].id + "', " + error;
     if (requests.size() > 1)
-      std::fprintf(stderr, "hamlet: %s\n", last.c_str());
+      sayError(last);
     ++count;
   }
   Status status() const {
@@ -185,96 +65,170 @@ private:
   std::string last;
 };
 
-Status run(const RunOptions &options) {
-  auto begin = Clock::now();
-  Outputs outputs;
-  HAMLET_TRY(outputs.open(options));
-  auto loaded = loadModel(options.file, options.device, options.threads);
-  if (loaded.failed())
-    return loaded.status();
-  LoadedModel &model = **loaded;
-  if (!hasModel(*model.file))
-    return failure("'", options.file,
-                   "' has functions, not a model: run one with 'hamlet call "
-                   "--function NAME'; it has ",
-                   functionNames(*model.file));
-  // Before the weights: a bad request should not wait for them.
-  auto requests = collectRequests(options, *model.file->model);
-  if (requests.failed())
-    return requests.status();
+class Run {
+public:
+  explicit Run(const RunOptions &options) : options(options) {}
 
-  GenerateOptions generation;
-  if (!options.logits.empty()) {
+  /// The exit status.
+  int run() {
+    Status status = work();
+    if (!status.failed() && stats.stopped) {
+      sayError("interrupted" + (kept.empty() ? "" : "; " + kept));
+      endInterrupted();
+    }
+    if (!kept.empty())
+      sayError(kept);
+    return finish(status);
+  }
+
+private:
+  Status work() {
+    auto begin = Clock::now();
+    HAMLET_TRY(openOutputs());
+    auto opened = openModel(options.model);
+    if (opened.failed())
+      return opened.status();
+    model = std::move(*opened);
+    auto folder = weightsFolder(*model->file, options.model.weights);
+    if (folder.failed())
+      return folder.status();
+    // Before the weights: a bad request should not wait for them.
+    HAMLET_TRY(collectRequests());
+    HAMLET_TRY(loadTheWeights(*model, *folder, options.model));
+    std::chrono::duration<double> loading = Clock::now() - begin;
+    return answer(loading.count());
+  }
+
+  /// All that a run writes is opened before any work is done.
+  Status openOutputs() {
+    if (!options.output.empty())
+      HAMLET_TRY(answers.open(options.output).in("--output"));
+    HAMLET_TRY(openOutput(statsFile, "--stats", options.stats));
+    HAMLET_TRY(openOutput(profileFile, "--profile", options.profile));
+    if (options.logits.empty())
+      return {};
+    return logits.open(options.logits).in("--dump-logits");
+  }
+
+  Status collectRequests() {
+    ReadRequestsOptions reading;
+    if (*options.hasMaxContext) {
+      reading.maxContext = options.maxContext;
+      if (options.maxContext > model->file->model->max_positions)
+        return failure("--max-context is ", options.maxContext,
+                       ", the model has ", model->file->model->max_positions,
+                       " positions");
+    }
+    if (options.batch.empty())
+      return addPrompt(reading);
+    auto read = readRequests(options.batch, *model->file->model, reading);
+    if (read.failed())
+      return read.status();
+    std::vector<size_t> left(read->size());
+    std::iota(left.begin(), left.end(), size_t(0));
+    if (options.resume) {
+      auto resumed = answers.resume(*read);
+      if (resumed.failed())
+        return resumed.status();
+      left = std::move(*resumed);
+    }
+    for (size_t index : left)
+      requests.push_back(std::move((*read)[index]));
+    indices = std::move(left);
+    return {};
+  }
+
+  Status addPrompt(const ReadRequestsOptions &reading) {
+    Request request = options.prompt;
+    request.id = "prompt";
+    if (*options.hasEarlyCount || *options.hasEarlyProbability)
+      request.earlyStop = options.earlyStop;
+    HAMLET_TRY(checkRequest(request, *model->file->model, reading.maxContext));
+    requests.push_back(std::move(request));
+    indices = {0};
+    return {};
+  }
+
+  void announceLogits() {
     std::vector<LogitsFile::Entry> entries;
-    for (const Request &request : *requests)
+    for (const Request &request : requests)
       entries.push_back(
           {request.id, static_cast<int64_t>(request.promptIds.size()) +
                            std::max<int64_t>(0, request.maxTokens - 1)});
-    outputs.logits.announce(entries, model.file->model->vocab);
-    generation.logits = &outputs.logits;
+    logits.announce(entries, model->file->model->vocab);
   }
 
-  {
-    ProgressBar bar;
-    auto weights = loadWeights(
-        *model.file, options.weights, *model.device, *model.pool,
-        [&](uint64_t done, uint64_t total) { bar.update(done, total); },
-        options.ignoreUnused ? UnusedTensors::Ignore : UnusedTensors::Refuse);
-    if (weights.failed())
-      return weights.status();
-    model.weights = std::move(*weights);
+  Status answer(double loadSeconds) {
+    GenerateOptions generation;
+    if (!options.logits.empty()) {
+      announceLogits();
+      generation.logits = &logits;
+    }
+    const bool stream = options.batch.empty();
+    bool first = true;
+    generation.prefillChunk = options.prefillChunk;
+    generation.maxBatch = options.maxBatch;
+    if (*options.hasMaxContext)
+      generation.maxContext = options.maxContext;
+    generation.onToken = [&](size_t, int32_t token) -> Status {
+      if (!stream)
+        return {};
+      std::printf(first ? "%d" : " %d", token);
+      first = false;
+      return flushStandardOutput();
+    };
+    Failures failures(requests);
+    std::string reason;
+    generation.onAnswer = [&](size_t index, const Answer &answer) -> Status {
+      reason = answer.finishReason;
+      if (!answer.error.empty())
+        failures.add(index, answer.error);
+      if (!answers.isOpen())
+        return {};
+      return answers.write(indices[index], answerLine(requests[index], answer));
+    };
+    Profile profile;
+    if (!options.profile.empty())
+      generation.profile = &profile;
+    Status status;
+    {
+      Interruptible interruptible;
+      generation.stop = Interruptible::asked;
+      status = generate(*model, requests, generation, stats);
+    }
+    if (stream && !first)
+      std::printf("\n");
+    if (Status said = flushStandardOutput(); status.ok())
+      status = said;
+    bool whole = status.ok() && !stats.stopped;
+    if (whole && !options.logits.empty())
+      HAMLET_TRY(logits.finish());
+    if (answers.isOpen())
+      HAMLET_TRY(whole ? answers.commit() : answers.keep(kept));
+    if (stats.stopped && stats.prefillTokens == 0)
+      return {}; // nothing was done that there is something to say of
+    if (!options.stats.empty())
+      HAMLET_TRY(writeStats(statsFile, loadSeconds, stats, *model->device));
+    if (!options.profile.empty())
+      HAMLET_TRY(writeProfile(profileFile, profile, *model->file));
+    HAMLET_TRY(status);
+    HAMLET_TRY(failures.status());
+    if (stream && whole)
+      std::fprintf(stderr, "finished: %s\n", reason.c_str());
+    printRates(stats);
+    return {};
   }
-  double loadSeconds = secondsSince(begin);
-  for (const std::string &message : model.weights.messages)
-    std::fprintf(stderr, "hamlet: %s\n", message.c_str());
 
-  bool stream = options.batch.empty();
-  bool first = true;
-  generation.prefillChunk = options.prefillChunk;
-  generation.maxBatch = options.maxBatch;
-  if (*options.hasMaxContext)
-    generation.maxContext = options.maxContext;
-  generation.onToken = [&](size_t, int32_t token) -> Status {
-    if (!stream)
-      return {};
-    std::printf(first ? "%d" : " %d", token);
-    first = false;
-    return flushStandardOutput();
-  };
-  Failures failures(*requests);
-  std::string reason;
-  generation.onAnswer = [&](size_t index, const Answer &answer) -> Status {
-    reason = answer.finishReason;
-    if (!answer.error.empty())
-      failures.add(index, answer.error);
-    if (options.output.empty())
-      return {};
-    return outputs.answers.write(answerLine((*requests)[index], answer));
-  };
-  Profile profile;
-  if (!options.profile.empty())
-    generation.profile = &profile;
-
-  auto stats = generate(model, *requests, generation);
-  if (stream && !first)
-    std::printf("\n");
-  if (stats.failed())
-    return stats.status();
-  HAMLET_TRY(flushStandardOutput());
-  if (!options.logits.empty())
-    HAMLET_TRY(outputs.logits.finish());
-  if (!options.output.empty())
-    HAMLET_TRY(outputs.answers.commit());
-  if (!options.stats.empty())
-    HAMLET_TRY(writeStats(outputs.stats, loadSeconds, *stats, *model.device));
-  if (!options.profile.empty())
-    HAMLET_TRY(writeProfile(outputs.profile, profile, *model.file));
-  HAMLET_TRY(failures.status());
-  if (stream)
-    std::fprintf(stderr, "finished: %s\n", reason.c_str());
-  printRates(*stats);
-  return {};
-}
+  const RunOptions &options;
+  AnswersFile answers;
+  AtomicFile statsFile, profileFile;
+  LogitsFile logits;
+  std::unique_ptr<LoadedModel> model;
+  std::vector<Request> requests;
+  std::vector<size_t> indices; ///< in the batch, of the requests
+  GenerateStats stats;
+  std::string kept; ///< where the answers are that a stopped run had
+};
 
 /// Token ids, separated by commas.
 template <typename T>
@@ -295,17 +249,23 @@ CLI::Option *addIds(CLI::App &app, const std::string &name, std::vector<T> &ids,
 Action addRunCommand(CLI::App &app) {
   auto options = std::make_shared<RunOptions>();
   RunOptions &o = *options;
-  app.option_defaults()->always_capture_default();
-  app.add_option("file", o.file, "The container (.hmlt)")->required();
-  app.add_option("--weights", o.weights, "The checkpoint's folder")->required();
+  addModelOptions(app, o.model);
   o.hasPrompt = addIds(app, "--prompt-ids", o.prompt.promptIds,
                        "Token ids of one prompt, separated by commas");
   CLI::Option *batch =
-      app.add_option("--batch", o.batch, "Requests, one JSON object a line");
+      app.add_option("--batch", o.batch,
+                     "Requests, one JSON object a line; -: standard input");
   CLI::Option *output =
-      app.add_option("--output", o.output, "Answers, one JSON object a line");
+      app.add_option("--output", o.output,
+                     "Answers, one JSON object a line; -: standard output");
   batch->needs(output);
   batch->excludes(o.hasPrompt);
+  CLI::Option *resume =
+      app.add_flag("--resume", o.resume,
+                   "Go on with the answers in OUTPUT.partial, which a run that "
+                   "was interrupted left")
+          ->default_str("")
+          ->needs(batch);
 
   Sampling &sampling = o.prompt.sampling;
   std::vector<CLI::Option *> single = {
@@ -333,7 +293,8 @@ Action addRunCommand(CLI::App &app) {
     option->excludes(batch);
 
   app.add_option("--dump-logits", o.logits,
-                 "Write the logits of every position (.safetensors)");
+                 "Write the logits of every position (.safetensors)")
+      ->excludes(resume);
   addCount(app, "--prefill-chunk", o.prefillChunk,
            "Longest piece of a prompt in one step", 1);
   addCount(app, "--max-batch", o.maxBatch, "Sequences at once", 1, 65536);
@@ -342,22 +303,18 @@ Action addRunCommand(CLI::App &app) {
                              "the requests need",
                              1)
                         ->default_str("");
-  app.add_flag("--ignore-unused", o.ignoreUnused,
-               "Run without tensors that the model does not use")
-      ->default_str("");
-  addDeviceOptions(app, o.threads, o.device);
   app.add_option("--stats", o.stats, "Write timings and counts (.json)");
   app.add_option("--profile", o.profile,
                  "Write a Chrome trace of every kernel (.json)");
   app.callback([options] {
     if (!*options->hasPrompt && options->batch.empty())
       throw CLI::RequiredError("--prompt-ids or --batch");
-    checkOutputs({{"--output", options->output},
+    checkOutputs({{"--output", options->output == "-" ? "" : options->output},
                   {"--dump-logits", options->logits},
                   {"--stats", options->stats},
                   {"--profile", options->profile}});
   });
-  return [options] { return run(*options); };
+  return [options] { return Run(*options).run(); };
 }
 
 } // namespace hamlet::tools

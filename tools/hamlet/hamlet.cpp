@@ -9,7 +9,9 @@
 // wrong usage.
 #include "container/AtomicFile.h"
 #include "container/OutOfMemory.h"
+#include "runtime/Device.h"
 #include "tools/hamlet/Commands.h"
+#include "tools/hamlet/Version.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -21,110 +23,97 @@
 namespace hamlet {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
+using namespace tools;
 
-/// The exit status; a failure is said.
-int told(const Status &status) {
-  if (status.ok())
-    return 0;
-  std::fprintf(stderr, "hamlet: %s\n", status.message().c_str());
-  return kFailed;
+Action addInspectCommand(CLI::App &app) {
+  auto path = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(), program = std::make_shared<bool>();
+  app.add_option("file", *path, "The container")->required();
+  CLI::Option *asJson = app.add_flag("--json", *json, "As JSON");
+  app.add_flag("--program", *program,
+               "The host program as IR, which hamlet-opt parses and 'hamlet "
+               "compile' takes again")
+      ->excludes(asJson);
+  return [=] {
+    return *program ? startCompiler({"program", *path})
+                    : finish(inspect(*path, *json));
+  };
 }
 
-/// Replaces this process by the compiler, which stands beside this program.
-int startCompiler(std::vector<std::string> words) {
-  std::error_code error;
-  std::filesystem::path self =
-      std::filesystem::read_symlink("/proc/self/exe", error);
-  std::string compiler = (self.parent_path() / "hamlet-compiler").string();
-  std::vector<char *> arguments{compiler.data()};
-  for (std::string &word : words)
-    arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  execv(compiler.c_str(), arguments.data());
-  std::fprintf(stderr,
-               "hamlet: cannot start the compiler '%s': %s; '%s' needs it, "
-               "running a container does not\n",
-               compiler.c_str(), std::strerror(errno), words[0].c_str());
-  return kFailed;
+Action addExplainCommand(CLI::App &app) {
+  auto path = std::make_shared<std::string>();
+  app.add_option("file", *path, "The container")->required();
+  return [=] { return finish(explain(*path)); };
 }
 
 int start(int argc, char **argv) {
   AtomicFile::handleSignals();
   endWhenMemoryRunsOut();
-  if (argc > 1 &&
-      (!std::strcmp(argv[1], "compile") || !std::strcmp(argv[1], "plan")))
-    return startCompiler({argv + 1, argv + argc});
-
-  CLI::App app("Compiles hybrid-attention mixture-of-experts models and runs "
-               "what was compiled.",
-               "hamlet");
-  app.require_subcommand(1);
-  app.add_subcommand("compile", "Compile a checkpoint, a config.json or a "
-                                ".mlir file to a container");
-  app.add_subcommand("plan", "Memory and work per rank of a configuration");
-  tools::Action run = tools::addRunCommand(
-      *app.add_subcommand("run", "Generate with a compiled model"));
-  tools::Action call = tools::addCallCommand(
-      *app.add_subcommand("call", "Run one function of a compiled .mlir file"));
-
-  std::string path;
-  bool json = false;
-  CLI::App *inspect =
-      app.add_subcommand("inspect", "Print everything in a container");
-  inspect->add_option("file", path, "The container")->required();
-  CLI::Option *asJson = inspect->add_flag("--json", json, "As JSON");
-  bool program = false;
-  inspect
-      ->add_flag("--program", program,
-                 "The host program as IR, which hamlet-opt parses and "
-                 "'hamlet compile' takes again")
-      ->excludes(asJson);
-  CLI::App *explain = app.add_subcommand(
-      "explain", "Per kernel: schedule, bytes, FLOPs, why it was fused so");
-  explain->add_option("file", path, "The container")->required();
-
-  if (argc > 1 && argv[1][0] != '-') {
-    std::string known;
-    bool isKnown = false;
-    for (const CLI::App *command : app.get_subcommands({})) {
-      known += (known.empty() ? "" : ", ") + command->get_name();
-      isKnown |= command->get_name() == argv[1];
-    }
-    if (!isKnown) {
-      std::fprintf(stderr, "hamlet: unknown command '%s', expected one of %s\n",
-                   argv[1], known.c_str());
-      return kWrongUsage;
-    }
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    if (app.exit(error))
-      return kWrongUsage;
-    return told(flushStandardOutput()); // help was asked for
-  }
-
-  if (program)
-    return startCompiler({"program", path});
-  Status status = app.got_subcommand("run")       ? run()
-                  : app.got_subcommand("call")    ? call()
-                  : app.got_subcommand("inspect") ? tools::inspect(path, json)
-                                                  : tools::explain(path);
-  if (Status said = flushStandardOutput(); status.ok())
-    status = said;
-  return told(status);
+  const std::vector<Command> commands = {
+      {"compile",
+       "Compile a checkpoint, a config.json or a .mlir file",
+       {},
+       {}},
+      {"plan", "Whether a model fits, its memory and work", {}, {}},
+      {"run",
+       "Generate with a compiled model",
+       addRunCommand,
+       {"hamlet run model.hmlt --weights CHECKPOINT --prompt-ids 1,2,3",
+        "hamlet run model.hmlt --weights CHECKPOINT --batch in.jsonl --output "
+        "out.jsonl"}},
+      {"call",
+       "Run one function of a compiled .mlir file",
+       addCallCommand,
+       {"hamlet call f.hmlt --function f --input x.npy --output y.npy"}},
+      {"inspect",
+       "Print everything in a container",
+       addInspectCommand,
+       {"hamlet inspect model.hmlt", "hamlet inspect model.hmlt --json",
+        "hamlet inspect model.hmlt --program > program.mlir"}},
+      {"explain",
+       "Per kernel: schedule, bytes, FLOPs, why it was fused so",
+       addExplainCommand,
+       {"hamlet explain model.hmlt"}},
+  };
+  // The compiler knows the options of its commands; 'help' of them too.
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() > 1 && words[0] == "help")
+    words = {words[1], "--help"};
+  for (const Command &command : commands)
+    if (!command.add && !words.empty() && words[0] == command.name)
+      return startCompiler(words);
+  return runCommand(commands, argc, argv, printVersion);
 }
 
 } // namespace
+
+std::string tools::compilerPath() {
+  std::error_code error;
+  std::filesystem::path self =
+      std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "hamlet-compiler").string();
+}
+
+int tools::startCompiler(std::vector<std::string> words) {
+  std::string compiler = compilerPath();
+  std::vector<char *> arguments{compiler.data()};
+  for (std::string &word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(compiler.c_str(), arguments.data());
+  sayError("cannot start the compiler '" + compiler +
+           "': " + std::strerror(errno) + "; '" + words[0] +
+           "' needs it, running a container does not");
+  return kFailed;
+}
+
 } // namespace hamlet
 
 int main(int argc, char **argv) {
   try {
     return hamlet::start(argc, argv);
   } catch (const std::exception &error) {
-    std::fprintf(stderr, "hamlet: %s\n", error.what());
-    return 1;
+    hamlet::tools::sayError(error.what());
+    return hamlet::tools::kFailed;
   }
 }

@@ -132,8 +132,9 @@ TEST(Allocation, GeneratingAllocatesNothingBetweenTokens) {
       first = last;
     return Status();
   };
-  auto stats = generate(*model, requests, options);
-  ASSERT_TRUE(stats.ok()) << stats.message();
+  GenerateStats stats;
+  Status status = generate(*model, requests, options, stats);
+  ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(tokens, 300u);
   EXPECT_EQ(last, first);
 }

@@ -92,7 +92,14 @@ TEST(Requests, BadOnesAreNamed) {
   EXPECT_NE(message("{").find("not JSON"), std::string::npos);
   EXPECT_EQ(message("[]"), "expected a JSON object, found array");
   EXPECT_EQ(message(R"({"prompt_ids": [1]})"), "the key 'id' is missing");
-  EXPECT_EQ(message(R"({"id": "a"})"), "the key 'prompt_ids' is missing");
+  EXPECT_EQ(message(R"({"id": "a"})"),
+            "the key 'prompt_ids' is missing (or 'prompt', or 'messages')");
+  EXPECT_EQ(message(R"({"id": "a", "prompt_ids": [1], "prompt": "x"})"),
+            "expected one of 'prompt_ids', 'prompt' and 'messages', found 2");
+  EXPECT_EQ(message(R"({"id": "a", "prompt": 5})"),
+            "'prompt' is 5, expected a text that is not empty");
+  EXPECT_EQ(message(R"({"id": "a", "messages": []})"),
+            "'messages' is [], expected a list of messages that is not empty");
   EXPECT_EQ(message(R"({"id": 3, "prompt_ids": [1]})"),
             "'id' is 3, expected a string that is not empty");
   EXPECT_EQ(message(R"({"id": "a", "prompt_ids": [1.5]})"),
@@ -113,7 +120,7 @@ TEST(Requests, FilesNameTheLine) {
   std::string path = folder / "in.jsonl";
   auto message = [&](const std::string &text) {
     std::ofstream(path) << text;
-    return readRequests(path, *toy.model, std::nullopt).message();
+    return readRequests(path, *toy.model, {}).message();
   };
   std::string a = R"({"id": "a", "prompt_ids": [1]})";
   EXPECT_EQ(message(a + "\n\n" + a + "\n"),
@@ -126,7 +133,10 @@ TEST(Requests, FilesNameTheLine) {
 TEST(Requests, AnswersAreJson) {
   Request request;
   request.id = "quote\"";
-  Answer answer{{1, 2}, {-0.1f, -1e-10f}, "length", ""};
+  Answer answer;
+  answer.tokens = {1, 2};
+  answer.logprobs = {-0.1f, -1e-10f};
+  answer.finishReason = "length";
   Answer failed;
   failed.error = "the \"logits\"";
   EXPECT_EQ(answerLine(request, failed),

@@ -42,10 +42,9 @@ protected:
       answers.push_back(answer);
       return {};
     };
-    auto result = generate(*model, requests, options);
+    stats = {};
+    Status result = generate(*model, requests, options, stats);
     EXPECT_TRUE(result.ok()) << result.message();
-    if (result.ok())
-      stats = *result;
     return answers;
   }
 
@@ -218,8 +217,8 @@ TEST_F(Generate, AFailedTokenEndsTheRun) {
   options.onToken = [&](size_t, int32_t) -> Status {
     return ++tokens == 3 ? failure("no room") : Status();
   };
-  auto result = generate(*model, {request("a", 4, 500)}, options);
-  EXPECT_EQ(result.message(), "no room");
+  EXPECT_EQ(generate(*model, {request("a", 4, 500)}, options, stats).message(),
+            "no room");
   EXPECT_EQ(tokens, 3u);
 }
 

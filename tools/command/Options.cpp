@@ -5,20 +5,20 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tools/hamlet/Options.h"
-
-#include "runtime/Device.h"
+#include "tools/command/Options.h"
 
 namespace hamlet::tools {
 
-void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device) {
-  addCount(app, "--threads", threads, "Default: HAMLET_THREADS, else the cores",
-           1, 4096)
+CLI::Option *addList(CLI::App &app, const std::string &name,
+                     std::vector<std::string> &values,
+                     const std::string &description) {
+  // A vector would take the words that follow as well, the source among them.
+  return app.add_option(name, values, description)
+      ->delimiter(',')
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->default_str("");
-  app.add_option("--device", device, "cpu, cuda:N or emulated")
-      ->check([](const std::string &name) {
-        return runtime::parseDevice(name).message();
-      });
 }
 
 void checkOutputs(

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef HAMLET_TOOLS_HAMLET_OPTIONS_H
-#define HAMLET_TOOLS_HAMLET_OPTIONS_H
+#ifndef HAMLET_TOOLS_COMMAND_OPTIONS_H
+#define HAMLET_TOOLS_COMMAND_OPTIONS_H
 
 #include "container/AtomicFile.h"
 
@@ -58,8 +58,10 @@ addCount(CLI::App &app, const std::string &name, T &value,
                    [least, most](T n) { return n >= least && n <= most; });
 }
 
-/// `--threads` and `--device`.
-void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
+/// An option that takes a list separated by commas, and may be repeated.
+CLI::Option *addList(CLI::App &app, const std::string &name,
+                     std::vector<std::string> &values,
+                     const std::string &description);
 
 /// Names two options that would write the same file. `outputs` are names of
 /// options with their paths; empty ones are not given.
@@ -72,4 +74,4 @@ Status openOutput(AtomicFile &file, const std::string &option,
 
 } // namespace hamlet::tools
 
-#endif // HAMLET_TOOLS_HAMLET_OPTIONS_H
+#endif // HAMLET_TOOLS_COMMAND_OPTIONS_H
