@@ -1,5 +1,5 @@
-# What `cmake --install` installs, by component: Runtime, Compiler, Tools, Development (of programs that use libhamlet.so)
-# and CompilerDevelopment (the compiler's archives). docs/c-api.md says what is where.
+# What `cmake --install` installs, by component: Runtime, Emulator, Compiler, Tools, Development (of programs that use
+# libhamlet.so) and CompilerDevelopment (the compiler's archives). docs/c-api.md says what is where.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Hamlet)
 
@@ -13,18 +13,19 @@ function(hamlet_install_programs component)
 endfunction()
 hamlet_install_programs(Runtime hamlet)
 hamlet_install_programs(Compiler hamlet-compiler)
-hamlet_install_programs(Tools hamlet-ptx hamlet-machine hamlet-opt hamlet-lsp-server)
+hamlet_install_programs(Emulator hamlet-ptx)
+hamlet_install_programs(Tools hamlet-machine hamlet-opt hamlet-lsp-server)
 
 install(TARGETS HamletShared EXPORT HamletTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Runtime NAMELINK_COMPONENT Development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 # The stand-in driver has the name of the real one: a folder of its own, and no name that a linker looks for.
 install(TARGETS HamletEmulatedCuda
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime NAMELINK_SKIP)
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Emulator NAMELINK_SKIP)
 # The stand-in runtime is for linking, with -L: it has the names that nvcc asks for.
-install(TARGETS HamletEmulatedCudart LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime)
+install(TARGETS HamletEmulatedCudart LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Emulator)
 install(FILES ${CMAKE_BINARY_DIR}/lib/emulated/libcudart_static.a
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Runtime)
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet/emulated COMPONENT Emulator)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/hamlet COMPONENT Runtime)
 # Programs have these built in; they are what a description of one's own begins with.
 install(DIRECTORY models targets DESTINATION ${CMAKE_INSTALL_DATADIR}/hamlet COMPONENT Runtime

@@ -78,7 +78,8 @@ Result<const hmlt::ImageT *> pickImage(const hmlt::ContainerT &file) {
                  targetsOf(file));
 }
 
-/// A shared object mapped from memory.
+/// A shared object mapped from memory. Its file stays open: the loader takes an
+/// equal name, which has the file's number, for the same object.
 class SharedObject {
 public:
   SharedObject() = default;
@@ -87,25 +88,23 @@ public:
   ~SharedObject() {
     if (handle)
       dlclose(handle);
+    if (fd >= 0)
+      close(fd);
   }
 
   Status open(const std::vector<uint8_t> &bytes) {
-    int fd = memfd_create("hamlet-kernels", MFD_CLOEXEC);
+    fd = memfd_create("hamlet-kernels", MFD_CLOEXEC);
     if (fd < 0)
       return failure("memfd_create: ", std::strerror(errno));
     for (size_t done = 0; done < bytes.size();) {
       ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-      if (n <= 0) {
-        Status status = failure("write of ", bytes.size(),
-                                " bytes of kernels: ", std::strerror(errno));
-        close(fd);
-        return status;
-      }
+      if (n <= 0)
+        return failure("write of ", bytes.size(),
+                       " bytes of kernels: ", std::strerror(errno));
       done += static_cast<size_t>(n);
     }
     std::string path = "/proc/self/fd/" + std::to_string(fd);
     handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    close(fd);
     if (!handle) {
       const char *why = dlerror();
       return failure("dlopen: ", why ? why : "unknown error");
@@ -115,6 +114,7 @@ public:
   void *find(const char *symbol) const { return dlsym(handle, symbol); }
 
 private:
+  int fd = -1;
   void *handle = nullptr;
 };
 

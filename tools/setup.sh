@@ -7,7 +7,7 @@ packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22 liblld-22-dev
   clang-tidy-22 clang-format-22 libclang-rt-22-dev
   libflatbuffers-dev flatbuffers-compiler libgtest-dev libgmock-dev nlohmann-json3-dev libcli11-dev
-  libxxhash-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev ccache ninja-build cmake python3 python3-jinja2 python3-numpy python3-yaml
+  libxxhash-dev zlib1g-dev libzstd-dev libpcre2-dev libutf8proc-dev ccache ninja-build cmake pkg-config python3 python3-dev python3-venv python3-jinja2 python3-numpy python3-yaml
 )
 
 install_missing() {

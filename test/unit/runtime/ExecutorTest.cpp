@@ -96,6 +96,20 @@ void runRandomSplits(LoadedModel &model, unsigned seed) {
   }
 }
 
+TEST(Executor, ModelsHaveCodeOfTheirOwn) {
+  ToyFiles files;
+  auto model = load(files);
+  hmlt::ContainerT other = toyContainer();
+  for (auto &image : other.images)
+    image->bytes.resize(64); // which no loader takes
+  std::string path = files.folder / "other.hmlt";
+  ASSERT_TRUE(writeContainer(other, path).ok());
+  auto second = loadModel(path, "cpu", 1);
+  ASSERT_TRUE(second.failed()) << "it runs the first one's code";
+  EXPECT_NE(second.message().find("dlopen"), std::string::npos)
+      << second.message();
+}
+
 TEST(Executor, SplitsAndBatchesGiveTheSameBits) {
   ToyFiles files;
   for (unsigned threads : {1u, 2u, 3u}) {

@@ -1,0 +1,3 @@
+from ._compile import main
+
+main()
