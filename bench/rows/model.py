@@ -190,5 +190,5 @@ def real_model(bench):
     if not folder.exists():
         print("compile MiniMax-M1: not measured, its configuration is not here", flush=True)
         return
-    _, seconds, memory = execute([bench.hamlet, "compile", folder, "-o", bench.work / "m1.hmlt"])
+    _, seconds, memory = execute([bench.hamlet, "compile", folder, "-o", bench.work / "m1.hmlt", "--no-cache"])
     yield dict(what="compile MiniMax-M1", unit="seconds", hamlet=seconds, peak_bytes=memory, peers={}, ratios={})
