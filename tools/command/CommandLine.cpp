@@ -72,9 +72,7 @@ int misuse(const std::string &command, const std::string &text) {
 /// Descriptions in lines of a terminal's usual width.
 class Formatter : public CLI::Formatter {
 public:
-  Formatter() {
-    column_width(kColumn);
-  }
+  Formatter() { column_width(kColumn); }
   /// What an option takes; what excludes it, its error says.
   std::string make_option_opts(const CLI::Option *option) const override {
     if (option->get_type_size() == 0)
