@@ -24,6 +24,7 @@ except ImportError:
     jinja2 = None
 
 BIN = pathlib.Path(os.environ.get("HAMLET_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin"))
+HERE = pathlib.Path(__file__).resolve().parent
 NOW = 1753876800  # A Wednesday in 2025.
 
 
@@ -238,7 +239,7 @@ EXPRESSIONS = [
     "'<' + ('<b>'|safe) + '>' ~ '<'", "[('<b>'|safe), ('<'|e)[0], ('<'|e)[1:]]", "('<b>'|safe).upper() + '<'", "('a <'|e).split()[1] + '<'",
     "('<b>'|safe|upper) + '<'", "('<b>'|safe|trim|lower|capitalize|indent(2, true)|title) + '<'", "('<b>'|safe) * 2 + '<'", "('<b>'|safe|reverse) + '<'",
     "'<' + ('<b>'|safe|replace('b', 'c')) + '<'", "'<' + ('<b>'|safe|string)", "'<' + ('<b>'|safe|default('x'))", "'<' + (['<b>'|safe]|join)",
-    "strftime_now('%d %b %Y'), strftime_now('%A %B %-d'), strftime_now('%Y-%m-%d %%')", "strftime_now('')", "raise_exception('no')", "nosuchfunction(1)", "s|length(1)", "s|upper(1)", "s|join(x=1)", "s|default(default_value='a')", "s|replace(old='H', new='J')",
+    "strftime_now('%d %b %Y'), strftime_now('%A %B %-d'), strftime_now('%Y-%m-%d %%')", "strftime_now('')", "strftime_now('%H:%M:%S %j %y%z|%Z|%%z %a %b %p')", "strftime_now(5)", "raise_exception('no')", "nosuchfunction(1)", "s|length(1)", "s|upper(1)", "s|join(x=1)", "s|default(default_value='a')", "s|replace(old='H', new='J')",
     "s|replace('H')", "s is divisibleby", "s is string is defined", "s.split(sep=',')", "s.strip(chars='H')", "s.startswith()", "''.join(), 1", "'a'.join(1)", "d.get()", "d.get(key='a')", "d.get([1])",
     "loop", "loop.index", "caller", "varargs", "s['__class__']", "d['__class__']", "s|attr('__class__')", "d|attr('b')", "namespace(b=5)|attr('b')", "*l", "f(*l)", "f(**d)", "lambda x: x", "[x for x in l]", "l.append(4)",
     "a.b = 1", "1 +", "(1", "1)", "[1", "{'a'}", "{'a': }", "'abc", "a b", "1 2", "", "$", "a ? b", "!a", "not", "a..b", "a.", "1.5.2", ".5", "5.", "a | ", "a is", "007", "0x", "1__0", "'\\x4'", "'\\N{DASH}'", "a if", "a[", "a[]", "a[1:2:3:4]", "a[1,2]", "f(a=1, 2)", "f(a=1, a=2)", "f(1,)", "[1,]", "{'a': 1,}", "(1,)", "(,)",
@@ -306,6 +307,82 @@ class Snippets(unittest.TestCase):
                 wrong.append(f"{template!r}\n    jinja2 {want!r}\n    ours   {answer}")
         print(f"{len(templates)} snippets, of which {both_fail} fail in both", file=sys.stderr)
         self.assertFalse(wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:40]))
+
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "description": 'Of a <place> & "when"',
+            "parameters": {
+                "type": "object",
+                "properties": {"place": {"type": "string", "description": "Größe"}, "days": {"enum": [1, 2.5, None]}},
+                "required": ["place"],
+            },
+        },
+    },
+    {"type": "function", "function": {"name": "shell", "parameters": {}}},
+]
+
+
+def call(arguments, name="weather"):
+    return {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": name, "arguments": arguments}}]}
+
+
+CONVERSATIONS = [
+    [{"role": "user", "content": "Hi"}],
+    [{"role": "system", "content": " Be brief. "}, {"role": "user", "content": "Hi\n"}],
+    MESSAGES,
+    MESSAGES + [{"role": "user", "content": "漢字?"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nyes"}],
+    MESSAGES + [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "reasoning_content": "\nr\n"}],
+    [
+        {"role": "user", "content": "w?"},
+        call({"place": "Köln", "days": 2, "x": [1.5, None, True]}),
+        {"role": "tool", "content": '{"t": 20}'},
+        {"role": "tool", "content": {"t": 21}},
+        {"role": "assistant", "content": "20"},
+        {"role": "user", "content": "<answer>x</answer>"},
+    ],
+    [{"role": "user", "content": "w?"}, call('{"place": "Rom"}'), {"role": "tool", "content": "20"}],
+    [{"role": "user", "content": "ls"}, call({"c": "ls", "n": 1}, "shell"), {"role": "ipython", "content": ["a"]}],
+    [{"role": "user", "content": [{"type": "text", "text": "one "}, {"type": "image"}, {"type": "text", "text": "two"}]}],
+    [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}],
+    [{"role": "tool", "content": "nobody asked"}],
+    [{"role": "nobody", "content": "x"}],
+    [{"role": "user"}, {"role": "assistant", "content": None}],
+    [],
+]
+SETTINGS = [
+    {},
+    {"add_generation_prompt": True},
+    {"add_generation_prompt": True, "tools": TOOLS},
+    {"add_generation_prompt": True, "tools": TOOLS, "tools_in_question": False, "builtin_tools": ["shell", "browser"]},
+    {"add_generation_prompt": True, "enable_thinking": False, "today": "1 Jan 2025"},
+    {"enable_thinking": True, "custom_tools": TOOLS[:1]},
+]
+
+
+@unittest.skipUnless(jinja2, "python3-jinja2 is not installed")
+class Templates(unittest.TestCase):
+    maxDiff = None
+
+    def test_same_as_jinja2(self):
+        env = environment()
+        for path in sorted((HERE / "chat_templates").glob("*.jinja")):
+            template = path.read_text()
+            cases = [
+                (template, messages, {"bos_token": "<s>", "eos_token": "</s>", **settings})
+                for messages, settings in itertools.product(CONVERSATIONS, SETTINGS)
+            ]
+            rendered = 0
+            for case, answer in zip(cases, ours(cases)):
+                want = expected(env, *case)
+                rendered += want is not None
+                with self.subTest(template=path.name, messages=case[1], variables=case[2], answer=answer):
+                    self.assertEqual(answer.get("text"), want)
+            # A template that always fails would be no test.
+            self.assertGreater(rendered, len(cases) // 4, path.name)
 
 
 if __name__ == "__main__":

@@ -133,20 +133,33 @@ Value raise(Interpreter &in, Arguments &a) {
 }
 
 Value strftimeNow(Interpreter &in, Arguments &a) {
-  const std::string &format = mustBeText(in, a[0], "the format of a date");
+  const std::string &given = mustBeText(in, a[0], "the format of a date");
   constexpr size_t kMaxFormat = 512;
-  if (format.empty() || format.size() > kMaxFormat)
-    return format.empty() ? a[0]
-                          : (fail("the format of a date is longer than ",
-                                  std::to_string(kMaxFormat), " bytes"),
-                             Value());
+  if (given.size() > kMaxFormat || given.find('\0') != std::string::npos)
+    fail("the format of a date has at most ", std::to_string(kMaxFormat),
+         " bytes, and no zero");
+  std::string format = "x"; // So that no text and too little room differ.
+  for (size_t i = 0; i < given.size(); ++i) {
+    const char next =
+        given[i] == '%' && i + 1 < given.size() ? given[i + 1] : '\0';
+    if (next == 'f')
+      fail("'%f' in the format of a date is not supported; '%S' has whole "
+           "seconds");
+    // Python's now() knows no time zone, and writes nothing for it.
+    if (next != 'z' && next != 'Z')
+      format += given[i];
+    if (next) {
+      ++i;
+      if (next != 'z' && next != 'Z')
+        format += next;
+    }
+  }
   const std::time_t now = in.time();
   std::tm parts{};
   localtime_r(&now, &parts);
-  // A letter before, so that no text and too little room differ.
-  std::array<char, 64 * kMaxFormat> buffer{};
-  const size_t size = std::strftime(buffer.data(), buffer.size(),
-                                    ("x" + format).c_str(), &parts);
+  std::array<char, 32 * kMaxFormat> buffer{};
+  const size_t size =
+      std::strftime(buffer.data(), buffer.size(), format.c_str(), &parts);
   if (size == 0)
     fail("the date does not fit");
   return in.values().string(std::string(buffer.data() + 1, size - 1));
