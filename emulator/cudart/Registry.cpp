@@ -45,7 +45,8 @@ Binary *binaryOf(void **handle) { return reinterpret_cast<Binary *>(handle); }
 cudaError_t load(Binary &b) {
   if (b.library || b.failed)
     return b.failed;
-  if ((b.failed = begin(Needs::Context)))
+  b.failed = begin(Needs::Context);
+  if (b.failed)
     return b.failed;
   b.failed = cuLibraryLoadData(&b.library, b.image, nullptr, nullptr, 0,
                                nullptr, nullptr, 0);
@@ -153,7 +154,8 @@ HAMLET_EXPORT void __cudaRegisterManagedVar(void **handle, void **host, char *,
                                             const char *name, int, size_t, int,
                                             int) {
   std::lock_guard lock(registry().mutex);
-  registry().variables[host] = {binaryOf(handle), name, true};
+  const void *key = static_cast<void *>(host);
+  registry().variables[key] = {binaryOf(handle), name, true};
   binaryOf(handle)->managed[host] = name;
 }
 /// Before the first use of a managed variable.

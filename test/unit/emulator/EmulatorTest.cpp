@@ -72,9 +72,9 @@ TEST(Emulator, a_module_that_does_not_load_leaves_no_memory) {
 
 TEST(DeviceMemory, host_memory_keeps_its_address) {
   DeviceMemory host(1, u64(1) << 30), memory(0, u64(1) << 20);
-  u32 words[4] = {1, 2, 3, 4};
+  u32 all[6] = {0, 1, 2, 3, 4, 5}, *words = all + 1;
   auto at = reinterpret_cast<u64>(words);
-  ASSERT_TRUE(host.map(words, sizeof words));
+  ASSERT_TRUE(host.map(words, 4 * sizeof *words));
   EXPECT_FALSE(host.map(words + 3, 8)) << "its last word is mapped already";
   EXPECT_FALSE(host.map(words - 1, 8)) << "its first word is mapped already";
   EXPECT_EQ(memory.host(at, 4), nullptr);
