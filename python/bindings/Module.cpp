@@ -70,7 +70,7 @@ void bindModel(nb::module_ &module) {
 NB_MODULE(_hamlet, module) {
   using namespace hamlet::python;
   module.attr("__version__") = HAMLET_VERSION;
-  nb::exception<Error>(module, "HamletError", PyExc_RuntimeError);
+  const nb::exception<Error> type(module, "HamletError", PyExc_RuntimeError);
   bindModel(module);
   bindGeneration(module);
   bindSession(module);
