@@ -39,11 +39,6 @@ int start(int argc, char **argv) {
         "hamlet run model.hmlt --batch in.jsonl --output out.jsonl",
         "echo '{\"id\": \"a\", \"prompt\": \"Hello\"}' | hamlet run "
         "model.hmlt --batch - --output -"}},
-      {"chat",
-       "Talk with a compiled model",
-       addChatCommand,
-       {"hamlet chat model.hmlt", "hamlet chat model.hmlt --system 'Be brief.' "
-                                  "--temperature 0.7"}},
       {"call",
        "Run one function of a compiled .mlir file",
        addCallCommand,
@@ -57,6 +52,11 @@ int start(int argc, char **argv) {
        "Per kernel: schedule, bytes, FLOPs, why it was fused so",
        addExplainCommand,
        {"hamlet explain model.hmlt"}},
+      {"chat",
+       "Talk with a compiled model",
+       addChatCommand,
+       {"hamlet chat model.hmlt", "hamlet chat model.hmlt --system 'Be brief.' "
+                                  "--temperature 0.7"}},
   };
   // The compiler knows the options of its commands; 'help' of them too.
   std::vector<std::string> words(argv + 1, argv + argc);
