@@ -407,10 +407,12 @@ int compile(const Options &given) {
 
 /// The built-in targets, whose names are those of their files.
 std::string builtinNames() {
-  std::vector<StringRef> names;
-  for (const schedule::EmbeddedFile &file : schedule::builtinTargets())
-    names.push_back(llvm::sys::path::stem(file.name));
-  return llvm::join(names, ", ");
+  std::vector<StringRef> cpus, gpus;
+  for (const schedule::EmbeddedFile &file : schedule::builtinTargets()) {
+    StringRef name = llvm::sys::path::stem(file.name);
+    (name.starts_with("sm_") ? gpus : cpus).push_back(name);
+  }
+  return llvm::join(cpus, ", ") + ", " + llvm::join(gpus, "|");
 }
 
 } // namespace
