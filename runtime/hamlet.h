@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 /* The C interface of Hamlet's runtime: load a compiled model, feed sequences in
- * ragged batches and read logits, or generate; call functions on arrays. How to
- * use it: docs/c-api.md.
+ * ragged batches and read logits, or generate; call functions on arrays; turn
+ * text into tokens and back. How to use it: docs/c-api.md.
  *
  * Functions that can fail return a status: NULL for success, else an object
  * with one sentence for a person, which the caller frees. What such a function
@@ -41,8 +41,8 @@
 extern "C" {
 #endif
 
-/* 2: sampling, generation, calls, fork and truncate. */
-#define HAMLET_API_VERSION 2
+/* 2: sampling, generation, calls, fork and truncate. 3: text. */
+#define HAMLET_API_VERSION 3
 
 /* ---- Versions and statuses. Any thread, at any time; one status, one thread.
  */
@@ -320,6 +320,95 @@ HAMLET_API size_t hamlet_arrays_count(const hamlet_arrays *arrays);
 HAMLET_API const hamlet_array *hamlet_arrays_get(const hamlet_arrays *arrays,
                                                  size_t index);
 HAMLET_API void hamlet_arrays_free(hamlet_arrays *arrays);
+
+/* ---- Text: what a checkpoint's folder has of it, which is its tokenizer, its
+ * chat template and generation_config.json. It needs no model. Opening: any
+ * thread; a text: any number of threads at once. */
+
+typedef struct hamlet_text hamlet_text;
+
+/* A folder without tokenizer.json, or with one that is not supported, is an
+ * error. A chat template that cannot be read is one of hamlet_text_encode_chat.
+ */
+HAMLET_API hamlet_status *hamlet_text_open(const char *folder,
+                                           hamlet_text **text);
+HAMLET_API void hamlet_text_free(hamlet_text *text);
+/* What opening found that a person should see, from 0; NULL past the last. Each
+ * begins with "note: ". */
+HAMLET_API const char *hamlet_text_message(const hamlet_text *text,
+                                           size_t index);
+
+/* Token ids, in memory of their own. */
+typedef struct hamlet_ids hamlet_ids;
+
+HAMLET_API const int32_t *hamlet_ids_get(const hamlet_ids *ids, size_t *count);
+HAMLET_API void hamlet_ids_free(hamlet_ids *ids);
+
+/* The ids of `bytes` bytes of UTF-8, which may be none; what is no UTF-8 counts
+ * as U+FFFD. `special` 1: with the tokens that the tokenizer puts around a
+ * text, such as the one that begins it; 0: without. The caller frees `ids`. */
+HAMLET_API hamlet_status *hamlet_text_encode(const hamlet_text *text,
+                                             const char *prompt, size_t bytes,
+                                             int special, hamlet_ids **ids);
+/* The ids of a chat up to where the answer begins. `messages`: JSON of a list
+ * of objects with "role" and "content". `variables`, which may be NULL: JSON of
+ * an object with what else the chat template sees, such as "tools" or
+ * "enable_thinking"; "add_generation_prompt" is true unless it is there. The
+ * caller frees `ids`. */
+HAMLET_API hamlet_status *hamlet_text_encode_chat(const hamlet_text *text,
+                                                  const char *messages,
+                                                  const char *variables,
+                                                  hamlet_ids **ids);
+
+/* A text, in memory of its own. */
+typedef struct hamlet_string hamlet_string;
+
+/* UTF-8 with a zero behind it, which `bytes`, if it is not NULL, does not
+ * count. */
+HAMLET_API const char *hamlet_string_get(const hamlet_string *string,
+                                         size_t *bytes);
+HAMLET_API void hamlet_string_free(hamlet_string *string);
+
+/* The text of ids; an id without a token is passed over. `skip_special` 1:
+ * without special tokens. The caller frees `string`. */
+HAMLET_API hamlet_status *hamlet_text_decode(const hamlet_text *text,
+                                             const int32_t *ids, size_t count,
+                                             int skip_special,
+                                             hamlet_string **string);
+
+/* The same a token at a time. It may outlive the text; a stream is used by one
+ * thread at a time. */
+typedef struct hamlet_text_stream hamlet_text_stream;
+
+HAMLET_API hamlet_status *hamlet_text_stream_open(const hamlet_text *text,
+                                                  int skip_special,
+                                                  hamlet_text_stream **stream);
+HAMLET_API void hamlet_text_stream_free(hamlet_text_stream *stream);
+/* The text that is certain with this token and was not before: whole
+ * characters, often none. `piece` has a zero behind it, which `bytes`, if it is
+ * not NULL, does not count, and is valid until the stream's next call. */
+HAMLET_API hamlet_status *hamlet_text_stream_push(hamlet_text_stream *stream,
+                                                  int32_t id,
+                                                  const char **piece,
+                                                  size_t *bytes);
+/* The rest, after the last id; the stream is then at the start of a new text.
+ */
+HAMLET_API hamlet_status *hamlet_text_stream_finish(hamlet_text_stream *stream,
+                                                    const char **piece,
+                                                    size_t *bytes);
+
+/* The id of a token as tokenizer.json writes it, -1 if there is none. */
+HAMLET_API int32_t hamlet_text_token_id(const hamlet_text *text,
+                                        const char *token);
+/* 1 of a token that decoding skips as special, else 0. */
+HAMLET_API int hamlet_text_is_special(const hamlet_text *text, int32_t id);
+
+/* Sets what generation_config.json says of an answer, as `hamlet run --prompt`
+ * takes it: `max_tokens`; the sampling, but for its seed; `stop_ids`, which are
+ * the ids of its eos_token_id and belong to the text. What it does not say
+ * stays as it is. */
+HAMLET_API void hamlet_text_defaults(const hamlet_text *text,
+                                     hamlet_request *request);
 
 #ifdef __cplusplus
 }

@@ -26,6 +26,9 @@ struct GenerationConfig {
   double temperature = 1;
   int64_t topK = 50; ///< 0: all tokens.
   double topP = 1;
+  /// `topP` for a sampler that takes more than 0: of nothing the first token is
+  /// kept.
+  double topPAboveZero() const { return topP > 1e-12 ? topP : 1e-12; }
   std::optional<int64_t> maxNewTokens;
   std::optional<int64_t> maxLength; ///< Of prompt and text together.
 

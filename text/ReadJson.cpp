@@ -36,26 +36,32 @@ Result<std::string> readFile(const std::string &path, size_t mostBytes) {
   return text;
 }
 
-Result<nlohmann::ordered_json> readJsonObject(const std::string &path) {
+Result<nlohmann::ordered_json> parseJson(std::string_view text,
+                                         const std::string &name) {
   using Json = nlohmann::ordered_json;
-  constexpr size_t kMaxBytes = size_t{64} << 20;
   constexpr int kMaxDepth = 100;
-  Result<std::string> text = readFile(path, kMaxBytes);
-  if (text.failed())
-    return text.status();
   bool isDeep = false;
   auto shallow = [&](int depth, Json::parse_event_t, Json &) {
     isDeep |= depth > kMaxDepth;
     return depth <= kMaxDepth;
   };
-  Json json = Json::parse(quoteNonFinite(*text), shallow,
+  Json json = Json::parse(quoteNonFinite(text), shallow,
                           /*allow_exceptions=*/false);
   if (isDeep)
-    return failure(path, ": is nested more than ", kMaxDepth, " deep");
+    return failure(name, ": is nested more than ", kMaxDepth, " deep");
   if (json.is_discarded())
-    return failure(path, ": is not valid JSON");
-  if (!json.is_object())
-    return failure(path, ": expected a JSON object, found ", json.type_name());
+    return failure(name, ": is not valid JSON");
+  return json;
+}
+
+Result<nlohmann::ordered_json> readJsonObject(const std::string &path) {
+  constexpr size_t kMaxBytes = size_t{64} << 20;
+  Result<std::string> text = readFile(path, kMaxBytes);
+  if (text.failed())
+    return text.status();
+  auto json = parseJson(*text, path);
+  if (json.ok() && !json->is_object())
+    return failure(path, ": expected a JSON object, found ", json->type_name());
   return json;
 }
 

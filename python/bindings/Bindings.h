@@ -68,6 +68,7 @@ using Ids =
 void bindModel(nb::module_ &module);
 void bindGeneration(nb::module_ &module);
 void bindSession(nb::module_ &module);
+void bindText(nb::module_ &module);
 /// `Model.functions` and `Model.call`.
 void bindCall(nb::class_<Model> &model);
 

@@ -112,6 +112,14 @@ public:
     return picked;
   }
 
+  /// Of a request; none while it is not finished, or where it failed.
+  std::optional<std::string> finishReason(size_t request) {
+    std::lock_guard lock(shared->mutex);
+    hamlet_answer found = {};
+    check(hamlet_generation_answer(open(), request, &found));
+    return name(found.finish);
+  }
+
   using Answer =
       std::tuple<std::vector<int32_t>, std::vector<float>,
                  std::optional<std::string>, std::optional<std::string>>;
@@ -123,18 +131,28 @@ public:
     auto &[tokens, logprobs, finish, error] = answer;
     tokens.assign(found.tokens, found.tokens + found.count);
     logprobs.assign(found.logprobs, found.logprobs + found.count);
-    if (found.finish == HAMLET_FINISH_LENGTH)
-      finish = "length";
-    else if (found.finish == HAMLET_FINISH_STOP)
-      finish = "stop";
-    else if (found.finish == HAMLET_FINISH_EARLY)
-      finish = "early";
+    finish = name(found.finish);
     if (found.error)
       error = found.error;
     return answer;
   }
 
 private:
+  static std::optional<std::string> name(hamlet_finish finish) {
+    switch (finish) {
+    case HAMLET_FINISH_LENGTH:
+      return "length";
+    case HAMLET_FINISH_STOP:
+      return "stop";
+    case HAMLET_FINISH_EARLY:
+      return "early";
+    case HAMLET_FINISH_NONE:
+    case HAMLET_FINISH_ERROR:
+      break;
+    }
+    return std::nullopt;
+  }
+
   hamlet_generation *open() const {
     if (!generation)
       throw Error("the generation is closed");
@@ -164,6 +182,7 @@ void bindGeneration(nb::module_ &module) {
            nb::arg("max_batch"), nb::arg("max_context"))
       .def("step", &Generation::step)
       .def("answer", &Generation::answer, nb::arg("request"))
+      .def("finish_reason", &Generation::finishReason, nb::arg("request"))
       .def("close", &Generation::close)
       .def_prop_ro("done", &Generation::done);
 }

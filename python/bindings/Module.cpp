@@ -74,4 +74,5 @@ NB_MODULE(_hamlet, module) {
   bindModel(module);
   bindGeneration(module);
   bindSession(module);
+  bindText(module);
 }

@@ -12,7 +12,7 @@ Ids = Union[Sequence[int], np.ndarray]
 def ids(given: Ids, what: str) -> np.ndarray:
     """i32, one dimension, contiguous."""
     if isinstance(given, (str, bytes)):
-        raise TypeError(f"{what}: expected token ids, found text")
+        raise TypeError(f"{what}: expected token ids, found {type(given).__name__}")
     array = np.asarray(given)
     if array.size == 0:
         return np.zeros(0, np.int32)

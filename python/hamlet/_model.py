@@ -8,10 +8,10 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _hamlet
-from ._generate import Answer, HamletError, Request, Stream, requests_of
+from ._compile import Path
+from ._generate import Answer, HamletError, Prompt, Stream, requests_of
 from ._ids import Ids, ids
-
-Path = Union[str, "os.PathLike[str]"]
+from ._text import Text
 
 
 class Operand(NamedTuple):
@@ -81,8 +81,19 @@ class Model:
     """A compiled file on a device, with its weights. Made by `load`. Several threads may use it: one at a time works, and
     others, Python's too, go on."""
 
-    def __init__(self, native: _hamlet.Model):
+    def __init__(self, native: _hamlet.Model, folder: Optional[str]):
         self._native = native
+        self._folder = folder
+        self._text: Optional[Text] = None
+
+    @property
+    def text(self) -> Text:
+        """That of the checkpoint's folder that the weights are from. Raises HamletError where it has no tokenizer.json."""
+        if self._text is None:
+            if self._folder is None:
+                raise HamletError("the model was loaded without a checkpoint's folder, which has the tokenizer")
+            self._text = Text(self._folder)
+        return self._text
 
     @property
     def vocabulary(self) -> int:
@@ -106,20 +117,21 @@ class Model:
 
     def generate(
         self,
-        prompt: Union[Ids, Request, Sequence[Request]],
+        prompt: Prompt,
         *,
         prefill_chunk: int = 0,
         max_batch: int = 0,
         max_context: int = 0,
         **options: object,
     ) -> Union[Answer, List[Answer]]:
-        """The answer to token ids, with the fields of Request as `options`, or to a Request; a list of answers to a list of
-        them, batched continuously. Of a list, one that fails has an `error`; alone it raises HamletError.
+        """The answer to token ids, a text or a chat's messages, with the fields of Request as `options`, or to a Request; a list
+        of answers to a list of these, batched continuously. Of a list, one that fails has an `error`; alone it raises
+        HamletError.
 
         `prefill_chunk`: longest piece of a prompt in one step; `max_batch`: sequences at once; `max_context`: longest prompt
         with its answer. 0: the defaults of `hamlet run`."""
         requests, single = requests_of(prompt, options)
-        with Stream(self._native, requests, prefill_chunk, max_batch, max_context) as stream:
+        with Stream(self._native, lambda: self.text, requests, prefill_chunk, max_batch, max_context) as stream:
             answers = stream.run()
         if not single:
             return answers
@@ -129,7 +141,7 @@ class Model:
 
     def stream(
         self,
-        prompt: Union[Ids, Request, Sequence[Request]],
+        prompt: Prompt,
         *,
         prefill_chunk: int = 0,
         max_batch: int = 0,
@@ -138,7 +150,7 @@ class Model:
     ) -> Stream:
         """Like `generate`, but an iterator over tokens as they are picked."""
         requests, _ = requests_of(prompt, options)
-        return Stream(self._native, requests, prefill_chunk, max_batch, max_context)
+        return Stream(self._native, lambda: self.text, requests, prefill_chunk, max_batch, max_context)
 
     def session(self, *, max_sequences: int = 1, max_context: Optional[int] = None, step_tokens: int = 0) -> Session:
         """Memory for so many sequences at once of at most so many tokens (`max_positions`). `step_tokens`: tokens of one step
@@ -171,7 +183,7 @@ def load(file: Path, weights: Optional[Path] = None, *, device: str = "cpu", thr
     """Loads a compiled file, with the weights of a checkpoint's folder if it has any, on "cpu", "cuda:N" or "emulated".
     `threads` 0: HAMLET_THREADS, else the cores."""
     folder = None if weights is None else os.fspath(weights)
-    return Model(_hamlet.Model(os.fspath(file), folder, device, threads))
+    return Model(_hamlet.Model(os.fspath(file), folder, device, threads), folder)
 
 
 def sample(

@@ -18,6 +18,7 @@ MUL = """func.func @mul(%x: tensor<?x32xf32>, %y: tensor<?x32xf32>) -> tensor<?x
   return %z : tensor<?x32xf32>
 }
 """
+FIELDS = ("max_tokens", "temperature", "top_k", "top_p")
 COMMAND = pathlib.Path(hamlet.__file__).parent / "bin" / "hamlet"
 
 INTERRUPTED = """
@@ -43,6 +44,14 @@ def load():
 
 def ids(count, seed=1):
     return np.random.default_rng(seed).integers(0, 512, count)
+
+
+def run_batch(lines):
+    """What `hamlet run --batch` answers."""
+    pathlib.Path("in.jsonl").write_text("".join(lines))
+    command = [COMMAND, "run", "tiny.hmlt", "--weights", MODEL, "--batch", "in.jsonl", "--output", "out.jsonl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return [json.loads(line) for line in pathlib.Path("out.jsonl").read_text().splitlines()]
 
 
 class Compile(unittest.TestCase):
@@ -73,15 +82,12 @@ class Generate(unittest.TestCase):
     def test_as_hamlet_run(self):
         lines = []
         for i, r in enumerate(self.REQUESTS):
-            line = {"id": str(i), "prompt_ids": [int(t) for t in r.prompt_ids], "max_tokens": r.max_tokens}
-            line |= {"temperature": r.temperature, "top_k": r.top_k, "top_p": r.top_p, "seed": r.seed}
+            line = {"id": str(i), "prompt_ids": [int(t) for t in r.prompt_ids], "seed": r.seed}
+            line |= {name: getattr(r, name) for name in FIELDS if getattr(r, name) is not None}
             if r.early_stop:
                 line["early_stop"] = {"count": r.early_stop[0], "probability": r.early_stop[1]}
             lines.append(json.dumps(line) + "\n")
-        pathlib.Path("in.jsonl").write_text("".join(lines))
-        command = [COMMAND, "run", "tiny.hmlt", "--weights", MODEL, "--batch", "in.jsonl", "--output", "out.jsonl"]
-        subprocess.run(command, check=True, capture_output=True)
-        wanted = [json.loads(line) for line in pathlib.Path("out.jsonl").read_text().splitlines()]
+        wanted = run_batch(lines)
         found = load().generate(self.REQUESTS, max_batch=2, prefill_chunk=13)
         self.assertEqual(len(found), len(wanted))
         for a, b in zip(found, wanted):
@@ -120,7 +126,8 @@ class Generate(unittest.TestCase):
     def test_bad_requests(self):
         model = load()
         for error, words, prompt, options in (
-            (TypeError, "found text", "hello", {}),
+            (TypeError, "found bytes", b"hello", {}),
+            (TypeError, "prompt_ids: expected token ids, found str", hamlet.Request("hello"), {}),
             (TypeError, "token ids", [1.5], {}),
             (TypeError, "token ids", [[1, 2]], {}),
             (ValueError, "-1 is not a token id", [-1], {}),
@@ -155,6 +162,131 @@ class Generate(unittest.TestCase):
             hamlet.sample(np.full(4, np.nan, np.float32))
         with self.assertRaisesRegex(TypeError, "float32"):
             hamlet.sample(wide)
+
+
+class Text(unittest.TestCase):
+    CHAT = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Zoë said:"}]
+    REQUESTS = [
+        hamlet.Request(prompt="Once upon a time", max_tokens=40, temperature=0),
+        hamlet.Request(messages=CHAT, max_tokens=30, seed=5),
+        hamlet.Request([5, 6], max_tokens=4),
+        hamlet.Request(prompt="日本語 naïve", max_tokens=20, temperature=1.5, top_k=0, top_p=1, seed=2),
+        hamlet.Request(prompt="x"),
+    ]
+
+    def test_as_hamlet_run(self):
+        lines = []
+        for i, r in enumerate(self.REQUESTS):
+            line = {"id": str(i), "seed": r.seed, **{name: getattr(r, name) for name in FIELDS if getattr(r, name) is not None}}
+            for key in ("prompt_ids", "prompt", "messages"):
+                if getattr(r, key) is not None:
+                    line[key] = getattr(r, key)
+            lines.append(json.dumps(line) + "\n")
+        wanted = run_batch(lines)
+        found = load().generate(self.REQUESTS)
+        self.assertEqual([a.tokens for a in found], [b["tokens"] for b in wanted])
+        self.assertEqual([a.text for a in found], [b.get("text") for b in wanted])
+        self.assertEqual(len(found[4].tokens), 16)
+
+    def test_one(self):
+        model = load()
+        wanted = model.generate(self.REQUESTS)
+        self.assertEqual(model.generate("Once upon a time", max_tokens=40, temperature=0), wanted[0])
+        self.assertEqual(model.generate(self.CHAT, max_tokens=30, seed=5), wanted[1])
+        by_ids = model.generate(model.text.encode_chat(self.CHAT), max_tokens=30, temperature=0.8, top_k=50, top_p=0.95, seed=5)
+        self.assertEqual((by_ids.tokens, by_ids.text), (wanted[1].tokens, None))
+
+    def test_pieces(self):
+        model = load()
+        answers = model.generate(self.REQUESTS)
+        pieces = ["" for _ in self.REQUESTS]
+        with model.stream(self.REQUESTS) as stream:
+            for token in stream:
+                pieces[token.request] += token.text
+            self.assertEqual(stream.answers, answers)
+        self.assertEqual(pieces, [a.text or "" for a in answers])
+
+    def test_what_ends_an_answer_is_no_text(self):
+        model = load()
+        whole = model.generate(self.REQUESTS[0])
+        place = next(i for i, t in enumerate(whole.tokens) if i > 3 and t not in whole.tokens[:i])
+        options = {"max_tokens": 40, "temperature": 0, "stop_ids": [whole.tokens[place]]}
+        answer = model.generate("Once upon a time", **options)
+        self.assertEqual((answer.finish_reason, answer.tokens), ("stop", whole.tokens[: place + 1]))
+        self.assertEqual(answer.text, model.text.decode(whole.tokens[:place]))
+        with model.stream("Once upon a time", **options) as stream:
+            self.assertEqual("".join(token.text for token in stream), answer.text)
+
+    def test_generation_config(self):
+        folder = self.folder("configured", without="generation_config.json")
+        config = {"do_sample": True, "temperature": 0.5, "max_new_tokens": 5, "eos_token_id": [3], "repetition_penalty": 1.5}
+        (folder / "generation_config.json").write_text(json.dumps(config))
+        model = hamlet.load("tiny.hmlt", folder, threads=2)
+        self.assertEqual(model.text.defaults(), {"max_tokens": 5, "temperature": 0.5, "top_k": 50, "top_p": 1, "stop_ids": [3]})
+        self.assertEqual(model.text.messages, ["note: generation_config.json: not supported and ignored: repetition_penalty: 1.5"])
+        ids = model.text.encode("a b")
+        found = model.generate("a b", seed=1)
+        self.assertEqual(found.tokens, model.generate(ids, max_tokens=5, temperature=0.5, top_k=50, seed=1, stop_ids=[3]).tokens)
+        self.assertEqual(len(model.generate(ids).tokens), 16, "of text alone")
+
+    def test_threads(self):
+        text, found = hamlet.Text(MODEL), []
+        wanted = text.encode("Once upon a time " * 50)
+        work = [threading.Thread(target=lambda: found.append(text.encode("Once upon a time " * 50))) for _ in range(4)]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+        self.assertEqual(found, [wanted] * 4)
+
+    def test_text(self):
+        text = hamlet.Text(pathlib.Path(MODEL))
+        self.assertEqual(text.token_id("<|end|>"), 3)
+        self.assertIsNone(text.token_id("<|nothing|>"))
+        self.assertTrue(text.is_special(3))
+        self.assertFalse(text.is_special(40))
+        self.assertEqual(text.decode([3]), "")
+        self.assertEqual(text.decode(np.array([3]), skip_special=False), "<|end|>")
+        with_turn = text.encode_chat(self.CHAT)
+        self.assertEqual(text.encode_chat(self.CHAT, add_generation_prompt=False), with_turn[:-1])
+        self.assertEqual(text.encode("a\0b"), text.encode("a") + text.encode("\0") + text.encode("b"))
+
+    def folder(self, name, without):
+        """The checkpoint without a file."""
+        folder = pathlib.Path(name)
+        folder.mkdir()
+        for path in pathlib.Path(MODEL).iterdir():
+            if path.name != without:
+                (folder / path.name).symlink_to(path.resolve())
+        return folder
+
+    def test_errors(self):
+        model = load()
+        for error, words, prompt, options in (
+            (hamlet.HamletError, "request 0: the prompt has no tokens", "", {}),
+            (hamlet.HamletError, "found 2", hamlet.Request([1], prompt="a"), {}),
+            (hamlet.HamletError, "found none", hamlet.Request(), {}),
+            (hamlet.HamletError, "found 2", "a", {"messages": self.CHAT}),
+            (hamlet.HamletError, "request 0: 'messages' has .*, expected objects with a 'role'", [{"content": "a"}], {}),
+            (hamlet.HamletError, "an empty one", hamlet.Request(messages=[]), {}),
+            (TypeError, "JSON", [{"role": "user", "content": object()}], {}),
+            (TypeError, "has its own", hamlet.Request(prompt="a"), {"seed": 1}),
+            (hamlet.HamletError, "'top_p'", "a", {"top_p": 0}),
+            (hamlet.HamletError, "exceed the context", "a", {"max_tokens": 9000}),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                model.generate(prompt, **options)
+        bare = hamlet.load("tiny.hmlt", self.folder("bare", without="tokenizer.json"))
+        self.assertEqual(len(bare.generate([1, 2], max_tokens=3).tokens), 3)
+        for prompt in ("a", self.CHAT, [hamlet.Request([1]), hamlet.Request(prompt="a")]):
+            with self.assertRaisesRegex(hamlet.HamletError, "'bare' has no tokenizer.json"):
+                bare.generate(prompt)
+        chatless = hamlet.Text(self.folder("chatless", without="tokenizer_config.json"))
+        self.assertTrue(chatless.encode("a"))
+        with self.assertRaisesRegex(hamlet.HamletError, "'chatless' has no chat template"):
+            chatless.encode_chat(self.CHAT)
+        with self.assertRaisesRegex(hamlet.HamletError, "without a checkpoint's folder"):
+            hamlet.load("mul.hmlt").generate("a")
 
 
 class Sessions(unittest.TestCase):

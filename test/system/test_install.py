@@ -32,9 +32,9 @@ def cached(name):
     return match[1] if match else ""
 
 
-def block(language):
-    """The first block of the document in that language."""
-    return re.search(rf"^```{language}\n(.*?)^```", DOC.read_text(), re.M | re.S)[1]
+def block(language, index=0):
+    """A block of the document in that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", DOC.read_text(), re.M | re.S)[index]
 
 
 def ok(*command, **more):
@@ -156,6 +156,24 @@ class Install(unittest.TestCase):
         (folder / "cc").symlink_to(pathlib.Path(shutil.which(cached("CMAKE_C_COMPILER"))).resolve())
         ok("bash", "-ec", block("sh"), cwd=folder, env=env)
         self.run_program(folder / "generate")
+
+    def test_text(self):
+        """The function of the page that answers a text says what the command says."""
+        folder = self.work / "text-user"
+        folder.mkdir()
+        program = block("c").split("static int print")[0].replace("#include <stdio.h>", "#include <stdio.h>\n#include <string.h>")
+        program += block("c", 1) + (
+            "int main(int argc, char **argv) {\n  hamlet_model *model = NULL;\n"
+            '  check(hamlet_model_load(argv[1], argv[2], "cpu", 0, &model));\n'
+            "  answer(model, argv[2], argv[3]);\n  hamlet_model_free(model);\n}\n"
+        )
+        (folder / "text.c").write_text(program)
+        lib = self.prefix / "lib"
+        flags = (f"-I{self.prefix / 'include'}", f"-L{lib}", f"-Wl,-rpath,{lib}", "-lhamlet")
+        ok(cached("CMAKE_C_COMPILER"), folder / "text.c", "-o", folder / "text", *flags)
+        prompt = "Zo\u00eb said:"
+        said = ok(self.prefix / "bin" / "hamlet", "run", self.file, "--weights", MODEL, "--prompt", prompt)
+        self.assertEqual(ok(folder / "text", self.file, MODEL, prompt), said)
 
     def test_emulated_device(self):
         """The stand-in driver is found from the installed place."""

@@ -91,7 +91,7 @@ class Python(unittest.TestCase):
         """The package says that it has types, and the extension's are with it."""
         self.assertTrue((PACKAGE / "py.typed").exists())
         stub = (PACKAGE / "_hamlet.pyi").read_text()
-        for name in ("class Model", "class Session", "class Generation", "def sample"):
+        for name in ("class Model", "class Session", "class Generation", "class Text", "class TextStream", "def sample"):
             self.assertIn(name, stub)
 
 

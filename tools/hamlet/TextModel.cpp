@@ -7,43 +7,28 @@
 
 #include "tools/hamlet/TextModel.h"
 
-#include "text/GenerationConfig.h"
-#include "tools/command/CommandLine.h"
-
 #include <algorithm>
-#include <filesystem>
 #include <sstream>
 
 namespace hamlet::tools {
 
 using namespace runtime;
-using Json = nlohmann::ordered_json;
 
 Result<std::shared_ptr<const TextModel>>
 TextModel::read(const std::string &folder, const hmlt::ModelT &model) {
-  const std::string path = folder + "/tokenizer.json";
-  std::error_code error;
-  if (!std::filesystem::exists(path, error))
+  auto text = text::Text::read(folder);
+  if (text.failed())
+    return text.status();
+  if (!*text)
     return std::shared_ptr<const TextModel>();
   auto made = std::make_shared<TextModel>();
-  made->folder = folder;
-  auto tokenizer = text::Tokenizer::read(path);
-  if (tokenizer.failed())
-    return tokenizer.status();
-  made->tokenizer = *tokenizer;
-  // A template that cannot be read is of no matter until a chat needs it.
-  made->chat = text::readChatTemplates(folder);
-
-  auto config = text::readGenerationConfig(folder);
-  if (config.failed())
-    return config.status();
-  if (*config)
-    made->take(**config, model);
+  made->text = std::move(*text);
+  made->take(model);
   return std::shared_ptr<const TextModel>(made);
 }
 
-void TextModel::take(const text::GenerationConfig &config,
-                     const hmlt::ModelT &model) {
+void TextModel::take(const hmlt::ModelT &model) {
+  const text::GenerationConfig &config = text->generation();
   auto tell = [&](const char *key, auto value) {
     std::ostringstream out;
     out << (told.empty() ? "" : ", ") << key << " " << value;
@@ -54,9 +39,7 @@ void TextModel::take(const text::GenerationConfig &config,
     tell("temperature", config.temperature);
     usual.sampling.topK = config.topK;
     tell("top_k", config.topK);
-    // Of nothing the first token is kept.
-    constexpr double kLeast = 1e-12;
-    usual.sampling.topP = std::max(config.topP, kLeast);
+    usual.sampling.topP = config.topPAboveZero();
     if (config.topP < 1)
       tell("top_p", config.topP);
   }
@@ -73,46 +56,13 @@ void TextModel::take(const text::GenerationConfig &config,
     told = "taken from generation_config.json, unless a flag or a request says "
            "otherwise: " +
            told;
-  for (const auto *keys : {&config.unsupported, &config.unknown})
-    for (const std::string &what : *keys)
-      told +=
-          (told.empty() ? "" : "; ") + ("not supported and ignored: " + what);
-}
-
-Result<std::vector<int32_t>>
-TextModel::encode(const std::string &prompt) const {
-  return tokenizer->encode(prompt, /*addSpecialTokens=*/true);
-}
-
-Result<std::vector<int32_t>>
-TextModel::encodeChat(const std::string &messages) const {
-  if (chat.failed())
-    return chat.status();
-  if (!*chat)
-    return failure("'", folder,
-                   "' has no chat template (chat_template.jinja, or "
-                   "'chat_template' in tokenizer_config.json)");
-  Json list = Json::parse(messages, nullptr, /*allow_exceptions=*/false);
-  for (const Json &message : list)
-    if (!message.is_object() || !message.contains("role") ||
-        !message["role"].is_string())
-      return failure("'messages' has ", message.dump(),
-                     ", expected objects with a 'role'");
-  auto chosen = (*chat)->choose(/*hasTools=*/false);
-  if (chosen.failed())
-    return chosen.status();
-  Json variables = (*chat)->tokens;
-  variables["add_generation_prompt"] = true;
-  auto rendered = (*chosen)->render(text::normalizeMessages(list), variables);
-  if (rendered.failed())
-    return rendered.status();
-  // The template has written what stands around a text.
-  return tokenizer->encode(*rendered, /*addSpecialTokens=*/false);
+  for (const std::string &what : text->ignored())
+    told += (told.empty() ? "" : "; ") + ("not supported and ignored: " + what);
 }
 
 Status TextModel::encode(Request &request) const {
-  auto ids = request.messages.empty() ? encode(request.prompt)
-                                      : encodeChat(request.messages);
+  auto ids = request.messages.empty() ? text->encode(request.prompt)
+                                      : text->encodeChat(request.messages);
   if (ids.failed())
     return ids.status();
   request.promptIds = std::move(*ids);
@@ -125,7 +75,7 @@ std::string TextModel::decode(const Answer &answer) const {
   std::span<const int32_t> tokens = answer.tokens;
   if (answer.finishReason == "stop")
     tokens = tokens.first(tokens.size() - 1);
-  return tokenizer->decode(tokens, /*skipSpecialTokens=*/true);
+  return text->decode(tokens);
 }
 
 } // namespace hamlet::tools

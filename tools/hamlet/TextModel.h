@@ -9,34 +9,29 @@
 #define HAMLET_TOOLS_HAMLET_TEXTMODEL_H
 
 #include "runtime/Generate.h"
-#include "text/GenerationConfig.h"
-#include "text/chat/ReadChatTemplate.h"
-#include "text/tokenizer/TextStream.h"
-#include "text/tokenizer/Tokenizer.h"
+#include "text/Text.h"
 
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace hamlet::tools {
 
-/// What a checkpoint's folder has of text: the tokenizer, the chat template and
-/// the defaults of generation.
+/// A checkpoint's text and a model: requests of text, answers as text.
 class TextModel {
 public:
   /// Null if the folder has no tokenizer.json.
   static Result<std::shared_ptr<const TextModel>>
   read(const std::string &folder, const hmlt::ModelT &model);
 
-  /// Ids of a prompt, with the tokens that the tokenizer puts around it.
-  Result<std::vector<int32_t>> encode(const std::string &prompt) const;
-  /// Ids of a chat, JSON of a list of messages, up to where the answer begins.
-  Result<std::vector<int32_t>> encodeChat(const std::string &messages) const;
+  /// As text::Text::encodeChat, of a chat without tools.
+  Result<std::vector<int32_t>> encodeChat(const std::string &messages) const {
+    return text->encodeChat(messages);
+  }
   /// Fills `promptIds` from the request's text or messages.
   Status encode(runtime::Request &request) const;
   /// Of an answer, without the token that ended it.
   std::string decode(const runtime::Answer &answer) const;
-  text::TextStream stream() const { return {tokenizer, true}; }
+  text::TextStream stream() const { return text->stream(); }
 
   /// What a request of text has where it says nothing: generation_config.json's
   /// sampling over the usual defaults.
@@ -46,11 +41,9 @@ public:
 
 private:
   /// Takes what a checkpoint says of generation.
-  void take(const text::GenerationConfig &config, const hmlt::ModelT &model);
+  void take(const hmlt::ModelT &model);
 
-  std::string folder;
-  std::shared_ptr<const text::Tokenizer> tokenizer;
-  Result<std::optional<text::ChatTemplates>> chat = {std::nullopt};
+  std::shared_ptr<const text::Text> text;
   runtime::Request usual;
   std::string told;
 };

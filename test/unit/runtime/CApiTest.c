@@ -7,29 +7,7 @@
 
 /* The C interface from C: a step, its logits, errors as statuses.
  * Usage: CApiTest CONTAINER WEIGHTS, made by HamletWriteToy. */
-#include "runtime/hamlet.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static void check(int condition, const char *what) {
-  if (condition)
-    return;
-  fprintf(stderr, "failed: %s\n", what);
-  exit(1);
-}
-
-static void succeed(hamlet_status *status) {
-  check(!status, hamlet_status_message(status));
-}
-
-/* The call must fail with a message that contains `part`. */
-static void fail(hamlet_status *status, const char *part) {
-  check(status && strstr(hamlet_status_message(status), part),
-        status ? hamlet_status_message(status) : part);
-  hamlet_status_free(status);
-}
+#include "test/unit/runtime/CApiChecks.h"
 
 /* The toy's state is of its last token alone, its pages are shared. */
 static void checkFork(hamlet_session *session, int32_t b, int64_t vocabulary) {
