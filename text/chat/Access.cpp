@@ -201,10 +201,13 @@ Value Interpreter::slice(const Value &value, const Value &start,
                                 : heap.tuple(std::move(items));
   }
   if (value.isString()) {
-    heap.workOnText(value.text().size());
+    const Bounds bounds = boundsOf(length(heap, value), start, stop, step);
+    if (bounds.step == 1 && bounds.count > 0) {
+      const size_t from = byteOffset(value.text(), bounds.first);
+      const size_t to = byteOffset(value.text(), bounds.last);
+      return heap.string(value.text().substr(from, to - from), isMarkup(value));
+    }
     const std::u32string points = toCodePoints(value.text());
-    const Bounds bounds =
-        boundsOf(static_cast<int64_t>(points.size()), start, stop, step);
     std::string text;
     for (int64_t i = 0; i < bounds.count; ++i)
       appendCodePoint(text, points[bounds.first + i * bounds.step]);

@@ -104,6 +104,7 @@ Value indent(Interpreter &in, Arguments &a) {
   }
   const bool first = isTrue(a.orElse(2, Value::boolean(false)));
   const bool blank = isTrue(a.orElse(3, Value::boolean(false)));
+  takePieces(in, text);
   // With a newline at the end, so that an empty text is a line, too.
   const std::vector<std::string> lines =
       splitLines(text + "\n", /*keepEnds=*/false);

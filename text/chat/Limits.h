@@ -29,7 +29,9 @@ constexpr int kMaxNesting = 100;          ///< Of brackets and blocks, as read.
 constexpr int kMaxExpressionHeight = 300; ///< Of `a + b + c + ...` too.
 constexpr int kMaxMacroDepth = 100;
 constexpr int kMaxEvaluationDepth = 1500;
-constexpr int kMaxValueDepth = 200;    ///< Of lists in lists.
+constexpr int kMaxValueDepth = 200; ///< Of lists in lists.
+/// Of one string: going through it may take four times that for a while.
+constexpr size_t kMaxTextBytes = size_t{64} << 20;
 constexpr int64_t kMaxRange = 100'000; ///< As in jinja2's sandbox.
 
 } // namespace hamlet::text::chat

@@ -145,6 +145,14 @@ bool isUpperText(std::string_view text) {
   return allCased(text, isUpperCase, isLowerCase);
 }
 
+/// made.
+void takePieces(Interpreter &in, std::string_view text) {
+  size_t spaces = 1;
+  for (size_t i = 0; i < text.size();)
+    spaces += isSpace(nextCodePoint(text, i));
+  in.values().take(text.size() + spaces * sizeof(std::string));
+}
+
 std::vector<std::string> splitLines(std::string_view text, bool keepEnds) {
   std::vector<std::string> lines;
   for (size_t i = 0, start = 0; i < text.size();) {
@@ -237,8 +245,7 @@ Value splitText(Interpreter &in, Arguments &a, bool fromRight) {
   const Value separator = a.orElse(1, Value::none());
   std::vector<std::string> pieces;
   if (separator.isNone()) {
-    // Each piece is charged when it becomes a value; this is the going through.
-    in.values().take(text.size());
+    takePieces(in, text);
     return texts(in, splitAtSpace(text, most, fromRight));
   }
   const std::string &at = mustBeText(in, separator, "the separator of split");
@@ -258,6 +265,7 @@ Value splitText(Interpreter &in, Arguments &a, bool fromRight) {
       if (found == std::string::npos)
         break;
       in.values().work(1);
+      in.values().take(sizeof(size_t) + sizeof(std::string));
       places.push_back(found);
       end = found;
     }
@@ -269,6 +277,7 @@ Value splitText(Interpreter &in, Arguments &a, bool fromRight) {
       if (found == std::string::npos)
         break;
       in.values().work(1);
+      in.values().take(sizeof(size_t) + sizeof(std::string));
       places.push_back(found);
       from = found + at.size();
     }
@@ -286,6 +295,7 @@ Value rsplit(Interpreter &in, Arguments &a) { return splitText(in, a, true); }
 
 Value splitlines(Interpreter &in, Arguments &a) {
   const bool keepEnds = isTrue(a.orElse(1, Value::boolean(false)));
+  takePieces(in, a[0].text());
   return texts(in, splitLines(self(in, a), keepEnds));
 }
 

@@ -39,6 +39,10 @@ std::string escaped(std::string_view text);
 bool isLowerText(std::string_view text);
 bool isUpperText(std::string_view text);
 
+/// Counts the pieces of a text that is cut at white space or ends of lines,
+/// before they are made.
+void takePieces(Interpreter &in, std::string_view text);
+
 /// str.splitlines.
 std::vector<std::string> splitLines(std::string_view text, bool keepEnds);
 

@@ -31,6 +31,8 @@ void Heap::outOfSteps() const {
 }
 
 Value Heap::string(std::string text, bool markup) {
+  if (text.size() > kMaxTextBytes)
+    fail("a string is longer than ", std::to_string(kMaxTextBytes), " bytes");
   take(sizeof(StringObject) + text.size());
   workOnText(text.size());
   return &strings.emplace_back(StringObject{std::move(text), markup});
