@@ -308,7 +308,7 @@ Result<std::shared_ptr<const Model>> readBpe(Fields &fields,
   }
   Result<MergeTable> table = mergeTable(parts.vocabulary, parts.merges);
   if (table.failed())
-    return table.status().in(fields.path() + ".merges");
+    return failure(fields.path(), ".merges", table.message());
   // Characters of the alphabet fall back to bytes of their own: rare, and done
   // as the file says it.
   bool bytes = parts.byteLevel && !settings.byteFallback;

@@ -79,8 +79,8 @@ Result<Value> Fields::required(const char *key) {
   taken.emplace_back(key);
   auto found = object->find(key);
   if (found == object->end())
-    return failure(place, ": key '", key, "' is missing");
-  return Value(*found, place + "." + key);
+    return failure(pathOf(key), ": this key is missing");
+  return Value(*found, pathOf(key));
 }
 
 std::optional<Value> Fields::optional(const char *key) {
@@ -88,7 +88,7 @@ std::optional<Value> Fields::optional(const char *key) {
   auto found = object->find(key);
   if (found == object->end() || found->is_null())
     return std::nullopt;
-  return Value(*found, place + "." + key);
+  return Value(*found, pathOf(key));
 }
 
 Result<bool> Fields::flag(const char *key) {
@@ -103,10 +103,14 @@ Result<bool> Fields::flag(const char *key, bool orElse) {
   return value ? value->boolean() : Result<bool>(orElse);
 }
 
+std::string Fields::pathOf(const std::string &key) const {
+  return place.empty() ? key : place + "." + key;
+}
+
 Status Fields::done() const {
   for (const auto &[key, value] : object->items())
     if (std::find(taken.begin(), taken.end(), key) == taken.end())
-      return failure(place, ".", key,
+      return failure(pathOf(key),
                      ": this key is not known, so what it changes is not "
                      "either; remove it if it changes nothing");
   return {};

@@ -75,6 +75,7 @@ public:
 private:
   Fields(const nlohmann::json &object, std::string path)
       : object(&object), place(std::move(path)) {}
+  std::string pathOf(const std::string &key) const;
   const nlohmann::json *object;
   std::string place;
   std::vector<std::string> taken;

@@ -186,7 +186,8 @@ Result<TokenizerFile> parseFile(std::string_view json) {
     return builder.problem.failed() ? builder.problem : failure("no JSON");
   if (!file.root.is_object())
     return failure("an object is expected");
-  HAMLET_TRY(file.vocabulary.index().in("model.vocab"));
+  if (Status status = file.vocabulary.index(); status.failed())
+    return failure("model.vocab", status.message());
   return file;
 }
 
