@@ -22,7 +22,7 @@ namespace hamlet::text {
 
 namespace chat {
 struct Template;
-}
+} // namespace chat
 
 /// Of one rendering.
 struct RenderOptions {
