@@ -33,7 +33,7 @@ struct Arguments {
   bool has(size_t i) const {
     return i < values.size() && !values[i].isAbsent();
   }
-  const Value &orElse(size_t i, const Value &preset) const {
+  Value orElse(size_t i, const Value &preset) const {
     return has(i) ? values[i] : preset;
   }
 };

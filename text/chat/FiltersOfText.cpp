@@ -193,7 +193,7 @@ Value toFloat(Interpreter &in, Arguments &a) {
   return made.isAbsent() ? a.orElse(1, Value::real(0)) : made;
 }
 
-Value absolute(Interpreter &in, Arguments &a) {
+Value absolute(Interpreter &, Arguments &a) {
   mustBeDefined(a[0]);
   if (a[0].isInteger())
     return Value::integer(a[0].asInt() < 0 ? subtract(0, a[0].asInt())
