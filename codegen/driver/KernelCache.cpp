@@ -203,8 +203,8 @@ void KernelCache::shrink() {
   for (const Entry &entry : entries) {
     if (total <= bytes)
       return;
-    llvm::sys::fs::remove(entry.path);
-    total -= entry.bytes;
+    if (!llvm::sys::fs::remove(entry.path))
+      total -= entry.bytes;
   }
 }
 
