@@ -262,7 +262,7 @@ private:
               : value(check->array, check->index, 0),
           extent(*check->limit));
     for (const auto &launch : f.launches)
-      write(*launch, f);
+      write(*launch);
     if (f.logits_buffer >= 0)
       program::LogitsOp::create(
           b, at, values[{hmlt::ArgKind::buffer, f.logits_buffer}]);
@@ -277,7 +277,7 @@ private:
                                      : program::ExtentAttr());
   }
 
-  void write(const hmlt::LaunchT &launch, const hmlt::FunctionT &f) {
+  void write(const hmlt::LaunchT &launch) {
     const hmlt::KernelT &kernel =
         *file.kernels[static_cast<size_t>(launch.kernel)];
     SmallVector<StringRef> names;
