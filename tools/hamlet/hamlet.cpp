@@ -49,14 +49,16 @@ int start(int argc, char **argv) {
        addCallCommand,
        {"hamlet call f.hmlt --function f --input x.npy --output y.npy"}},
       {"inspect",
-       "Print everything in a container",
+       "What is in a container: model, targets, weights, kernels",
        addInspectCommand,
-       {"hamlet inspect model.hmlt", "hamlet inspect model.hmlt --json",
+       {"hamlet inspect model.hmlt", "hamlet inspect model.hmlt --full",
+        "hamlet inspect model.hmlt --json",
         "hamlet inspect model.hmlt --program > program.mlir"}},
       {"explain",
        "Per kernel: schedule, bytes, FLOPs, why it was fused so",
        addExplainCommand,
-       {"hamlet explain model.hmlt"}},
+       {"hamlet explain model.hmlt",
+        "hamlet explain model.hmlt --kernel linear --target x86-64-v4"}},
   };
   // The compiler knows the options of its commands; 'help' of them too.
   std::vector<std::string> words(argv + 1, argv + argc);
