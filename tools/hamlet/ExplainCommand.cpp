@@ -43,8 +43,8 @@ Status keepTarget(ContainerT &file, const std::string &target) {
   for (const auto &image : file.images)
     known.push_back(image->target);
   if (std::find(known.begin(), known.end(), target) == known.end())
-    return failure("--target: the file has no code for '", target,
-                   "', it has: ", joined(known));
+    return failure("--target: the file has no code for '", target, "'",
+                   suggestion(target, known), "; it has ", joined(known));
   for (auto &kernel : file.kernels)
     std::erase_if(kernel->realizations, [&](const auto &realization) {
       return realization->target != target;

@@ -118,6 +118,8 @@ private:
       fact("compiler", provenance->compiler);
       if (!provenance->flags.empty())
         fact("flags", provenance->flags);
+      if (!provenance->source.empty())
+        fact("source", provenance->source);
       fact("input", "hash " + provenance->input_hash +
                         (provenance->entries.empty()
                              ? ""
