@@ -38,7 +38,7 @@ def commands(page):
             continue
         text = line.strip().removeprefix("$ ")
         first = re.split(r"[ |]", text)[0]
-        known = first.removeprefix("build/bin/") in BINARIES or first in ("echo", "printf") or any(re.search(p, text) for p in ELSEWHERE)
+        known = first.removeprefix("build/bin/") in BINARIES or first in ("echo", "mkdir", "printf") or any(re.search(p, text) for p in ELSEWHERE)
         if block and text and known and not text.startswith(("#", "==", "hamlet: ")):
             yield number, text
 
