@@ -22,7 +22,7 @@ namespace {
 using Decoders = std::vector<Decoder>;
 
 /// The list of one step that is made of `args` each time.
-template <typename Step, typename... Args> Decoders made(Args... args) {
+template <typename Step, typename... Args> Decoders made(const Args &...args) {
   return {[=](DecodeStep &next) -> std::unique_ptr<DecodeStep> {
     return std::make_unique<Step>(next, args...);
   }};
@@ -378,7 +378,7 @@ private:
   bool cleanup;
 };
 
-template <typename Step> Result<Decoders> readPlain(Fields &fields) {
+template <typename Step> Result<Decoders> readPlain(Fields &) {
   return made<Step>();
 }
 
@@ -392,7 +392,7 @@ Result<Decoders> readMetaspace(Fields &fields) {
   Result<Metaspace> settings = Metaspace::read(fields);
   if (settings.failed())
     return settings.status();
-  return made<SpaceMarks>(std::move(*settings));
+  return made<SpaceMarks>(*settings);
 }
 
 Result<std::string> readText(Fields &fields, const char *key) {
@@ -413,8 +413,8 @@ Result<Decoders> readReplace(Fields &fields) {
   if (content.failed())
     return content.status();
   if (const std::string *text = wanted->text(); text && !text->empty())
-    return made<ReplaceText>(*text, std::move(*content));
-  return made<ReplacePattern>(std::move(*wanted), std::move(*content));
+    return made<ReplaceText>(*text, *content);
+  return made<ReplacePattern>(*wanted, *content);
 }
 
 Result<Decoders> readStrip(Fields &fields) {
@@ -437,7 +437,7 @@ Result<Decoders> readStrip(Fields &fields) {
   }
   std::string text;
   appendCharacter(text, *content);
-  return made<Strip>(std::move(text), size_t(counts[0]), size_t(counts[1]));
+  return made<Strip>(text, size_t(counts[0]), size_t(counts[1]));
 }
 
 Result<Decoders> readWordPiece(Fields &fields) {
@@ -447,7 +447,7 @@ Result<Decoders> readWordPiece(Fields &fields) {
   Result<bool> cleanup = fields.flag("cleanup");
   if (cleanup.failed())
     return cleanup.status();
-  return made<WordPiece>(std::move(*prefix), *cleanup);
+  return made<WordPiece>(*prefix, *cleanup);
 }
 
 Result<Decoders> readOne(const Value &value);

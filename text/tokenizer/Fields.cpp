@@ -64,6 +64,7 @@ Result<std::vector<Value>> Value::list() const {
   if (!json->is_array())
     return expected("a list");
   std::vector<Value> values;
+  values.reserve(json->size());
   for (size_t i = 0; i < json->size(); ++i)
     values.emplace_back((*json)[i], place + "[" + std::to_string(i) + "]");
   return values;

@@ -57,6 +57,8 @@ void orderMarks(std::vector<utf8proc_int32_t> &characters) {
 void appendNormal(std::string &out, std::string_view part, int options,
                   std::vector<utf8proc_int32_t> &characters) {
   constexpr size_t kMost = 32; // Of one character; U+FDFA has the most, 18.
+  // A set of flags, which C does not mind in an enumeration.
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
   auto flags = static_cast<utf8proc_option_t>(options);
   characters.clear();
   for (size_t at = 0; at < part.size();) {
