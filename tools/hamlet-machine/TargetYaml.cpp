@@ -35,9 +35,12 @@ size_t countCpus(const std::string &list) {
   std::istringstream parts(list);
   size_t count = 0;
   for (std::string part; std::getline(parts, part, ',');) {
+    std::istringstream range(part);
     long first = 0, last = 0;
-    int found = std::sscanf(part.c_str(), "%ld-%ld", &first, &last);
-    count += found == 2 && last >= first ? size_t(last - first) + 1 : found > 0;
+    char dash = 0;
+    if (range >> first)
+      count +=
+          range >> dash >> last && last >= first ? size_t(last - first) + 1 : 1;
   }
   return count;
 }
@@ -55,12 +58,12 @@ Found cacheBytes(int level, int64_t otherwise) {
     if (firstLine(folder + "level") != std::to_string(level) ||
         firstLine(folder + "type") == "Instruction")
       continue;
-    long long size = 0;
+    int64_t size = 0;
     char unit = 0;
-    if (std::sscanf(firstLine(folder + "size").c_str(), "%lld%c", &size,
-                    &unit) < 1 ||
-        size <= 0)
+    std::istringstream text(firstLine(folder + "size"));
+    if (!(text >> size) || size <= 0)
       continue;
+    text >> unit;
     int64_t bytes = size * (unit == 'K' ? 1 << 10 : unit == 'M' ? 1 << 20 : 1);
     // Some cores share a second-level cache; two threads of one do not count.
     size_t threads = std::max<size_t>(

@@ -40,6 +40,7 @@ Result<size_t> findKernel(const ContainerT &file, const std::string &name) {
 /// Leaves what `target` makes of each kernel.
 Status keepTarget(ContainerT &file, const std::string &target) {
   std::vector<std::string> known;
+  known.reserve(file.images.size());
   for (const auto &image : file.images)
     known.push_back(image->target);
   if (std::find(known.begin(), known.end(), target) == known.end())
