@@ -218,18 +218,18 @@ Result<std::vector<Request>> readRequests(const std::string &path,
     if (line.find_first_not_of(" \t\r") == std::string::npos)
       continue;
     std::string where = name + ":" + std::to_string(number);
-    Result<Request> request =
-        parseRequest(line, isText(line) ? options.textDefaults : Request());
+    const bool text = isText(line);
+    if (text && !options.encode)
+      return failure(where, ": there is no tokenizer for text; expected "
+                            "'prompt_ids'");
+    Request defaults;
+    if (text)
+      HAMLET_TRY(options.textDefaults(defaults).in(where));
+    Result<Request> request = parseRequest(line, defaults);
     if (request.failed())
       return request.status().in(where);
-    if (!request->prompt.empty() || !request->messages.empty()) {
-      if (!options.encode)
-        return failure(where, ": '",
-                       request->prompt.empty() ? "messages" : "prompt",
-                       "' is text, and the checkpoint has no tokenizer.json; "
-                       "expected 'prompt_ids'");
+    if (text)
       HAMLET_TRY(options.encode(*request).in(where));
-    }
     HAMLET_TRY(checkRequest(*request, model, options.maxContext).in(where));
     if (!ids.insert(request->id).second)
       return failure(where, ": id '", request->id,

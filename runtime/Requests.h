@@ -28,9 +28,9 @@ bool isText(std::string_view line);
 
 struct ReadRequestsOptions {
   std::optional<int64_t> maxContext;
-  Request textDefaults; ///< Of keys that a line with text does not have.
-  /// Makes `promptIds` of a request's text or messages; none: those are errors.
-  std::function<Status(Request &)> encode;
+  /// Of a line with text or messages: what keys are that it does not have, and
+  /// then its `promptIds`. None: such lines are errors.
+  std::function<Status(Request &)> textDefaults, encode;
 };
 
 /// Reads the requests of a JSON-lines file (`-`: standard input), blank lines

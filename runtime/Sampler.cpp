@@ -47,7 +47,9 @@ static bool before(std::span<const float> logits, int32_t a, int32_t b) {
 
 LogProbabilities::LogProbabilities(std::span<const float> logits, double given)
     : logits(logits), temperature(given == 0 ? 1 : given),
-      top(*std::max_element(logits.begin(), logits.end())) {
+      first(static_cast<int32_t>(
+          std::max_element(logits.begin(), logits.end()) - logits.begin())),
+      top(logits[static_cast<size_t>(first)]) {
   double sum = 0;
   bool finite = true;
   for (float logit : logits) {
@@ -79,8 +81,7 @@ LogProbabilities::best(size_t count) const {
 Sampled sample(std::span<const float> logits, const Sampling &options,
                uint64_t position, SampleMemory &memory) {
   const LogProbabilities logprobs(logits, options.temperature);
-  auto best = static_cast<int32_t>(
-      std::max_element(logits.begin(), logits.end()) - logits.begin());
+  const int32_t best = logprobs.likeliest();
   if (std::isnan(logprobs[best]))
     return {-1, std::numeric_limits<float>::quiet_NaN()};
   auto answer = [&](int32_t token) { return Sampled{token, logprobs[token]}; };

@@ -58,12 +58,16 @@ class LogProbabilities {
 public:
   LogProbabilities(std::span<const float> logits, double temperature);
   float operator[](int32_t token) const;
+  /// The most probable token, ties to the lowest id.
+  int32_t likeliest() const { return first; }
   /// The `count` most probable tokens (ties to the lower id) with theirs.
   std::vector<std::pair<int32_t, float>> best(size_t count) const;
 
 private:
   std::span<const float> logits;
-  double temperature, top, logSum;
+  double temperature;
+  int32_t first;
+  double top, logSum;
 };
 
 } // namespace hamlet::runtime

@@ -223,10 +223,13 @@ Result<std::optional<GenerationConfig>> Reader::read() {
                        config.maxNewTokens);
       s.failed())
     return s;
-  if (Status s = count("max_length", 1, "a whole number of at least 1",
-                       config.maxLength);
+  std::optional<int64_t> maxLength; // of prompt and text together
+  if (Status s =
+          count("max_length", 1, "a whole number of at least 1", maxLength);
       s.failed())
     return s;
+  if (maxLength && !config.maxNewTokens) // which has the last word
+    config.unsupported.push_back("max_length: " + std::to_string(*maxLength));
   sortOut(config);
   return std::optional<GenerationConfig>(std::move(config));
 }

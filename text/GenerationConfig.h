@@ -30,7 +30,6 @@ struct GenerationConfig {
   /// kept.
   double topPAboveZero() const { return topP > 1e-12 ? topP : 1e-12; }
   std::optional<int64_t> maxNewTokens;
-  std::optional<int64_t> maxLength; ///< Of prompt and text together.
 
   /// Keys that would change what is generated and are not supported, each with
   /// its value as JSON: "repetition_penalty: 1.1".

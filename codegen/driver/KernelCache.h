@@ -27,7 +27,7 @@ struct CompiledKernel {
   std::string code;
 };
 
-/// Some thirty compilations of MiniMax-M1 for every target.
+/// MiniMax-M1 for three levels of CPU and three GPUs takes 9 MB.
 inline constexpr uint64_t kDefaultCacheBytes = uint64_t(1) << 30;
 
 /// `hamlet` in the user's folder of caches (XDG_CACHE_HOME, else ~/.cache);

@@ -72,24 +72,12 @@ cudaError_t copyBox(const cudaMemcpy3DParms *p, CUstream s, bool async) {
   return r ? r : copyBox(box, p->kind, s, async);
 }
 
-/// Where `count` bytes of a variable lie, from `offset`.
-cudaError_t within(const void *variable, size_t count, size_t offset,
-                   void *&address) {
-  CUdeviceptr p;
-  size_t bytes;
-  if (cudaError_t r = variableOf(variable, p, bytes))
-    return r;
-  if (offset > bytes || count > bytes - offset)
-    return kInvalidValue;
-  address = reinterpret_cast<void *>(p + offset);
-  return kSuccess;
-}
 cudaError_t copyTo(const void *variable, const void *from, size_t count,
                    size_t offset, int kind, CUstream s, bool async) {
   void *to;
   if (kind != kHostToDevice && kind != kDeviceToDevice && kind != kAny)
     return kInvalidDirection;
-  cudaError_t r = within(variable, count, offset, to);
+  cudaError_t r = partOfVariable(variable, count, offset, to);
   return r ? r : copy(to, from, count, kind, s, async);
 }
 cudaError_t copyFrom(void *to, const void *variable, size_t count,
@@ -97,7 +85,7 @@ cudaError_t copyFrom(void *to, const void *variable, size_t count,
   void *from;
   if (kind != kDeviceToHost && kind != kDeviceToDevice && kind != kAny)
     return kInvalidDirection;
-  cudaError_t r = within(variable, count, offset, from);
+  cudaError_t r = partOfVariable(variable, count, offset, from);
   return r ? r : copy(to, from, count, kind, s, async);
 }
 

@@ -45,13 +45,9 @@ cudaMemcpy3DParms row(void *to, const void *from, size_t bytes, int kind) {
 cudaError_t symbolRow(void *to, const void *from, const void *symbol,
                       size_t count, size_t offset, int kind,
                       cudaMemcpy3DParms &p) {
-  CUdeviceptr at;
-  size_t bytes;
-  if (cudaError_t r = variableOf(symbol, at, bytes))
+  void *place;
+  if (cudaError_t r = partOfVariable(symbol, count, offset, place))
     return r;
-  if (offset > bytes || count > bytes - offset)
-    return kInvalidValue;
-  auto *place = reinterpret_cast<void *>(at + offset);
   p = row(to ? to : place, from ? from : place, count, kind);
   return kSuccess;
 }

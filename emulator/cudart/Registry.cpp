@@ -112,6 +112,18 @@ cudaError_t variableOf(const void *variable, CUdeviceptr &address,
              ? kInvalidSymbol
              : kSuccess;
 }
+
+cudaError_t partOfVariable(const void *variable, size_t count, size_t offset,
+                           void *&address) {
+  CUdeviceptr p;
+  size_t bytes;
+  if (cudaError_t r = variableOf(variable, p, bytes))
+    return r;
+  if (offset > bytes || count > bytes - offset)
+    return kInvalidValue;
+  address = reinterpret_cast<void *>(p + offset);
+  return kSuccess;
+}
 } // namespace hamlet::emu::cudart
 
 #define HAMLET_EXPORT extern "C" __attribute__((visibility("default")))

@@ -71,6 +71,9 @@ void *hostFunctionOf(CUkernel kernel);
 /// Address in the current context and bytes of the host's variable.
 cudaError_t variableOf(const void *variable, CUdeviceptr &address,
                        size_t &bytes);
+/// Where `count` bytes of a variable lie, from `offset`.
+cudaError_t partOfVariable(const void *variable, size_t count, size_t offset,
+                           void *&address);
 
 inline CUdeviceptr number(const void *p) {
   return reinterpret_cast<CUdeviceptr>(p);

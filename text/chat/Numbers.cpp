@@ -70,7 +70,10 @@ std::string floatRepr(double number) {
     all.remove_prefix(1);
   }
   size_t e = all.find('e');
-  int exponent = std::atoi(std::string(all.substr(e + 1)).c_str());
+  int exponent = 0;
+  // Its sign is one that from_chars does not take.
+  std::from_chars(all.data() + e + (all[e + 1] == '+' ? 2 : 1),
+                  all.data() + all.size(), exponent);
   std::string digits;
   for (char c : all.substr(0, e))
     if (c != '.')

@@ -69,7 +69,7 @@ Status addConfigured(ChatTemplates &to, const Json &value,
   if (value.is_string())
     return addTemplate(to, "default", value.get_ref<const std::string &>(),
                        where);
-  const Status wrong =
+  Status wrong =
       failure(where, ": expected a text, or a list of objects with 'name' and "
                      "'template'");
   if (!value.is_array())
@@ -80,9 +80,10 @@ Status addConfigured(ChatTemplates &to, const Json &value,
         !entry["template"].is_string())
       return wrong;
     const auto &name = entry["name"].get_ref<const std::string &>();
-    HAMLET_TRY(addTemplate(to, name,
-                           entry["template"].get_ref<const std::string &>(),
-                           where + " '" + name + "'"));
+    std::string place = where;
+    place.append(" '").append(name).append("'");
+    HAMLET_TRY(addTemplate(
+        to, name, entry["template"].get_ref<const std::string &>(), place));
   }
   return {};
 }
@@ -173,10 +174,10 @@ Json normalizeMessages(const Json &messages) {
       auto found = kept.find(name);
       if (found == kept.end())
         continue;
-      const Json reasoning = *found;
+      Json reasoning = *found; // What is added moves the others.
       if (!kept.contains("thinking"))
         kept["thinking"] = reasoning;
-      kept["reasoning_content"] = reasoning;
+      kept["reasoning_content"] = std::move(reasoning);
       break;
     }
     normalized.push_back(std::move(kept));

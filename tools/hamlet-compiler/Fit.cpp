@@ -88,6 +88,19 @@ public:
     return fits;
   }
 
+  /// What a device's memory has room for.
+  void fillTable(Fit &fit) const {
+    for (int64_t at = 4096; at < fit.context; at *= 4)
+      fit.mostAt.emplace_back(at, most(options.devices, at));
+    fit.mostAt.emplace_back(fit.context, most(options.devices, fit.context));
+    for (int64_t devices = 1; devices <= kMostDevices && !fit.fewestDevices;
+         ++devices)
+      if (planFor(devices) &&
+          measure(devices, options.sequences, fit.context).needed() <=
+              *options.memory)
+        fit.fewestDevices = devices;
+  }
+
 private:
   static constexpr int64_t kMostSequences = 65536; // of --max-batch
 
@@ -136,22 +149,9 @@ Result<Fit> tools::makeFit(const frontend::ImportedModel &model,
 
   const Sizes sizes(**file, model, plan, options);
   Fit fit = sizes.measure(options.devices, options.sequences, context);
-  if (options.devices > 1)
-    fit.notYet.push_back("a model on more than one device: this version runs "
-                         "it on one");
-  if (!options.memory)
-    return fit;
-  fit.most = sizes.most(options.devices, context);
-  for (int64_t at = 4096; at < context; at *= 4)
-    fit.mostAt.emplace_back(at, sizes.most(options.devices, at));
-  fit.mostAt.emplace_back(context, fit.most);
-  for (int64_t devices = 1; devices <= kMostDevices && !fit.fewestDevices;
-       ++devices)
-    if (sizes.planFor(devices) &&
-        sizes.measure(devices, options.sequences, context).needed() <=
-            *options.memory)
-      fit.fewestDevices = devices;
-  if (fit.fewestDevices > 1 && options.devices == 1)
+  if (options.memory)
+    sizes.fillTable(fit);
+  if (options.devices > 1 || fit.fewestDevices > 1)
     fit.notYet.push_back("a model on more than one device: this version runs "
                          "it on one");
   return fit;

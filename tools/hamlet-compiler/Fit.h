@@ -38,8 +38,8 @@ struct Fit {
   int64_t caches = 0;  ///< states, tails, keys and values
   int64_t working = 0; ///< of a step: activations, logits, lists
   int64_t needed() const { return weights + caches + working; }
-  /// With a device's memory: the most sequences of this context, and at others.
-  int64_t most = 0;
+  /// With a device's memory: contexts, this one the last, and the most
+  /// sequences of each.
   std::vector<std::pair<int64_t, int64_t>> mostAt;
   std::optional<int64_t> fewestDevices; ///< that fit; none: no number does
   std::vector<std::string> notYet;      ///< what this version cannot run

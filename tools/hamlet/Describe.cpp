@@ -7,6 +7,8 @@
 
 #include "tools/hamlet/Describe.h"
 
+#include "runtime/Footprint.h"
+
 #include <cstdio>
 
 namespace hamlet::tools {
@@ -239,21 +241,8 @@ Json describeKernels(const ContainerT &file) {
 std::vector<std::set<Layout>> layoutsFor(const ContainerT &file,
                                          const std::string &target) {
   std::vector<std::set<Layout>> layouts(file.weights.size());
-  for (const auto &function : file.functions)
-    for (const auto &launch : function->launches) {
-      const KernelT &kernel =
-          *file.kernels[static_cast<size_t>(launch->kernel)];
-      const RealizationT *realization = findRealization(kernel, target);
-      size_t next = 0;
-      for (size_t i = 0; realization && i < kernel.parameters.size(); ++i) {
-        if (kernel.parameters[i]->kind == ParameterKind::size)
-          continue;
-        const ArgT &arg = *launch->args[next++];
-        if (arg.kind == ArgKind::weight)
-          layouts[static_cast<size_t>(arg.index)].insert(
-              realization->layouts[i]);
-      }
-    }
+  for (const runtime::WeightCopy &copy : runtime::weightCopies(file, target))
+    layouts[copy.weight].insert(copy.layout);
   return layouts;
 }
 

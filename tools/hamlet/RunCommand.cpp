@@ -93,10 +93,10 @@ private:
     auto folder = weightsFolder(*model->file, options.model.weights);
     if (folder.failed())
       return folder.status();
+    weights = *folder;
     // Before the weights: a bad request should not wait for them.
-    HAMLET_TRY(readText(*folder));
     HAMLET_TRY(collectRequests());
-    HAMLET_TRY(loadTheWeights(*model, *folder, options.model));
+    HAMLET_TRY(loadTheWeights(*model, weights, options.model));
     std::chrono::duration<double> loading = Clock::now() - begin;
     return answer(loading.count());
   }
@@ -112,48 +112,32 @@ private:
     return logits.open(options.logits).in("--dump-logits");
   }
 
-  /// The tokenizer, where a request may need it.
-  Status readText(const std::string &folder) {
-    if (*options.hasIds)
+  /// The tokenizer, which takes a while to read, when a request needs it; what
+  /// is taken of generation_config.json is said once.
+  Status needText() {
+    if (text)
       return {};
-    auto read = TextModel::read(folder, *model->file->model);
-    // A batch may have ids alone: then it is of no matter that the tokenizer
-    // cannot be read.
-    if (read.failed() && *options.hasText)
+    auto read = TextModel::read(weights, *model->file->model);
+    if (read.failed())
       return read.status();
-    if (read.failed()) {
-      noText = read.status();
-      return {};
-    }
+    if (!*read)
+      return failure("a prompt is text, and '", weights,
+                     "' has no tokenizer.json; expected ids (--prompt-ids, "
+                     "'prompt_ids')");
     text = *read;
-    if (!text && *options.hasText)
-      return failure("--prompt: '", folder,
-                     "' has no tokenizer.json; --prompt-ids takes ids");
-    return {};
-  }
-
-  Status encode(Request &request) {
-    HAMLET_TRY(noText);
-    if (!text)
-      return failure("'", request.prompt.empty() ? "messages" : "prompt",
-                     "' is text, and the checkpoint has no tokenizer.json; "
-                     "expected 'prompt_ids'");
-    tellTaken();
-    return text->encode(request);
-  }
-
-  /// What is taken of generation_config.json is said once.
-  void tellTaken() {
-    if (!told && !text->taken().empty())
+    if (!text->taken().empty())
       std::fprintf(stderr, "hamlet: note: %s\n", text->taken().c_str());
-    told = true;
+    return {};
   }
 
   Status collectRequests() {
     ReadRequestsOptions reading;
-    reading.encode = [this](Request &request) { return encode(request); };
-    if (text)
-      reading.textDefaults = text->defaults();
+    reading.textDefaults = [this](Request &request) -> Status {
+      HAMLET_TRY(needText());
+      request = text->defaults();
+      return {};
+    };
+    reading.encode = [this](Request &request) { return text->encode(request); };
     if (*options.hasMaxContext) {
       reading.maxContext = options.maxContext;
       if (options.maxContext > model->file->model->max_positions)
@@ -181,13 +165,15 @@ private:
   }
 
   Status addPrompt(const ReadRequestsOptions &reading) {
+    if (*options.hasText)
+      HAMLET_TRY(needText());
     Request request =
         options.answer.over(*options.hasText ? text->defaults() : Request());
     request.id = "prompt";
     request.promptIds = options.promptIds;
     if (*options.hasText) {
       request.prompt = options.prompt;
-      HAMLET_TRY(encode(request));
+      HAMLET_TRY(text->encode(request));
     }
     HAMLET_TRY(checkRequest(request, *model->file->model, reading.maxContext));
     requests.push_back(std::move(request));
@@ -261,7 +247,8 @@ private:
       status = said;
     bool whole = status.ok() && !stats.stopped;
     if (whole && !options.logits.empty())
-      HAMLET_TRY(logits.finish());
+      if (status = logits.finish(); status.failed())
+        whole = false; // the answers are kept all the same
     if (answers.isOpen())
       HAMLET_TRY(whole ? answers.commit() : answers.keep(kept));
     if (stats.stopped && stats.prefillTokens == 0)
@@ -279,6 +266,7 @@ private:
   }
 
   const RunOptions &options;
+  std::string weights; ///< the checkpoint's folder
   AnswersFile answers;
   AtomicFile statsFile, profileFile;
   LogitsFile logits;
@@ -286,9 +274,7 @@ private:
   std::vector<Request> requests;
   std::vector<size_t> indices; ///< in the batch, of the requests
   GenerateStats stats;
-  std::shared_ptr<const TextModel> text; ///< null: there is no tokenizer
-  Status noText;                         ///< why it cannot be read
-  bool told = false;
+  std::shared_ptr<const TextModel> text; ///< read when first needed
   std::string kept; ///< where the answers are that a stopped run had
 };
 

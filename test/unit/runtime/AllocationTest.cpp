@@ -50,16 +50,6 @@ using namespace hamlet;
 using namespace hamlet::runtime;
 using namespace hamlet::test;
 
-std::unique_ptr<LoadedModel> load(const ToyFiles &files) {
-  auto model = loadModel(files.container, "cpu", 3);
-  EXPECT_TRUE(model.ok()) << model.message();
-  auto weights = loadWeights(*(*model)->file, files.folder / "",
-                             *(*model)->device, *(*model)->pool, nullptr);
-  EXPECT_TRUE(weights.ok()) << weights.message();
-  (*model)->weights = std::move(*weights);
-  return std::move(*model);
-}
-
 TEST(Allocation, TheCounterCounts) {
   uint64_t before = allocations;
   operator delete(operator new(1)); // an expression `new` may be left out
@@ -68,7 +58,7 @@ TEST(Allocation, TheCounterCounts) {
 
 TEST(Allocation, NoStepAfterTheFirstAllocates) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load(3);
   ExecutorLimits limits;
   limits.sequences = 3;
   limits.context = 400;
@@ -115,7 +105,7 @@ TEST(Allocation, NoStepAfterTheFirstAllocates) {
 
 TEST(Allocation, GeneratingAllocatesNothingBetweenTokens) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load(3);
   std::vector<Request> requests(2);
   for (size_t i = 0; i < requests.size(); ++i) {
     requests[i].id = std::to_string(i);

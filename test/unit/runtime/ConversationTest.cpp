@@ -19,13 +19,7 @@ namespace {
 class ConversationTest : public testing::Test {
 protected:
   void SetUp() override {
-    auto loaded = loadModel(files.container, "cpu", 2);
-    ASSERT_TRUE(loaded.ok()) << loaded.message();
-    model = std::move(*loaded);
-    auto weights = loadWeights(*model->file, files.folder / "", *model->device,
-                               *model->pool, nullptr);
-    ASSERT_TRUE(weights.ok()) << weights.message();
-    model->weights = std::move(*weights);
+    model = files.load(2);
     auto made = Conversation::make(*model, 400, 16);
     ASSERT_TRUE(made.ok()) << made.message();
     conversation = std::move(*made);

@@ -27,16 +27,6 @@ std::vector<int32_t> randomIds(size_t count, unsigned seed) {
   return ids;
 }
 
-std::unique_ptr<LoadedModel> load(const ToyFiles &files, unsigned threads = 2) {
-  auto model = loadModel(files.container, "cpu", threads);
-  EXPECT_TRUE(model.ok()) << model.message();
-  auto weights = loadWeights(*(*model)->file, files.folder / "",
-                             *(*model)->device, *(*model)->pool, nullptr);
-  EXPECT_TRUE(weights.ok()) << weights.message();
-  (*model)->weights = std::move(*weights);
-  return std::move(*model);
-}
-
 bool sameBits(const float *a, const float *b, size_t count) {
   return std::memcmp(a, b, count * sizeof(float)) == 0;
 }
@@ -98,7 +88,7 @@ void runRandomSplits(LoadedModel &model, unsigned seed) {
 
 TEST(Executor, ModelsHaveCodeOfTheirOwn) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   hmlt::ContainerT other = toyContainer();
   for (auto &image : other.images)
     image->bytes.resize(64); // which no loader takes
@@ -113,7 +103,7 @@ TEST(Executor, ModelsHaveCodeOfTheirOwn) {
 TEST(Executor, SplitsAndBatchesGiveTheSameBits) {
   ToyFiles files;
   for (unsigned threads : {1u, 2u, 3u}) {
-    auto model = load(files, threads);
+    auto model = files.load(threads);
     for (unsigned seed = 0; seed < 5; ++seed)
       runRandomSplits(*model, seed);
   }
@@ -121,7 +111,7 @@ TEST(Executor, SplitsAndBatchesGiveTheSameBits) {
 
 TEST(Executor, SlotsAndPagesAreZeroedForTheNextSequence) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   ExecutorLimits limits;
   limits.sequences = 1;
   limits.context = 128;
@@ -143,7 +133,7 @@ TEST(Executor, SlotsAndPagesAreZeroedForTheNextSequence) {
 
 TEST(Executor, RowsPerLaunchFollowTheVariants) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   auto executor = Executor::make(*model, {});
   ASSERT_TRUE(executor.ok()) << executor.message();
   int sequence = *(*executor)->open();
@@ -161,7 +151,7 @@ TEST(Executor, RowsPerLaunchFollowTheVariants) {
 
 TEST(Executor, RefusesBadSteps) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   ExecutorLimits limits;
   limits.sequences = 2;
   limits.context = 10;
@@ -189,7 +179,7 @@ TEST(Executor, RefusesBadSteps) {
 
 TEST(Weights, ReportMissingAndMisShapedTensors) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   EXPECT_EQ(model->weights.unused, std::vector<std::string>{"unused"});
   auto &file = *model->file;
   file.weights[0]->sources[0]->tensor = "nowhere";
@@ -208,7 +198,7 @@ TEST(Weights, ReportMissingAndMisShapedTensors) {
 
 TEST(Weights, UnusedTensorsNeedAReason) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   EXPECT_EQ(model->weights.messages,
             std::vector<std::string>{
                 "note: unused tensors, 1: 'unus*' (a tensor of no use)"});
@@ -268,7 +258,7 @@ NpyArray floats(std::vector<float> values) {
 
 TEST(Call, RoundsBf16AtTheBoundary) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   // 1 + 2^-8 lies between 1 and 1 + 2^-7: the even one is 1.
   auto results =
       callFunction(*model, "twice", {floats({1, 1 + 0x1p-8f, -3, 0.5f})});
@@ -285,7 +275,7 @@ TEST(Call, RoundsBf16AtTheBoundary) {
 
 TEST(Call, RefusesWhatDoesNotFit) {
   ToyFiles files;
-  auto model = load(files);
+  auto model = files.load();
   EXPECT_EQ(callFunction(*model, "thrice", {}).message(),
             "no function 'thrice'; there are: step, twice");
   EXPECT_EQ(callFunction(*model, "twice", {}).message(),

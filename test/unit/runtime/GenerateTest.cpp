@@ -24,15 +24,7 @@ using namespace hamlet::test;
 
 class Generate : public testing::Test {
 protected:
-  void SetUp() override {
-    auto loaded = loadModel(files.container, "cpu", 2);
-    ASSERT_TRUE(loaded.ok()) << loaded.message();
-    model = std::move(*loaded);
-    auto weights = loadWeights(*model->file, files.folder / "", *model->device,
-                               *model->pool, nullptr);
-    ASSERT_TRUE(weights.ok()) << weights.message();
-    model->weights = std::move(*weights);
-  }
+  void SetUp() override { model = files.load(2); }
 
   std::vector<Answer> run(const std::vector<Request> &requests,
                           GenerateOptions options = {}) {

@@ -339,4 +339,17 @@ ToyFiles::ToyFiles() : container(folder / "toy.hmlt") {
     throw std::runtime_error(status.message());
 }
 
+std::unique_ptr<runtime::LoadedModel> ToyFiles::load(unsigned threads) const {
+  auto model = runtime::loadModel(container, "cpu", threads);
+  if (model.failed())
+    throw std::runtime_error(model.message());
+  auto weights =
+      runtime::loadWeights(*(*model)->file, folder / "", *(*model)->device,
+                           *(*model)->pool, nullptr);
+  if (weights.failed())
+    throw std::runtime_error(weights.message());
+  (*model)->weights = std::move(*weights);
+  return std::move(*model);
+}
+
 } // namespace hamlet::test

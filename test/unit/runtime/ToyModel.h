@@ -9,6 +9,7 @@
 #define HAMLET_TEST_UNIT_RUNTIME_TOYMODEL_H
 
 #include "container/Container.h"
+#include "runtime/Executor.h"
 
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ std::vector<float> toyLogits(const std::vector<int32_t> &ids);
 /// The folder with container and weights.
 struct ToyFiles {
   ToyFiles();
+  /// The model on the CPU, with its weights. Throws if that fails.
+  std::unique_ptr<runtime::LoadedModel> load(unsigned threads = 2) const;
   TemporaryFolder folder;
   std::string container;
 };

@@ -141,7 +141,6 @@ TEST_F(ReadGeneration, Values) {
   EXPECT_EQ(config.topK, 20);
   EXPECT_EQ(config.topP, 0.95);
   EXPECT_EQ(config.maxNewTokens, 9);
-  EXPECT_EQ(config.maxLength, 99);
   EXPECT_EQ(config.unsupported,
             (std::vector<std::string>{"repetition_penalty: 1.1", "min_p: 0.05",
                                       "suppress_tokens: [1]"}));
@@ -150,6 +149,13 @@ TEST_F(ReadGeneration, Values) {
             (std::vector<std::string>{"num_beams", "no_repeat_ngram_size",
                                       "bad_words_ids", "pad_token_id",
                                       "transformers_version"}));
+}
+
+TEST_F(ReadGeneration, MaxLengthAloneIsNotSupported) {
+  write("generation_config.json", R"({"max_length": 99})");
+  auto read = readGenerationConfig(path);
+  ASSERT_TRUE(read.ok()) << read.message();
+  EXPECT_EQ((*read)->unsupported, (std::vector<std::string>{"max_length: 99"}));
 }
 
 TEST_F(ReadGeneration, WhatSamplingAloneSees) {
