@@ -49,7 +49,7 @@ if(HAMLET_COMPILER)
   install(TARGETS
     HamletAttention HamletBuildGraph HamletCodegenCPU HamletCodegenPTX HamletCodegenTile HamletContainer HamletDriver
     HamletFile HamletFrontend HamletGraphOps HamletKernels HamletLightning HamletLowering HamletMoE HamletNN HamletPasses
-    HamletProgram HamletSafetensors HamletSchedule HamletTile
+    HamletPolicy HamletProgram HamletSafetensors HamletSchedule HamletTile
     EXPORT HamletCompilerTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet COMPONENT CompilerDevelopment
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hamlet-compiler)

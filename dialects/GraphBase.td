@@ -24,6 +24,10 @@ class Graph_F32<int rank> : TensorRankOf<[F32], [rank]>;
 defvar Graph_StoredTypes = [F32, BF16, F16, I8, F8E4M3FN];
 class Graph_Weight<int rank> : TensorRankOf<Graph_StoredTypes, [rank]>;
 
+/// `!nn.state`, without pulling the nn dialect's records in here.
+def Graph_State : Type<CPred<"::llvm::isa<::hamlet::nn::StateType>($_self)">,
+                       "memory that outlives a call, !nn.state", "::hamlet::nn::StateType">;
+
 /// `#tile.numerics`, without pulling the tile dialect's records in here.
 def Graph_Numerics : Attr<CPred<"::llvm::isa<::hamlet::tile::NumericsAttr>($_self)">,
                           "the canonical order of a sum of products, #tile.numerics"> {

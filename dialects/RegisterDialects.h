@@ -12,6 +12,7 @@
 #include "dialects/Lightning/LightningDialect.h"
 #include "dialects/MoE/MoEDialect.h"
 #include "dialects/NN/NNDialect.h"
+#include "dialects/Policy/PolicyDialect.h"
 #include "dialects/Program/ProgramDialect.h"
 #include "dialects/Tile/TileDialect.h"
 
@@ -20,7 +21,7 @@ namespace hamlet {
 inline void registerDialects(mlir::DialectRegistry &registry) {
   registry.insert<tile::TileDialect, nn::NNDialect, lightning::LightningDialect,
                   attention::AttentionDialect, moe::MoEDialect,
-                  program::ProgramDialect>();
+                  policy::PolicyDialect, program::ProgramDialect>();
 }
 
 } // namespace hamlet

@@ -481,10 +481,12 @@ private:
           down = weight("experts.down");
     auto function =
         nn::ActivationAttr::get(b.getContext(), functionOf(m.activation));
-    Value hidden = moe::ExpertUpOp::create(
-        b, part("experts.up"), typed({m.intermediate}, activation), x,
-        dispatch.getOffsets(), dispatch.getOrder(), gate, up, function,
-        i64(m.topK), sumsWith(up));
+    Value hidden =
+        moe::ExpertUpOp::create(b, part("experts.up"),
+                                typed({m.intermediate}, activation), x,
+                                dispatch.getOffsets(), dispatch.getOrder(),
+                                gate, up, function, i64(m.topK), sumsWith(up))
+            .getResult();
     Value each = moe::ExpertDownOp::create(
         b, part("experts.down"), typed({spec.hidden}, activation), hidden,
         dispatch.getOffsets(), down, sumsWith(down));

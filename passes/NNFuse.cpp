@@ -74,7 +74,7 @@ private:
   }
 
   LogicalResult plan(Operation *any) {
-    if (isa<nn::WeightOp, nn::FusedOp>(any) ||
+    if (isa<nn::WeightOp, nn::StateOp, nn::FusedOp>(any) ||
         any->hasTrait<OpTrait::ConstantLike>())
       return success();
     auto op = dyn_cast<GraphOpInterface>(any);

@@ -9,6 +9,7 @@
 // of one expert's rows; a product's program instance works on one block. A
 // row's sums do not depend on the block it lands in.
 
+#include "codegen/kernels/ExpertRows.h"
 #include "codegen/kernels/Kernels.h"
 
 using namespace mlir;
@@ -55,6 +56,46 @@ func::FuncOp hamlet::codegen::blockPlanKernel(const KernelSite &site,
   return t.finish();
 }
 
+void hamlet::codegen::sortByKey(TileBuilder &t, const KeySort &sort,
+                                int64_t keys) {
+  Value zero = t.index(0), one = t.index(1), count = t.index(keys);
+  auto put = [&](Value value, Value base, Value at) {
+    t.storeScalar(t.toI32(value), base, at);
+  };
+  auto each = [&](Value from, Value to, function_ref<void(Value)> body) {
+    t.forLoop(from, to, 1, {}, [&](Value i, ValueRange) {
+      body(i);
+      return SmallVector<Value>{};
+    });
+  };
+  // Pairs of each key, one place up; then where each begins.
+  each(zero, t.add(count, 1), [&](Value e) { put(zero, sort.offsets, e); });
+  each(zero, sort.count, [&](Value p) {
+    Value next = t.add(t.loadIndex(sort.keys, p), 1);
+    put(t.add(t.loadIndex(sort.offsets, next), 1), sort.offsets, next);
+  });
+  each(one, t.add(count, 1), [&](Value e) {
+    put(t.add(t.loadIndex(sort.offsets, e),
+              t.loadIndex(sort.offsets, t.sub(e, one))),
+        sort.offsets, e);
+  });
+  // Placing a row moves its key's begin up to its end, which is the next
+  // one's begin.
+  each(zero, sort.count, [&](Value p) {
+    Value e = t.loadIndex(sort.keys, p);
+    Value at = t.loadIndex(sort.offsets, e);
+    put(p, sort.order, at);
+    if (sort.place)
+      put(at, sort.place, p);
+    put(t.add(at, 1), sort.offsets, e);
+  });
+  each(zero, count, [&](Value i) {
+    Value e = t.sub(count, i);
+    put(t.loadIndex(sort.offsets, t.sub(e, one)), sort.offsets, e);
+  });
+  put(zero, sort.offsets, zero);
+}
+
 func::FuncOp hamlet::codegen::dispatchKernel(const KernelSite &site,
                                              int64_t experts, int64_t rows) {
   Builder b(site.location.getContext());
@@ -66,69 +107,14 @@ func::FuncOp hamlet::codegen::dispatchKernel(const KernelSite &site,
                        {"blocks", i32},
                        {"pairs", index},
                        {"block_count", index}});
-  Value ids = t.arg("ids"), offsets = t.arg("offsets"), order = t.arg("order"),
-        place = t.arg("place"), blocks = t.arg("blocks");
-  Value pairs = t.arg("pairs"), zero = t.index(0), one = t.index(1),
-        count = t.index(experts);
-  auto put = [&](Value value, Value base, Value at) {
-    t.storeScalar(t.toI32(value), base, at);
-  };
-  auto each = [&](Value from, Value to, function_ref<void(Value)> body) {
-    t.forLoop(from, to, 1, {}, [&](Value i, ValueRange) {
-      body(i);
-      return SmallVector<Value>{};
-    });
-  };
-  // Rows of each expert, one place up; then where each begins.
-  each(zero, t.add(count, 1), [&](Value e) { put(zero, offsets, e); });
-  each(zero, pairs, [&](Value p) {
-    Value next = t.add(t.loadIndex(ids, p), 1);
-    put(t.add(t.loadIndex(offsets, next), 1), offsets, next);
-  });
-  each(one, t.add(count, 1), [&](Value e) {
-    put(t.add(t.loadIndex(offsets, e), t.loadIndex(offsets, t.sub(e, one))),
-        offsets, e);
-  });
-  // Placing a row moves its expert's begin up to its end, which is the next
-  // one's begin.
-  each(zero, pairs, [&](Value p) {
-    Value e = t.loadIndex(ids, p);
-    Value at = t.loadIndex(offsets, e);
-    put(p, order, at);
-    put(at, place, p);
-    put(t.add(at, 1), offsets, e);
-  });
-  each(zero, count, [&](Value i) {
-    Value e = t.sub(count, i);
-    put(t.loadIndex(offsets, t.sub(e, one)), offsets, e);
-  });
-  put(zero, offsets, zero);
-
+  Value offsets = t.arg("offsets"), blocks = t.arg("blocks");
+  sortByKey(
+      t,
+      {t.arg("ids"), offsets, t.arg("order"), t.arg("place"), t.arg("pairs")},
+      experts);
   cutBlocks(t, offsets, blocks, experts, rows, t.arg("block_count"));
   return t.finish();
 }
-
-namespace {
-/// The block of one expert's rows that a program instance has.
-struct RowBlock {
-  Value expert, first, count;
-
-  /// `body(block, r)` with as many rows as the block needs of up to `rows`;
-  /// nothing where there is no block.
-  static void each(TileBuilder &t, Value blocks, int64_t rows,
-                   function_ref<void(const RowBlock &, int64_t)> body) {
-    Value at = t.mul(t.programId(0), 3);
-    RowBlock block;
-    block.count = t.loadIndex(blocks, t.add(at, 2));
-    t.ifThen(t.lessIndex(t.index(0), block.count), [&] {
-      // Of no block, only the count is written.
-      block.expert = t.loadIndex(blocks, at);
-      block.first = t.loadIndex(blocks, t.add(at, 1));
-      t.forCount(block.count, rows, [&](int64_t r) { body(block, r); });
-    });
-  }
-};
-} // namespace
 
 /// Columns `col`.. of the block's rows times one expert's weights.
 static Value expertProduct(TileBuilder &t, const ExpertShape &s, Value rows,
@@ -149,14 +135,16 @@ func::FuncOp hamlet::codegen::expertUpKernel(const KernelSite &site,
   Type element = TileBuilder::ptr(s.element),
        weight = TileBuilder::ptr(s.weight),
        i32 = TileBuilder::ptr(b.getI32Type()), index = b.getIndexType();
-  TileBuilder t(site, {{"x", element},
-                       {"order", i32},
-                       {"blocks", i32},
-                       {"w_gate", weight},
-                       {"w_up", weight},
-                       {"out", TileBuilder::ptr(s.result)},
-                       {"tokens", index},
-                       {"pairs", index}});
+  SmallVector<KernelArgument> arguments = {
+      {"x", element},   {"order", i32},
+      {"blocks", i32},  {"w_gate", weight},
+      {"w_up", weight}, {"out", TileBuilder::ptr(s.result)}};
+  if (s.gate)
+    arguments.push_back({"gate", TileBuilder::ptr(s.gate)});
+  if (s.up)
+    arguments.push_back({"up", TileBuilder::ptr(s.up)});
+  arguments.append({{"tokens", index}, {"pairs", index}});
+  TileBuilder t(site, arguments);
   RowBlock::each(
       t, t.arg("blocks"), rows, [&](const RowBlock &block, int64_t rows) {
         Value zero = t.index(0);
@@ -177,10 +165,16 @@ func::FuncOp hamlet::codegen::expertUpKernel(const KernelSite &site,
             expertProduct(t, s, x, t.arg("w_gate"), block.expert, col, rows);
         Value up =
             expertProduct(t, s, x, t.arg("w_up"), block.expert, col, rows);
-        Value h = t.mulF(t.activation(s.activation, gate), up);
-        Value out = t.view(t.arg("out"), t.mul(block.first, s.out), {-1, s.out},
-                           {s.out, 1}, {block.count});
-        t.store(t.round(h, s.result), out, {zero, col});
+        auto store = [&](Value value, StringRef name, Type type) {
+          Value out = t.view(t.arg(name), t.mul(block.first, s.out),
+                             {-1, s.out}, {s.out, 1}, {block.count});
+          t.store(t.round(value, type), out, {zero, col});
+        };
+        store(t.mulF(t.activation(s.activation, gate), up), "out", s.result);
+        if (s.gate)
+          store(gate, "gate", s.gate);
+        if (s.up)
+          store(up, "up", s.up);
       });
   return t.finish();
 }

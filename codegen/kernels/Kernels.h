@@ -171,6 +171,16 @@ mlir::func::FuncOp blockPlanKernel(const KernelSite &site, int64_t experts,
 /// is done half as often.
 int64_t productColumns(int64_t n, bool computedRows, const KernelSizes &sizes);
 
+/// Pairs by their keys, those of one key in their order.
+struct KeySort {
+  mlir::Value keys;    ///< i32 [count]
+  mlir::Value offsets; ///< written, i32 [keys + 1]: the first of each key
+  mlir::Value order;   ///< written, i32 [count]
+  mlir::Value place;   ///< written, i32 [count]: order's inverse; null: not
+  mlir::Value count;   ///< index
+};
+void sortByKey(TileBuilder &t, const KeySort &sort, int64_t keys);
+
 struct ExpertShape {
   int64_t experts, topK;
   int64_t in, out;
@@ -179,6 +189,7 @@ struct ExpertShape {
   mlir::Type result;
   tile::NumericsAttr numerics;
   nn::Activation activation = nn::Activation::silu; ///< of the gate
+  mlir::Type gate, up; ///< of the sums where they are kept, else null
   int64_t columns = 64;
 };
 
@@ -187,6 +198,7 @@ struct ExpertShape {
 ///   order, blocks  of the dispatch
 ///   w_gate, w_up   [experts, out, in], packed
 ///   out            [pairs, out]
+///   gate, up       [pairs, out], if shape.gate and shape.up: the products
 ///   tokens, pairs  index
 /// Grid: (blocks, ceil(out / columns), 1).
 mlir::func::FuncOp expertUpKernel(const KernelSite &site,

@@ -329,6 +329,17 @@ Value TileBuilder::activation(nn::Activation kind, Value x) {
   llvm_unreachable("an activation that is none of the enumeration's");
 }
 
+Value TileBuilder::activationGrad(nn::Activation kind, Value x) {
+  Value s = sigmoid(x), one = splat(1.0, tileType(x)), rest = subF(one, s);
+  switch (kind) {
+  case nn::Activation::silu:
+    return mulF(s, addF(one, mulF(x, rest)));
+  case nn::Activation::sigmoid:
+    return mulF(s, rest);
+  }
+  llvm_unreachable("an activation that is none of the enumeration's");
+}
+
 Value TileBuilder::scale(Value x, double factor) {
   return factor == 1.0 ? x : mulF(x, splat(factor, tileType(x)));
 }

@@ -144,6 +144,8 @@ public:
   Value sigmoid(Value x);
   Value silu(Value x);
   Value activation(nn::Activation kind, Value x);
+  /// The derivative at x.
+  Value activationGrad(nn::Activation kind, Value x);
   Value scale(Value x, double factor);
   // Elementwise i32 and comparisons.
   Value addI(Value x, Value y);

@@ -207,4 +207,5 @@ void hamlet::codegen::registerWindowModels(DialectRegistry &registry) {
   registerRotaryWindows(registry);
   registerGatherWindows(registry);
   registerRoutingWindows(registry);
+  registerExpertGradWindows(registry);
 }

@@ -105,6 +105,7 @@ void registerNormWindows(mlir::DialectRegistry &registry);
 void registerRotaryWindows(mlir::DialectRegistry &registry);
 void registerGatherWindows(mlir::DialectRegistry &registry);
 void registerRoutingWindows(mlir::DialectRegistry &registry);
+void registerExpertGradWindows(mlir::DialectRegistry &registry);
 
 } // namespace hamlet::codegen
 

@@ -40,7 +40,7 @@ struct SelectRowsWindow
   }
 };
 
-/// Sum over slots, ascending, of gate * row.
+/// Sum over slots, ascending, of gate * row, or of rows.
 struct CombineWindow
     : WindowOpInterface::ExternalModel<CombineWindow, moe::CombineOp> {
   Value window(Operation *any, WindowBuilder &w, unsigned, Column c,
@@ -48,16 +48,18 @@ struct CombineWindow
     auto op = cast<moe::CombineOp>(any);
     TileBuilder &t = w.t;
     int64_t k = graph::rowWidthOf(op.getPlace());
-    Value places = w.rowView(op.getPlace()), gates = w.rowView(op.getGates());
+    Value places = w.rowView(op.getPlace());
+    Value gates = op.getGates() ? w.rowView(op.getGates()) : Value();
     WindowBuilder::InMemory in = w.inMemory(op.getY());
     Value y = t.view(in.pointer, t.index(0), {-1, in.stride}, {in.stride, 1},
                      {t.mul(w.regionRows, k)});
     Value sum;
     for (int64_t slot = 0; slot < k; ++slot) {
-      Value place = w.rowEntry(places, slot), gate = w.rowEntry(gates, slot);
+      Value place = w.rowEntry(places, slot);
+      Value gate = gates ? w.rowEntry(gates, slot) : Value();
       Value row = t.widen(t.gather(
           y, place, w.absolute({c.base, c.offset + in.column}), width));
-      Value part = t.mulF(row, t.alongColumns(gate, width));
+      Value part = gate ? t.mulF(row, t.alongColumns(gate, width)) : row;
       sum = sum ? t.addF(sum, part) : part;
     }
     return sum;

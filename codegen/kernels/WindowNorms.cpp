@@ -18,52 +18,112 @@ namespace {
 // Norms
 //===----------------------------------------------------------------------===//
 
-/// 1 / sqrt(mean of squares + eps) of the `n` columns from `base` on: [rows].
-Value inverseRoot(WindowBuilder &w, nn::RmsNormOp op, Value base, int64_t n) {
-  TileBuilder &t = w.t;
-  auto make = [&]() -> SmallVector<Value> {
-    int64_t parts = static_cast<int64_t>(op.getSumBlocks()), width = n / parts;
+/// The columns of a row that are normed together.
+template <typename Norm> struct Part {
+  WindowBuilder &w;
+  Norm op;
+  int64_t parts, n;
+
+  Part(WindowBuilder &w, Norm op)
+      : w(w), op(op),
+        parts(nn::partsOf(cast<RankedTensorType>(op.getX().getType()),
+                          op.getGroups())),
+        n(graph::rowWidthOf(op.getX()) / parts) {}
+
+  /// A window of one part among several begins in that part: its base is the
+  /// part's.
+  Value baseOf(Column c) { return parts > 1 ? c.base : Value(); }
+  /// The part of the instance, for results with a column for each.
+  Value baseOfLane() { return parts > 1 ? w.t.mul(w.lane, n) : Value(); }
+
+  /// The mean of what `make` gives for each block's columns: [rows].
+  Value mean(Value base, function_ref<Value(Column, int64_t)> make) {
+    TileBuilder &t = w.t;
+    int64_t blocks = static_cast<int64_t>(op.getSumBlocks()),
+            width = n / blocks;
     Value sum;
-    for (int64_t p = 0; p < parts; ++p) {
-      Value x = w.window(op.getX(), {base, p * width}, width);
-      Value part = t.reduce(tile::Reduction::sum, t.mulF(x, x), 1,
-                            static_cast<int64_t>(op.getSumSplit()));
+    for (int64_t p = 0; p < blocks; ++p) {
+      Value part =
+          t.reduce(tile::Reduction::sum, make({base, p * width}, width), 1,
+                   static_cast<int64_t>(op.getSumSplit()));
       sum = sum ? t.addF(sum, part) : part;
     }
+    return t.divF(sum, t.splat(static_cast<double>(n), w.f32Tile({w.rows})));
+  }
+
+  /// 1 / sqrt(mean of squares + eps): [rows].
+  Value inverseRoot(Value base) {
+    TileBuilder &t = w.t;
+    Value squares = mean(base, [&](Column c, int64_t width) {
+      Value x = w.window(op.getX(), c, width);
+      return t.mulF(x, x);
+    });
     RankedTensorType type = w.f32Tile({w.rows});
-    Value mean = t.divF(sum, t.splat(static_cast<double>(n), type));
     Value root =
-        t.sqrt(t.addF(mean, t.splat(op.getEps().convertToDouble(), type)));
-    return {t.divF(t.splat(1.0, type), root)};
-  };
-  return w.once(op, base, make).front();
-}
+        t.sqrt(t.addF(squares, t.splat(op.getEps().convertToDouble(), type)));
+    return t.divF(t.splat(1.0, type), root);
+  }
+
+  /// [rows, width] of the weight. One for each part, or one for all of a row.
+  Value weight(Column c, int64_t width) {
+    int64_t entries = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);
+    Column at = parts > 1 && entries == n ? Column{Value(), c.offset} : c;
+    Value weight = w.vectorWindow(op.getW(), at, width);
+    if (op.getUnitOffset())
+      weight = w.t.addF(weight, w.t.splat(1.0, w.f32Tile({width})));
+    return w.t.alongRows(weight, w.rows);
+  }
+};
 
 struct RmsNormWindow
     : WindowOpInterface::ExternalModel<RmsNormWindow, nn::RmsNormOp> {
   Value window(Operation *any, WindowBuilder &w, unsigned result, Column c,
                int64_t width) const {
     auto op = cast<nn::RmsNormOp>(any);
-    int64_t parts = nn::partsOf(op), n = graph::rowWidthOf(op.getX()) / parts;
-    if (result == 1) { // a column for each part, the instance's here
-      Value base = parts > 1 ? w.t.mul(w.lane, n) : Value();
-      return w.t.alongColumns(inverseRoot(w, op, base, n), width);
-    }
-    // A window of one part among several begins in that part: its base is the
-    // part's.
-    Value inverse = inverseRoot(w, op, parts > 1 ? c.base : Value(), n);
-    Value u = w.t.mulF(w.window(op.getX(), c, width),
-                       w.t.alongColumns(inverse, width));
+    Part part(w, op);
+    Value base = result == 1 ? part.baseOfLane() : part.baseOf(c);
+    Value inverse = w.once(op, base, [&]() -> SmallVector<Value> {
+                       return {part.inverseRoot(base)};
+                     }).front();
+    inverse = w.t.alongColumns(inverse, width);
+    if (result == 1)
+      return inverse;
+    Value u = w.t.mulF(w.window(op.getX(), c, width), inverse);
     Type type = elementOf(op.getResult());
     if (type.isBF16())
       u = w.t.widen(w.t.round(u, type));
-    // One weight for each part, or one for all of a row.
-    int64_t entries = cast<RankedTensorType>(op.getW().getType()).getDimSize(0);
-    Column at = parts > 1 && entries == n ? Column{Value(), c.offset} : c;
-    Value weight = w.vectorWindow(op.getW(), at, width);
-    if (op.getUnitOffset())
-      weight = w.t.addF(weight, w.t.splat(1.0, w.f32Tile({width})));
-    return w.t.mulF(u, w.t.alongRows(weight, w.rows));
+    return w.t.mulF(u, part.weight(c, width));
+  }
+};
+
+struct RmsNormGradWindow
+    : WindowOpInterface::ExternalModel<RmsNormGradWindow, nn::RmsNormGradOp> {
+  Value window(Operation *any, WindowBuilder &w, unsigned result, Column c,
+               int64_t width) const {
+    auto op = cast<nn::RmsNormGradOp>(any);
+    TileBuilder &t = w.t;
+    Part part(w, op);
+    Value base = result == 1 ? part.baseOfLane() : part.baseOf(c);
+    auto weighed = [&](Column c, int64_t width) {
+      return t.mulF(w.window(op.getDy(), c, width), part.weight(c, width));
+    };
+    auto normed = [&](Column c, int64_t width, Value inverse) {
+      return t.mulF(w.window(op.getX(), c, width),
+                    t.alongColumns(inverse, width));
+    };
+    SmallVector<Value> known = w.once(op, base, [&]() -> SmallVector<Value> {
+      Value inverse = part.inverseRoot(base);
+      Value along = part.mean(base, [&](Column c, int64_t width) {
+        return t.mulF(weighed(c, width), normed(c, width, inverse));
+      });
+      return {inverse, along};
+    });
+    if (result == 1)
+      return t.alongColumns(known[0], width);
+    Value across =
+        t.subF(weighed(c, width), t.mulF(normed(c, width, known[0]),
+                                         t.alongColumns(known[1], width)));
+    return t.mulF(t.alongColumns(known[0], width), across);
   }
 };
 
@@ -77,6 +137,28 @@ struct ActivationWindow
                int64_t width) const {
     auto op = cast<nn::ActivationOp>(any);
     return w.t.activation(op.getKind(), w.window(op.getX(), c, width));
+  }
+};
+
+struct ScaleWindow
+    : WindowOpInterface::ExternalModel<ScaleWindow, nn::ScaleOp> {
+  Value window(Operation *any, WindowBuilder &w, unsigned, Column c,
+               int64_t width) const {
+    auto op = cast<nn::ScaleOp>(any);
+    return w.t.scale(w.window(op.getX(), c, width),
+                     op.getFactor().convertToDouble());
+  }
+};
+
+struct ActivationGradWindow
+    : WindowOpInterface::ExternalModel<ActivationGradWindow,
+                                       nn::ActivationGradOp> {
+  Value window(Operation *any, WindowBuilder &w, unsigned, Column c,
+               int64_t width) const {
+    auto op = cast<nn::ActivationGradOp>(any);
+    return w.t.mulF(
+        w.window(op.getDy(), c, width),
+        w.t.activationGrad(op.getKind(), w.window(op.getX(), c, width)));
   }
 };
 
@@ -121,7 +203,10 @@ struct MixWindow : WindowOpInterface::ExternalModel<MixWindow, nn::MixOp> {
 void hamlet::codegen::registerNormWindows(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     nn::RmsNormOp::attachInterface<RmsNormWindow>(*context);
+    nn::RmsNormGradOp::attachInterface<RmsNormGradWindow>(*context);
     nn::ActivationOp::attachInterface<ActivationWindow>(*context);
+    nn::ActivationGradOp::attachInterface<ActivationGradWindow>(*context);
+    nn::ScaleOp::attachInterface<ScaleWindow>(*context);
     nn::MulOp::attachInterface<MulWindow>(*context);
     nn::ResidualOp::attachInterface<ResidualWindow>(*context);
     nn::MixOp::attachInterface<MixWindow>(*context);

@@ -35,6 +35,23 @@ struct ViewWindow : WindowOpInterface::ExternalModel<ViewWindow<View>, View> {
   }
 };
 
+/// Writes rows of all operands side by side.
+struct ConcatHeadsWindow
+    : WindowOpInterface::ExternalModel<ConcatHeadsWindow, nn::ConcatHeadsOp> {
+  void store(Operation *any, WindowBuilder &w, unsigned, Value pointer) const {
+    auto op = cast<nn::ConcatHeadsOp>(any);
+    int64_t total = graph::rowWidthOf(op.getResult()), column = 0;
+    Value out = w.t.view(pointer, w.t.index(0), {-1, total}, {total, 1},
+                         {w.regionRows});
+    for (Value x : op.getXs()) {
+      int64_t width = graph::rowWidthOf(x);
+      w.t.store(w.storedWindow(x, {Value(), 0}, width), out,
+                {w.rowStart, w.t.index(column)});
+      column += width;
+    }
+  }
+};
+
 //===----------------------------------------------------------------------===//
 // Rotation
 //===----------------------------------------------------------------------===//
@@ -94,6 +111,7 @@ void hamlet::codegen::registerRotaryWindows(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     nn::HeadsOp::attachInterface<ViewWindow<nn::HeadsOp>>(*context);
     nn::MergeHeadsOp::attachInterface<ViewWindow<nn::MergeHeadsOp>>(*context);
+    nn::ConcatHeadsOp::attachInterface<ConcatHeadsWindow>(*context);
     nn::RotaryOp::attachInterface<RotaryWindow>(*context);
     nn::RotaryTableOp::attachInterface<RotaryTableWindow>(*context);
   });

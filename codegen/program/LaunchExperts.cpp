@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/program/ExpertRows.h"
 #include "codegen/program/LaunchModels.h"
 
 #include "dialects/MoE/MoEOps.h"
@@ -13,9 +14,7 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::codegen;
 
-/// Blocks of each variant's rows: one for every full block, one more for each
-/// expert.
-static Extent blockCount(const Extent &pairs, int64_t experts) {
+Extent hamlet::codegen::blockCount(const Extent &pairs, int64_t experts) {
   return plus(byRows(pairs), experts);
 }
 
@@ -26,14 +25,13 @@ static Value blockList(ProgramBuilder &f, const Extent &pairs,
                      false);
 }
 
-/// The mean rows of an expert, of the size number `pairs`: by them variants are
-/// picked, of the dispatch as of the products whose blocks it cuts.
-static Extent routedRows(int64_t pairs, int64_t experts) {
+Extent hamlet::codegen::routedRows(int64_t pairs, int64_t experts) {
   return ceilDiv(sizeOf(pairs), experts);
 }
 
-static std::vector<int64_t> familyFor(const TargetClass &targets,
-                                      const Extent &pairs, int64_t experts) {
+std::vector<int64_t> hamlet::codegen::familyFor(const TargetClass &targets,
+                                                const Extent &pairs,
+                                                int64_t experts) {
   return variantsFor(targets.sizes.productRows, ceilDiv(pairs, experts));
 }
 
@@ -75,10 +73,9 @@ static LogicalResult launchDispatch(RegionLowering &region,
   return success();
 }
 
-/// The blocks of `offsets`, planned by its dispatch, or here for offsets that
-/// are given.
-static FailureOr<Value> blocksOf(RegionLowering &region, Value inside,
-                                 int64_t experts, const Extent &pairs) {
+FailureOr<Value> hamlet::codegen::blocksOf(RegionLowering &region, Value inside,
+                                           int64_t experts,
+                                           const Extent &pairs) {
   Value offsets = region.outside(inside);
   Value &known = region.function.blocksOf[offsets];
   if (known)
@@ -143,6 +140,10 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
       expertShape(op.getX(), op.getWGate(), op.getResult(), op.getNumerics());
   s.topK = static_cast<int64_t>(op.getTopK());
   s.activation = op.getActivation();
+  Value gateSums = op.getGate() ? region.yielded(op.getGate()) : Value();
+  Value upSums = op.getUp() ? region.yielded(op.getUp()) : Value();
+  s.gate = gateSums ? elementOf(gateSums) : Type();
+  s.up = upSums ? elementOf(upSums) : Type();
   Extent tokens = region.rowsOf(op.getX()),
          pairs = region.rowsOf(op.getOrder());
   FailureOr<Value> list = blocksOf(region, op.getOffsets(), s.experts, pairs);
@@ -151,8 +152,10 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
   KernelInfo info = region.info("expert_up", /*product=*/true);
   info.sizes = {"tokens", "pairs"};
   info.metric = routedRows(1, s.experts);
+  std::string kept = gateSums ? " gate" : "";
+  kept += upSums ? " up" : "";
   FailureOr<program::KernelOp> kernel =
-      f.table().get(region.key(""), info, op.getLoc(),
+      f.table().get(region.key(kept), info, op.getLoc(),
                     [&](const TargetClass &targets) -> FailureOr<Realization> {
                       Realization made = realizeProduct(targets, s, pairs, 1,
                                                         {"w_gate", "w_up"});
@@ -178,7 +181,9 @@ static LogicalResult launchUp(RegionLowering &region, moe::ExpertUpOp op) {
             {"blocks", *list},
             {"w_gate", *gate},
             {"w_up", *up},
-            {"out", result}});
+            {"out", result},
+            {"gate", gateSums ? f.define(gateSums, pairs) : Value()},
+            {"up", upSums ? f.define(upSums, pairs) : Value()}});
   return success();
 }
 

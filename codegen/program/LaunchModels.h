@@ -14,7 +14,11 @@ namespace hamlet::codegen {
 
 void attachLightningLaunches(mlir::MLIRContext *context);
 void attachAttentionLaunches(mlir::MLIRContext *context);
+void attachAttentionGradLaunches(mlir::MLIRContext *context);
 void attachExpertLaunches(mlir::MLIRContext *context);
+void attachExpertGradLaunches(mlir::MLIRContext *context);
+void attachGradLaunches(mlir::MLIRContext *context);
+void attachPolicyLaunches(mlir::MLIRContext *context);
 
 } // namespace hamlet::codegen
 

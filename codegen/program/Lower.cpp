@@ -19,6 +19,7 @@
 #include "dialects/Attention/AttentionOps.h"
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/MoE/MoEOps.h"
+#include "dialects/Policy/PolicyOps.h"
 #include "dialects/Tile/TileDialect.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -34,9 +35,17 @@ void hamlet::codegen::registerLaunchModels(DialectRegistry &registry) {
   registry.addExtension(
       +[](MLIRContext *context, attention::AttentionDialect *) {
         attachAttentionLaunches(context);
+        attachAttentionGradLaunches(context);
       });
   registry.addExtension(+[](MLIRContext *context, moe::MoEDialect *) {
     attachExpertLaunches(context);
+    attachExpertGradLaunches(context);
+  });
+  registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
+    attachGradLaunches(context);
+  });
+  registry.addExtension(+[](MLIRContext *context, policy::PolicyDialect *) {
+    attachPolicyLaunches(context);
   });
 }
 
@@ -64,6 +73,7 @@ static LogicalResult lowerFunction(func::FuncOp func, ModuleOp program,
     LogicalResult ok =
         TypeSwitch<Operation *, LogicalResult>(&op)
             .Case([&](nn::WeightOp) { return success(); })
+            .Case([&](nn::StateOp) { return success(); })
             .Case([&](arith::ConstantOp constant) {
               return builder.addConstant(constant);
             })
@@ -86,9 +96,10 @@ static void sortDeclarations(ModuleOp program) {
     return isa<program::WeightOp>(op)     ? 0
            : isa<program::ConstantOp>(op) ? 1
            : isa<program::CacheOp>(op)    ? 2
-           : isa<program::KernelOp>(op)   ? 3
-           : isa<program::FuncOp>(op)     ? 4
-                                          : 5;
+           : isa<program::StateOp>(op)    ? 3
+           : isa<program::KernelOp>(op)   ? 4
+           : isa<program::FuncOp>(op)     ? 5
+                                          : 6;
   };
   SmallVector<Operation *> ops;
   for (Operation &op : *program.getBody())

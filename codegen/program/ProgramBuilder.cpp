@@ -117,6 +117,8 @@ LogicalResult ProgramBuilder::bindResults(func::ReturnOp returned) {
   if (step)
     return success();
   for (auto [i, v] : llvm::enumerate(returned.getOperands())) {
+    if (isa<nn::StateType>(v.getType()))
+      continue;
     if (Operation *def = v.getDefiningOp();
         isa_and_nonnull<graph::GraphOpInterface>(def) &&
         !isa<nn::FusedOp>(def)) {
@@ -131,7 +133,8 @@ LogicalResult ProgramBuilder::bindResults(func::ReturnOp returned) {
              << i << ": expected a value that the function computes, got "
              << (isa<BlockArgument>(v) ? "its operand" : "a constant")
              << "; the caller has it already";
-    auto [known, isNew] = results.try_emplace(v, static_cast<int64_t>(i));
+    auto [known, isNew] =
+        results.try_emplace(v, static_cast<int64_t>(results.size()));
     if (isNew)
       continue;
     InFlightDiagnostic error =
@@ -141,7 +144,7 @@ LogicalResult ProgramBuilder::bindResults(func::ReturnOp returned) {
     error.attachNote(v.getLoc()) << "it is computed here";
     return error;
   }
-  resultOps.resize(returned.getNumOperands());
+  resultOps.resize(results.size());
   return success();
 }
 
@@ -246,9 +249,31 @@ FailureOr<Value> ProgramBuilder::weight(nn::WeightOp op) {
   return get(program::Declared::weight, name, type.getElementType());
 }
 
+Value ProgramBuilder::state(nn::StateOp op) {
+  StringRef name = op.getSymName();
+  RankedTensorType type = op.getType().getTensor();
+  bool known = llvm::any_of(
+      module.getOps<program::StateOp>(),
+      [&](program::StateOp other) { return other.getName() == name; });
+  if (!known) {
+    OpBuilder at = declarations();
+    program::StateOp::create(at, op.getLoc(), name, type, FlatSymbolRefAttr());
+  }
+  return get(program::Declared::state, name, type.getElementType());
+}
+
+Value ProgramBuilder::underAliases(Value v) const {
+  for (auto it = aliases.find(v); it != aliases.end(); it = aliases.find(v))
+    v = it->second;
+  return v;
+}
+
 FailureOr<Value> ProgramBuilder::memoryOf(Value v, tile::Layout packed) {
+  v = underAliases(v);
   if (auto op = v.getDefiningOp<nn::WeightOp>())
     return weight(op);
+  if (auto op = v.getDefiningOp<nn::StateOp>())
+    return state(op);
   if (packed != tile::Layout::strided)
     return this->packed(v, packed);
   if (Value found = memory.lookup(v))
@@ -355,16 +380,15 @@ Value ProgramBuilder::temporary(StringRef name, Type element,
       DenseI64ArrayAttr());
 }
 
-void ProgramBuilder::alias(Value updated, Value cache) {
+void ProgramBuilder::alias(Value updated, Value taken) {
   if (updated)
-    aliases[updated] = cache;
+    aliases[updated] = taken;
 }
 
 std::vector<Value> ProgramBuilder::cachePools(Value cache, StringRef kind,
                                               program::CachePer per,
                                               ArrayRef<Pool> wanted) {
-  while (aliases.contains(cache))
-    cache = aliases[cache];
+  cache = underAliases(cache);
   auto [it, fresh] = pools.try_emplace(cache);
   if (!fresh)
     return it->second;

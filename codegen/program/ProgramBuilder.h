@@ -52,8 +52,8 @@ public:
   Value temporary(llvm::StringRef name, mlir::Type element,
                   const Extent &elements, bool zeroed);
   Value stepInput(program::StepInput input);
-  /// The updated cache is the cache.
-  void alias(Value updated, Value cache);
+  /// The updated cache, or state, is the one that the op took.
+  void alias(Value updated, Value taken);
   struct Pool {
     const char *name;
     int64_t bytes; ///< of a slot or page; 0: there is no such pool
@@ -78,6 +78,8 @@ private:
   mlir::LogicalResult addChecks();
   mlir::FailureOr<Value> packed(Value v, tile::Layout packed);
   mlir::FailureOr<Value> weight(nn::WeightOp op);
+  Value state(nn::StateOp op);
+  Value underAliases(Value v) const;
   Value get(program::Declared kind, llvm::StringRef name, mlir::Type element);
   Extent derived(llvm::StringRef name, llvm::ArrayRef<Extent> terms,
                  bool product);

@@ -41,6 +41,10 @@ struct KernelSizes {
   /// shared memory of a GPU has of them; else in panels of pairs.
   bool weightBlocks = false;
 
+  // Gradients of weights.
+  int64_t gradRows = 64;   ///< of a tile, which has `columns` columns
+  int64_t gradTokens = 64; ///< summed at a time
+
   // Lightning attention.
   int64_t lightningRows = 64; ///< of a block: queries, and keys
   int64_t lightningPart = 32; ///< rows of a block at a time, where it divides

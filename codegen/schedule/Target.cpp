@@ -146,6 +146,8 @@ template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
     io.mapOptional("weight_blocks", sizes.weightBlocks);
     io.mapOptional("lightning_rows", sizes.lightningRows);
     io.mapOptional("lightning_part", sizes.lightningPart);
+    io.mapOptional("grad_rows", sizes.gradRows);
+    io.mapOptional("grad_tokens", sizes.gradTokens);
     io.mapOptional("whole_tails", sizes.wholeTails);
     io.mapOptional("whole_tails_per_token", sizes.wholeTailsPerToken);
     io.mapOptional("apart_rows", sizes.apartRows);
@@ -175,6 +177,8 @@ template <> struct llvm::yaml::MappingTraits<hamlet::codegen::KernelSizes> {
         {"row_step", sizes.rowStep, 8, kMostRows},
         {"lightning_rows", sizes.lightningRows, 16, kMostRows},
         {"lightning_part", sizes.lightningPart, 16, kMostRows},
+        {"grad_rows", sizes.gradRows, 16, kMostRows},
+        {"grad_tokens", sizes.gradTokens, 16, kMostRows},
         {"apart_rows", sizes.apartRows, 8, kMostRows}};
     for (const auto &n : numbers)
       if (n.value <= 0 || n.value > n.most || n.value % n.step != 0)

@@ -9,6 +9,7 @@
 #define HAMLET_ATTENTION_OPS_TD
 
 include "dialects/Attention/AttentionDialect.td"
+include "dialects/Attention/AttentionGradOps.td"
 
 def Attention_SoftmaxOp : Graph_Op<Attention_Dialect, "softmax",
     [Pure, AttrSizedOperandSegments, AttrSizedResultSegments], ["addChecks"]> {

@@ -125,13 +125,15 @@ Fusion ExpertDownOp::getFusion() {
 Value CombineOp::getRowSource(unsigned) { return getPlace(); }
 
 void CombineOp::addChecks(CheckSink &sink) {
-  sink.rowsLike(getGates(), "gates", getPlace());
+  if (getGates())
+    sink.rowsLike(getGates(), "gates", getPlace());
   sink.below(getPlace(), "place", Extent{getY()});
 }
 
 void CombineOp::ask(unsigned, const Window &, WindowSink &sink) {
   sink.memory(getPlace(), "place");
-  sink.memory(getGates(), "gates");
+  if (getGates())
+    sink.memory(getGates(), "gates");
   sink.memory(getY(), "y");
 }
 

@@ -140,7 +140,19 @@ LogicalResult ExpertUpOp::verify() {
   // (C5)
   if (failed(expectOperands(*this, getNumerics(), "x", getX())))
     return failure();
-  return expectOperands(*this, getNumerics(), "w_gate", getWGate());
+  if (failed(expectOperands(*this, getNumerics(), "w_gate", getWGate())))
+    return failure();
+  // (C6)
+  if (!getGate() && !getUp())
+    return success();
+  if (!getGate() || !getUp())
+    return emitOpError("expected 'gate' and 'up', or none of them");
+  for (auto [name, sum] :
+       {std::pair("gate", getGate()), std::pair("up", getUp())})
+    if (failed(expectShape(*this, name, sum, typeOf(getResult()).getShape())) ||
+        failed(expectElement(*this, name, sum, getX())))
+      return failure();
+  return success();
 }
 
 LogicalResult ExpertDownOp::verify() {
@@ -170,7 +182,8 @@ LogicalResult CombineOp::verify() {
   RankedTensorType place = typeOf(getPlace());
   // (C1)
   if (failed(expectStatic(*this, "place", getPlace(), 1)) ||
-      failed(expectShape(*this, "gates", getGates(), place.getShape())))
+      (getGates() &&
+       failed(expectShape(*this, "gates", getGates(), place.getShape()))))
     return failure();
   // (C2)
   if (failed(expectStatic(*this, "y", getY(), 1)))

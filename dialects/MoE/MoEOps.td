@@ -121,7 +121,8 @@ def MoE_DispatchOp : MoE_Op<"dispatch", ["addChecks", "getLastBoundary"]> {
   let hasVerifier = 1;
 }
 
-def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"]> {
+def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"],
+    [Pure, AttrSizedResultSegments]> {
   let summary = "gate and up products of each pair's expert";
   let description = [{
     For place p of expert e (offsets[e] <= p < offsets[e + 1]), token
@@ -134,6 +135,8 @@ def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"]> {
 
     - `x`: `[T, H]`; `offsets`: `[E + 1]`; `order`: `[P]`; `w_gate`, `w_up`:
       `[E, F, H]` as stored; `result`: `[P, F]`, f32 or x's type.
+    - `gate`, `up`, optional: `[P, F]`, f32 or x's type: the two sums, for the
+      gradient. They change no bit of `result`.
 
     Constraints:
     - (C1) `w_gate` and `w_up` are [E, F, H] with the H of `x`, one type.
@@ -141,13 +144,21 @@ def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"]> {
     - (C3) `result` is [P, F] with the P of `order`.
     - (C4) `top_k` is at least 1 and P is T * top_k.
     - (C5) under bf16 operands `x` and the weights are bf16.
+    - (C6) `gate` and `up` are [P, F], and both are there or none.
 
-    Example:
+    Examples:
     ```mlir
     func.func @expert_up(%x: tensor<?x32xf32>, %ids: tensor<?x2xi32>, %wg: tensor<8x48x32xf32>, %wu: tensor<8x48x32xf32>) -> tensor<?x48xf32> {
       %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
       %h = moe.expert_up silu #tile.numerics<operands = f32, accumulate = f32, group = 1> %x, %o, %r, %wg, %wu {top_k = 2} : (tensor<?x32xf32>, tensor<9xi32>, tensor<?xi32>, tensor<8x48x32xf32>, tensor<8x48x32xf32>) -> tensor<?x48xf32>
       return %h : tensor<?x48xf32>
+    }
+    ```
+    ```mlir
+    func.func @expert_up_sums(%x: tensor<?x32xf32>, %ids: tensor<?x2xi32>, %wg: tensor<8x48x32xf32>, %wu: tensor<8x48x32xf32>) -> (tensor<?x48xf32>, tensor<?x48xf32>, tensor<?x48xf32>) {
+      %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
+      %h, %a, %b = moe.expert_up silu #tile.numerics<operands = f32, accumulate = f32, group = 1> %x, %o, %r, %wg, %wu {top_k = 2} : (tensor<?x32xf32>, tensor<9xi32>, tensor<?xi32>, tensor<8x48x32xf32>, tensor<8x48x32xf32>) -> tensor<?x48xf32> gate tensor<?x48xf32> up tensor<?x48xf32>
+      return %h, %a, %b : tensor<?x48xf32>, tensor<?x48xf32>, tensor<?x48xf32>
     }
     ```
 
@@ -156,11 +167,19 @@ def MoE_ExpertUpOp : MoE_Op<"expert_up", ["addChecks", "isPacked"]> {
   let arguments = (ins Graph_Activation<2>:$x, Graph_I32<1>:$offsets, Graph_I32<1>:$order,
                        Graph_Weight<3>:$w_gate, Graph_Weight<3>:$w_up,
                        MoE_Activation:$activation, I64Attr:$top_k, Graph_Numerics:$numerics);
-  let results = (outs Graph_Activation<2>:$result);
+  let results = (outs Graph_Activation<2>:$result, Optional<Graph_Activation<2>>:$gate,
+                      Optional<Graph_Activation<2>>:$up);
   let assemblyFormat = [{
     custom<Activation>($activation) $numerics $x `,` $offsets `,` $order `,` $w_gate `,` $w_up
-    attr-dict `:` functional-type(operands, results)
+    attr-dict `:` `(` type(operands) `)` `->` type($result) (`gate` type($gate)^ `up` type($up))?
   }];
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$x,
+      "::mlir::Value":$offsets, "::mlir::Value":$order, "::mlir::Value":$w_gate,
+      "::mlir::Value":$w_up, "::hamlet::nn::ActivationAttr":$activation,
+      "::mlir::IntegerAttr":$top_k, "::hamlet::tile::NumericsAttr":$numerics), [{
+    build($_builder, $_state, result, ::mlir::Type(), ::mlir::Type(), x, offsets,
+          order, w_gate, w_up, activation, top_k, numerics);
+  }]>];
   let hasVerifier = 1;
 }
 
@@ -206,15 +225,16 @@ def MoE_CombineOp : MoE_Op<"combine", ["addChecks", "ask"]> {
         result[t, h] = round(sum_s gates[t, s] * y[place[t, s], h])
 
     in f32, slots ascending, from the first product on, each operation rounded to
-    f32, then once to the result's type.
+    f32, then once to the result's type. Without `gates` rows are added as they
+    are: the gradient of `moe.expand`, and of the rows that experts read.
 
-    - `y`: `[P, H]`; `place`: `[T, k]`; `gates`: `[T, k]` f32; `result`: `[T, H]`.
+    - `y`: `[P, H]`; `place`: `[T, k]`; `gates`, optional: `[T, k]` f32; `result`: `[T, H]`.
 
     Constraints:
     - (C1) `gates` has the shape of `place`.
     - (C2) `result` is [T, H].
 
-    Example:
+    Examples:
     ```mlir
     func.func @combine(%y: tensor<?x32xf32>, %ids: tensor<?x2xi32>, %gates: tensor<?x2xf32>) -> tensor<?x32xf32> {
       %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
@@ -222,13 +242,22 @@ def MoE_CombineOp : MoE_Op<"combine", ["addChecks", "ask"]> {
       return %z : tensor<?x32xf32>
     }
     ```
+    ```mlir
+    func.func @combine_rows(%y: tensor<?x32xf32>, %ids: tensor<?x2xi32>) -> tensor<?x32xf32> {
+      %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
+      %z = moe.combine %y, %p : (tensor<?x32xf32>, tensor<?x2xi32>) -> tensor<?x32xf32>
+      return %z : tensor<?x32xf32>
+    }
+    ```
 
     Source: Mixtral, arXiv:2401.04088, in the order of slots.
   }];
-  let arguments = (ins Graph_Activation<2>:$y, Graph_I32<2>:$place, Graph_F32<2>:$gates);
+  let arguments = (ins Graph_Activation<2>:$y, Graph_I32<2>:$place, Optional<Graph_F32<2>>:$gates);
   let results = (outs Graph_Activation<2>:$result);
-  let assemblyFormat = "$y `,` $place `,` $gates attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$y `,` $place (`,` $gates^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
+
+include "dialects/MoE/MoEGradOps.td"
 
 #endif

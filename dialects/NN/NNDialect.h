@@ -11,6 +11,7 @@
 #include "dialects/Tile/TileDialect.h"
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 
 #include "dialects/NN/NNDialect.h.inc"
@@ -18,6 +19,9 @@
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/NN/NNAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/NN/NNTypes.h.inc"
 
 namespace hamlet {
 /// Argument attribute of a step function: which input this is.

@@ -9,6 +9,7 @@
 #define HAMLET_NN_DIALECT_TD
 
 include "dialects/GraphBase.td"
+include "mlir/IR/AttrTypeBase.td"
 
 def NN_Dialect : Dialect {
   let name = "nn";
@@ -46,7 +47,24 @@ def NN_Dialect : Dialect {
   }];
   let cppNamespace = "::hamlet::nn";
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::hamlet::tile::TileDialect"];
+}
+
+def NN_StateType : TypeDef<NN_Dialect, "State"> {
+  let mnemonic = "state";
+  let summary = "memory that outlives a call";
+  let description = [{
+    `!nn.state<tensor<48x32xf32>>`: as a cache it is a value that an op takes and
+    gives the updated one; each is used once, and so it is updated in place.
+
+    Constraints:
+    - (C1) extents are static and at least 1.
+    - (C2) elements are f32.
+  }];
+  let parameters = (ins "::mlir::RankedTensorType":$tensor);
+  let assemblyFormat = "`<` $tensor `>`";
+  let genVerifyDecl = 1;
 }
 
 def NN_Activation : I32EnumAttr<"Activation", "an elementwise function", [

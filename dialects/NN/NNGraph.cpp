@@ -103,16 +103,15 @@ Fusion LmHeadOp::getFusion() {
 // Norms and elementwise
 //===----------------------------------------------------------------------===//
 
-int64_t hamlet::nn::partsOf(RmsNormOp norm) {
-  RankedTensorType type = typeOf(norm.getX());
-  return static_cast<int64_t>(norm.getGroups()) *
-         (type.getRank() == 3 ? type.getDimSize(1) : 1);
+int64_t hamlet::nn::partsOf(RankedTensorType x, uint64_t groups) {
+  return static_cast<int64_t>(groups) *
+         (x.getRank() == 3 ? x.getDimSize(1) : 1);
 }
 
 Value RmsNormOp::getRowSource(unsigned) { return getX(); }
 
 int64_t RmsNormOp::getHeadsOf(unsigned result) {
-  int64_t parts = partsOf(*this);
+  int64_t parts = partsOf(typeOf(getX()), getGroups());
   if (parts > 1 || typeOf(getX()).getRank() == 3)
     return parts;
   return result == 0 ? headsOf(getX()) : 0;
@@ -120,7 +119,7 @@ int64_t RmsNormOp::getHeadsOf(unsigned result) {
 
 void RmsNormOp::ask(unsigned result, const Window &window, WindowSink &sink) {
   RankedTensorType x = typeOf(getX());
-  int64_t parts = partsOf(*this), part = rowWidthOf(getX()) / parts;
+  int64_t parts = partsOf(x, getGroups()), part = rowWidthOf(getX()) / parts;
   if (x.getRank() == 3 && getGroups() > 1)
     return sink.refuse("has " + Twine(getGroups()) +
                        " groups in each head; kernels norm a head as one");

@@ -109,6 +109,37 @@ LogicalResult LmHeadOp::verify() {
 // Norms and elementwise
 //===----------------------------------------------------------------------===//
 
+LogicalResult hamlet::nn::verifyNormAttributes(Operation *op, int64_t width,
+                                               int64_t groups, int64_t blocks,
+                                               int64_t split,
+                                               RankedTensorType w,
+                                               const APFloat &epsilon) {
+  // (C2)
+  if (groups < 1 || blocks < 1 || width % groups != 0 ||
+      width / groups % blocks != 0)
+    return op->emitOpError("expected groups * sum_blocks to divide the width ")
+           << width << ", got " << groups << " * " << blocks;
+  if (split < 0 || (split != 0 && !llvm::isPowerOf2_64(split)))
+    return op->emitOpError(
+               "expected 'sum_split' to be 0 or a power of two, got ")
+           << split;
+  // (C3)
+  int64_t weights = w.getDimSize(0);
+  if (weights != width && weights != width / groups)
+    return op->emitOpError("expected 'w' to have ")
+           << width << " elements"
+           << (groups > 1 ? " or " + std::to_string(width / groups) +
+                                " shared by the groups"
+                          : "")
+           << ", got " << w;
+  // (C4)
+  double eps = epsilon.convertToDouble();
+  if (!(eps >= 0) || std::isinf(eps))
+    return op->emitOpError("expected 'eps' to be at least 0 and finite, got ")
+           << op->getAttr("eps");
+  return success();
+}
+
 LogicalResult RmsNormOp::verify() {
   RankedTensorType x = typeOf(getX());
   int64_t width = x.getShape().back();
@@ -117,30 +148,11 @@ LogicalResult RmsNormOp::verify() {
       failed(expectShape(*this, "result", getResult(), x.getShape())) ||
       failed(expectElement(*this, "result", getResult(), getX())))
     return failure();
-  // (C2)
-  int64_t groups = getGroups(), blocks = getSumBlocks();
-  if (groups < 1 || blocks < 1 || width % groups != 0 ||
-      width / groups % blocks != 0)
-    return emitOpError("expected groups * sum_blocks to divide the width ")
-           << width << ", got " << groups << " * " << blocks;
-  if (int64_t split = getSumSplit();
-      split < 0 || (split != 0 && !llvm::isPowerOf2_64(split)))
-    return emitOpError("expected 'sum_split' to be 0 or a power of two, got ")
-           << split;
-  // (C3)
-  int64_t weights = typeOf(getW()).getDimSize(0);
-  if (weights != width && weights != width / groups)
-    return emitOpError("expected 'w' to have ")
-           << width << " elements"
-           << (groups > 1 ? " or " + std::to_string(width / groups) +
-                                " shared by the groups"
-                          : "")
-           << ", got " << getW().getType();
-  // (C4)
-  double eps = getEps().convertToDouble();
-  if (!(eps >= 0) || std::isinf(eps))
-    return emitOpError("expected 'eps' to be at least 0 and finite, got ")
-           << getEpsAttr();
+  // (C2), (C3), (C4)
+  int64_t groups = getGroups();
+  if (failed(verifyNormAttributes(*this, width, groups, getSumBlocks(),
+                                  getSumSplit(), typeOf(getW()), getEps())))
+    return failure();
   // (C5)
   if (getInverse()) {
     int64_t parts = x.getRank() == 3 ? x.getDimSize(1) * groups : groups;

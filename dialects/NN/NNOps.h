@@ -23,7 +23,15 @@
 namespace hamlet::nn {
 /// Parts of a row that are normalised apart: groups of each head, if x has
 /// heads.
-int64_t partsOf(RmsNormOp norm);
+/// Parts of a row of x that are normed apart: a norm's, or its gradient's.
+int64_t partsOf(mlir::RankedTensorType x, uint64_t groups);
+
+/// What nn.rms_norm and its gradient ask of their attributes, (C2) to (C4).
+mlir::LogicalResult verifyNormAttributes(mlir::Operation *op, int64_t width,
+                                         int64_t groups, int64_t blocks,
+                                         int64_t split,
+                                         mlir::RankedTensorType w,
+                                         const llvm::APFloat &epsilon);
 } // namespace hamlet::nn
 
 #endif

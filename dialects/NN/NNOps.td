@@ -548,4 +548,6 @@ def NN_YieldOp : NN_Op<"yield", [Pure, Terminator, ReturnLike, HasParent<"FusedO
   let builders = [OpBuilder<(ins), "build($_builder, $_state, ::mlir::ValueRange{});">];
 }
 
+include "dialects/NN/NNGradOps.td"
+
 #endif

@@ -1,0 +1,198 @@
+"""The gradients of the attentions: float64 formulas, which are held against differences of the forward functions; equal
+bits of a sequence whatever else is in the batch; and the same program on the emulated GPU, without a finding."""
+
+import json
+import unittest
+
+import numpy as np
+
+import attention_gradients as reference
+import harness
+import lightning
+import tensors
+
+TOLERANCE = {"f32": 2e-5, "bf16": 2e-2}  # of a gradient's largest value
+RAGGED = [1, 0, 63, 64, 0, 65, 2, 130, 0]
+LENGTHS = ([1], [63], [64], [65], [257], RAGGED)
+EMULATED = ([1, 0, 65], [70])
+
+# name: (query heads, key heads, D, Dv, window, type)
+SOFTMAX = {
+    "plain": (2, 2, 16, 16, 0, "f32"),
+    "odd": (3, 1, 24, 40, 0, "f32"),
+    "grouped": (4, 2, 32, 16, 0, "f32"),
+    "window": (3, 3, 16, 16, 5, "f32"),
+    "wide_window": (4, 2, 16, 24, 70, "f32"),
+    "head_128": (2, 1, 128, 128, 0, "f32"),
+    "plain_bf16": (2, 2, 16, 16, 0, "bf16"),
+    "grouped_bf16": (6, 2, 64, 32, 0, "bf16"),
+    "window_bf16": (3, 3, 16, 24, 70, "bf16"),
+}
+# name: (query heads, key heads, value heads, Dk, Dv, decay per token, initial and final state, type)
+LIGHTNING = {}
+
+
+def numerics(element):
+    return f"#tile.numerics<operands = {element}, accumulate = f32, group = {2 if element == 'bf16' else 1}>"
+
+
+def function(name, arguments, lines, results):
+    listed = ", ".join(f"%{n}: {t}" for n, t in arguments)
+    values, types = (", ".join(x) for x in zip(*results))
+    return "\n".join([f"func.func @{name}({listed}) -> ({types}) {{", *lines, f"  return {values} : {types}", "}"])
+
+
+def softmax_function(name):
+    """Forward and back."""
+    hq, hk, d, dv, window, element = SOFTMAX[name]
+    q, k, v, o = (f"tensor<?x{h}x{n}x{element}>" for h, n in ((hq, d), (hk, d), (hk, dv), (hq, dv)))
+    lse, starts = f"tensor<?x{hq}xf32>", "tensor<?xi32>"
+    attributes = f"starts(%starts) {{scale = 0.25 : f32, window = {window}}}"
+    lines = [
+        f"  %o, %l = attention.softmax {numerics(element)} %q, %k, %v {attributes} : ({q}, {k}, {v}, {starts}) -> {o} "
+        f"log_sum_exp {lse}",
+        f"  %dq, %dk, %dv = attention.softmax_grad {numerics(element)} %q, %k, %v, %o, %l, %do {attributes} : "
+        f"({q}, {k}, {v}, {o}, {lse}, {o}, {starts}) -> ({q}, {k}, {v})",
+    ]
+    arguments = [("q", q), ("k", k), ("v", v), ("do", o), ("starts", starts)]
+    return function(f"softmax_{name}", arguments, lines, [("%dq", q), ("%dk", k), ("%dv", v)])
+
+
+def boundaries(lengths):
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+
+def softmax_case(name, lengths, seed=0):
+    """(arrays, float64 gradients)"""
+    hq, hk, d, dv, window, element = SOFTMAX[name]
+    rng, total = np.random.default_rng([seed, *lengths]), sum(lengths)
+    shapes = ((hq, d), (hk, d), (hk, dv), (hq, dv))
+    arrays = [rng.standard_normal((total, *s)).astype(np.float32) for s in shapes]
+    if element == "bf16":
+        arrays = [tensors.round_to(x, "BF16") for x in arrays]
+    starts = boundaries(lengths)
+    q, k, v, do = (x.astype(np.float64) for x in arrays)
+    out, lse = reference.softmax_forward(q, k, v, starts, 0.25, window)
+    return [*arrays, starts], reference.softmax(q, k, v, out, lse, do, starts, 0.25, window)
+
+
+def piece(arrays, starts, begin, end):
+    """The operands of sequences [begin, end) alone. What has a row for each sequence comes last, with them."""
+    a, b = starts[begin], starts[end]
+    return [x[a:b] if len(x) == starts[-1] else x[begin:end] for x in arrays] + [starts[begin : end + 1] - a]
+
+
+class Gradients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        harness.CACHE.mkdir(parents=True, exist_ok=True)
+        cls.source = harness.CACHE / "gradients-attention.mlir"
+        text = "\n".join([softmax_function(n) for n in SOFTMAX] + [lightning_function(n) for n in LIGHTNING]) + "\n"
+        if not cls.source.exists() or cls.source.read_text() != text:
+            cls.source.write_text(text)
+
+    def close(self, found, want, element, what, tolerance=None):
+        self.assertEqual(len(found), len(want), what)
+        for i, (a, b) in enumerate(zip(found, want)):
+            self.assertEqual(a.shape, b.shape, what)
+            if a.size:
+                error = np.abs(a - b).max() / max(np.abs(b).max(), 1e-3)
+                self.assertLessEqual(error, tolerance or TOLERANCE[element], f"{what}, gradient {i}")
+
+    # The reference itself.
+
+    def differences(self, loss, arrays, gradients):
+        for array, gradient in zip(arrays, gradients):
+            for at in np.ndindex(array.shape):
+                before, step = array[at], 1e-6
+                array[at] = before + step
+                above = loss()
+                array[at] = before - step
+                below = loss()
+                array[at] = before
+                self.assertAlmostEqual((above - below) / (2 * step), gradient[at], delta=2e-8 * max(1, abs(gradient).max()))
+
+    def test_formulas_of_softmax(self):
+        starts = [0, 2, 2, 7]
+        for window in (0, 3):
+            rng = np.random.default_rng(window)
+            q, k, v, do = (rng.standard_normal((7, h, d)) for h, d in ((4, 3), (2, 3), (2, 2), (4, 2)))
+            out, lse = reference.softmax_forward(q, k, v, starts, 0.5, window)
+            gradients = reference.softmax(q, k, v, out, lse, do, starts, 0.5, window)
+            loss = lambda: (reference.softmax_forward(q, k, v, starts, 0.5, window)[0] * do).sum()
+            self.differences(loss, (q, k, v), gradients)
+
+    # Softmax attention.
+
+    def test_softmax(self):
+        file = harness.compiled(self.source)
+        for name, case in SOFTMAX.items():
+            for lengths in LENGTHS:
+                with self.subTest(name=name, lengths=lengths):
+                    arrays, want = softmax_case(name, lengths)
+                    found = harness.call(file, f"softmax_{name}", arrays, 3)
+                    self.close(found, want, case[-1], f"{name} {lengths}")
+
+    def same_alone(self, name, arrays, per_token, results):
+        """Each sequence alone, on one thread, has the bits it has in the batch."""
+        file, starts = harness.compiled(self.source), arrays[-1]
+        whole = harness.call(file, name, arrays, results)
+        for s in range(len(starts) - 1):
+            if starts[s] == starts[s + 1]:
+                continue
+            alone = harness.call(file, name, piece(arrays[:-1], starts, s, s + 1), results, "--threads", 1)
+            for i, (a, b) in enumerate(zip(alone, whole)):
+                b = b[starts[s] : starts[s + 1]] if per_token[i] else b[s : s + 1]
+                harness.assert_same_bits(self, a, b, f"{name}, sequence {s}, result {i}")
+
+    def test_softmax_of_a_sequence_alone(self):
+        for name in ("grouped", "odd", "wide_window", "grouped_bf16"):
+            with self.subTest(name=name):
+                self.same_alone(f"softmax_{name}", softmax_case(name, RAGGED)[0], [True] * 3, 3)
+
+    def test_softmax_keeps_to_its_sequence(self):
+        """A value that is not finite reaches no other sequence."""
+        file = harness.compiled(self.source)
+        arrays, _ = softmax_case("grouped", [70, 65, 3])
+        clean = harness.call(file, "softmax_grouped", arrays, 3)
+        for operand in range(4):
+            dirty = [x.copy() for x in arrays]
+            dirty[operand][100] = np.nan
+            found = harness.call(file, "softmax_grouped", dirty, 3)
+            for a, b in zip(found, clean):
+                for part in (slice(0, 70), slice(135, 138)):
+                    harness.assert_same_bits(self, a[part], b[part], f"operand {operand}")
+
+    # The emulated GPU.
+
+    def emulated(self, name, arrays, results):
+        """What a checked run gives."""
+        file = harness.compiled(self.source, "--target", "sm_80")
+        with harness.workspace() as work:
+            command = ["call", file, "--function", name, "--device", "emulated"]
+            for i, array in enumerate(arrays):
+                np.save(work / f"i{i}.npy", array)
+                command += ["--input", work / f"i{i}.npy"]
+            for i in range(results):
+                command += ["--output", work / f"o{i}.npy"]
+            ledger = work / "ledger"
+            harness.ok(*command, env={"EMU_CHECK": "1", "EMU_LEDGER": str(ledger)})
+            entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+            self.assertTrue(entries)
+            for entry in entries:
+                self.assertEqual(entry["errors"], 0, entry)
+            return [np.load(work / f"o{i}.npy") for i in range(results)]
+
+    def test_softmax_emulated(self):
+        for name, case in SOFTMAX.items():
+            for lengths in EMULATED:
+                if case[2] == 128 and lengths != EMULATED[0]:
+                    continue
+                with self.subTest(name=name, lengths=lengths):
+                    arrays, want = softmax_case(name, lengths)
+                    found = self.emulated(f"softmax_{name}", arrays, 3)
+                    self.close(found, want, case[-1], f"{name} {lengths}")
+
+
+if __name__ == "__main__":
+    unittest.main()
