@@ -70,17 +70,16 @@ static LogicalResult launchHead(RegionLowering &region, policy::HeadOp op) {
         };
         return made;
       });
-  ProgramBuilder::Arguments arguments, lists;
-  FailureOr<Value> w = region.memoryOf(op.getW(), packed);
-  if (failed(kernel) || failed(w) ||
-      failed(addOperands(region, {{"x", op.getX()}}, arguments)) ||
+  ProgramBuilder::Arguments arguments;
+  FailureOr<Value> w = region.memoryOf(op.getW(), packed),
+                   targets = region.memoryOf(op.getTargets());
+  if (failed(kernel) || failed(w) || failed(targets) ||
       failed(addOperands(
-          region,
-          {{"targets", op.getTargets()}, {"temperature", op.getTemperature()}},
-          lists)))
+          region, {{"x", op.getX()}, {"temperature", op.getTemperature()}},
+          arguments)))
     return failure();
   arguments.emplace_back("w", *w);
-  llvm::append_range(arguments, lists);
+  arguments.emplace_back("targets", *targets);
   ProgramBuilder::Arguments results;
   for (auto [name, value] :
        {std::pair("logprob", op.getLogprob()), std::pair("lse", op.getLse()),
@@ -117,9 +116,9 @@ static LogicalResult launchHead(RegionLowering &region, policy::HeadOp op) {
       });
   if (failed(join))
     return failure();
-  lists.emplace_back("sums", sums);
-  llvm::append_range(lists, results);
-  f.launch(*join, {tokens}, lists);
+  results.emplace_back("sums", sums);
+  results.emplace_back("targets", *targets);
+  f.launch(*join, {tokens}, results);
   return success();
 }
 
