@@ -11,6 +11,7 @@ import harness
 import lightning
 import reference
 import tensors
+import token_gradients
 
 T, PAIRS, SEQUENCES = 37, 2, [0, 5, 5, 30, 37]
 F32_TOLERANCE, BF16_TOLERANCE = 1e-5, 2e-2  # of the largest value
@@ -181,6 +182,8 @@ REFERENCE = {
         attention(q, k, v, s, 0.25),
         log_sum_exp(q, k, s, 0.25),
     ),
+    "softmax_grad": lambda q, k, v, o, l, do, s: token_gradients.softmax(q, k, v, o, l, do, s, 0.25),
+    "softmax_grad_window": lambda q, k, v, o, l, do, s: token_gradients.softmax(q, k, v, o, l, do, s, 0.25, 10),
     "softmax_window": lambda q, k, v, s: attention(q, k, v, s, 0.25, 100),
     "route_softmax": lambda x, w: route("softmax", x, w),
     "route_sigmoid_bias_groups": lambda x, w, b: route(

@@ -6,15 +6,16 @@ import unittest
 
 import numpy as np
 
-import attention_gradients as reference
 import harness
 import lightning
 import tensors
+import token_gradients as reference
 
-TOLERANCE = {"f32": 2e-5, "bf16": 2e-2}  # of a gradient's largest value
+# Of a gradient's largest value, or of 1 where that is less: those of a lone token's query and key are 0.
+TOLERANCE = {"f32": 2e-5, "bf16": 1e-2}
 RAGGED = [1, 0, 63, 64, 0, 65, 2, 130, 0]
 LENGTHS = ([1], [63], [64], [65], [257], RAGGED)
-EMULATED = ([1, 0, 65], [70])
+EMULATED = [1, 0, 65]
 
 # name: (query heads, key heads, D, Dv, window, type)
 SOFTMAX = {
@@ -91,12 +92,15 @@ class Gradients(unittest.TestCase):
         if not cls.source.exists() or cls.source.read_text() != text:
             cls.source.write_text(text)
 
+    worst = {"f32": 0.0, "bf16": 0.0}
+
     def close(self, found, want, element, what, tolerance=None):
         self.assertEqual(len(found), len(want), what)
         for i, (a, b) in enumerate(zip(found, want)):
             self.assertEqual(a.shape, b.shape, what)
             if a.size:
-                error = np.abs(a - b).max() / max(np.abs(b).max(), 1e-3)
+                error = np.abs(a - b).max() / max(np.abs(b).max(), 1.0)
+                self.worst[element] = max(self.worst[element], error)
                 self.assertLessEqual(error, tolerance or TOLERANCE[element], f"{what}, gradient {i}")
 
     # The reference itself.
@@ -185,13 +189,16 @@ class Gradients(unittest.TestCase):
 
     def test_softmax_emulated(self):
         for name, case in SOFTMAX.items():
-            for lengths in EMULATED:
-                if case[2] == 128 and lengths != EMULATED[0]:
-                    continue
-                with self.subTest(name=name, lengths=lengths):
-                    arrays, want = softmax_case(name, lengths)
-                    found = self.emulated(f"softmax_{name}", arrays, 3)
-                    self.close(found, want, case[-1], f"{name} {lengths}")
+            lengths = [85] if name == "wide_window" else EMULATED
+            with self.subTest(name=name, lengths=lengths):
+                arrays, want = softmax_case(name, lengths)
+                found = self.emulated(f"softmax_{name}", arrays, 3)
+                self.close(found, want, case[-1], f"{name} {lengths}")
+
+
+    @classmethod
+    def tearDownClass(cls):
+        print("largest errors:", {k: f"{v:.2g}" for k, v in cls.worst.items()})
 
 
 if __name__ == "__main__":
