@@ -206,7 +206,8 @@ def MoE_ExpertWeightGradOp : MoE_Op<"expert_weight_grad", ["addChecks"],
 
     Example:
     ```mlir
-    func.func @expert_weight_grad(%x: tensor<?x48xf32>, %dy: tensor<?x32xf32>, %o: tensor<9xi32>) -> (tensor<8x32x48xf32>, !nn.state<tensor<8x32x48xf32>>) {
+    func.func @expert_weight_grad(%x: tensor<?x48xf32>, %dy: tensor<?x32xf32>, %ids: tensor<?x2xi32>) -> (tensor<8x32x48xf32>, !nn.state<tensor<8x32x48xf32>>) {
+      %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
       %g = nn.state @gradient : !nn.state<tensor<8x32x48xf32>>
       %u = moe.expert_weight_grad %x, %dy, %o into(%g) : tensor<?x48xf32>, tensor<?x32xf32>, tensor<9xi32>, !nn.state<tensor<8x32x48xf32>>
       %r = nn.read %u : !nn.state<tensor<8x32x48xf32>> -> tensor<8x32x48xf32>
