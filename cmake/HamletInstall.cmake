@@ -47,14 +47,14 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/hamlet.pc DESTINATION ${CMAKE_INSTALL_
 if(HAMLET_COMPILER)
   # Every archive that the compiler is made of, and the headers by their folders.
   install(TARGETS
-    HamletAttention HamletBuildGraph HamletCodegenCPU HamletCodegenPTX HamletCodegenTile HamletContainer HamletDriver
+    HamletAlgorithm HamletAttention HamletBuildGraph HamletCodegenCPU HamletCodegenPTX HamletCodegenTile HamletContainer HamletDriver
     HamletFile HamletFrontend HamletGraphOps HamletKernels HamletLightning HamletLowering HamletMoE HamletNN HamletPasses
     HamletPolicy HamletProgram HamletSafetensors HamletSchedule HamletTile
     EXPORT HamletCompilerTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/hamlet COMPONENT CompilerDevelopment
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hamlet-compiler)
   install(EXPORT HamletCompilerTargets NAMESPACE Hamlet:: DESTINATION ${package_dir} COMPONENT CompilerDevelopment)
-  foreach(folder codegen container dialects frontend passes targets)
+  foreach(folder codegen container dialects frontend passes policy targets)
     install(DIRECTORY ${folder} ${CMAKE_BINARY_DIR}/${folder}
       DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/hamlet-compiler COMPONENT CompilerDevelopment
       FILES_MATCHING PATTERN "*.h" PATTERN "*.h.inc" PATTERN "GpuTable.inc" PATTERN CMakeFiles EXCLUDE)
