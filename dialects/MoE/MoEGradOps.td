@@ -103,8 +103,8 @@ def MoE_RouteGradOp : MoE_Op<"route_grad", ["addChecks", "ask"]> {
         softmax:  result_e = p_e * (u_e - q),  q = G * (epsilon / D)  renormalized, G else
         sigmoid:  result_e = u_e * (p_e * sigmoid(-logit_e))
 
-    with p the scores, so that softmax, renormalized without epsilon, gives exactly
-    0 to the experts that were not chosen; powers of e stand for its scores then.
+    with p the scores; renormalized without epsilon q is left out, so that softmax
+    gives exactly 0 to experts that were not chosen, and p may be its powers of e.
     With `balance` f, for a load-balancing loss whose gradient by the mean
     probabilities the caller has scaled:
 
@@ -210,8 +210,8 @@ def MoE_ExpertWeightGradOp : MoE_Op<"expert_weight_grad", ["addChecks"],
       %o, %r, %p = moe.dispatch %ids {experts = 8} : (tensor<?x2xi32>) -> (tensor<9xi32>, tensor<?xi32>, tensor<?x2xi32>)
       %g = nn.state @gradient : !nn.state<tensor<8x32x48xf32>>
       %u = moe.expert_weight_grad %x, %dy, %o into(%g) : tensor<?x48xf32>, tensor<?x32xf32>, tensor<9xi32>, !nn.state<tensor<8x32x48xf32>>
-      %r = nn.read %u : !nn.state<tensor<8x32x48xf32>> -> tensor<8x32x48xf32>
-      return %r, %u : tensor<8x32x48xf32>, !nn.state<tensor<8x32x48xf32>>
+      %v = nn.read %u : !nn.state<tensor<8x32x48xf32>> -> tensor<8x32x48xf32>
+      return %v, %u : tensor<8x32x48xf32>, !nn.state<tensor<8x32x48xf32>>
     }
     ```
 

@@ -29,14 +29,16 @@ def parse(text):
     """(name, [(argument, type)], number of results) of the example's function."""
     head = re.search(r"func\.func @(\w+)\((.*?)\)\s*->\s*(.*?)\s*\{\s*\n", text, re.S)
     arguments = re.findall(r"%(\w+): (tensor<[^>]*>|![\w.]+<[^>]*>)", head.group(2))
-    return head.group(1), arguments, len(re.findall(r"tensor<", head.group(3)))
+    results = re.sub(r"!nn\.state<[^>]*>>", "", head.group(3))  # no results for the caller
+    return head.group(1), arguments, len(re.findall(r"tensor<", results))
 
 
 def make(name, type, function, rng):
     """An operand that means something: its numpy array."""
     *extents, element = type[len("tensor<") : -1].split("x")
     rows = {"starts": len(SEQUENCES), "s0": len(SEQUENCES) - 1}.get(name, T)
-    if function in ("expert_down", "combine") and name in ("h", "y"):
+    pairs = {"expert_down": "h", "combine": "y", "combine_rows": "y", "gate_grad": "y", "expert_input_grad": "dy"}
+    if pairs.get(function) == name or function == "expert_weight_grad" and name != "ids":
         rows = T * PAIRS
     shape = [rows if e == "?" else int(e) for e in extents]
     if element == "i32":
@@ -123,6 +125,36 @@ def expert_down(h, ids, w):
     return np.stack([row @ w[e].T for row, e in zip(h, ids.ravel()[order])])
 
 
+def expand(x, ids, gates=None):
+    _, order, _ = dispatch(ids)
+    rows = x[order // PAIRS]
+    return rows if gates is None else gates.ravel()[order][:, None] * rows
+
+
+def expert_weight_grad(x, dy, ids):
+    offsets, _, _ = dispatch(ids)
+    return np.stack([dy[a:b].T @ x[a:b] for a, b in zip(offsets, offsets[1:])])
+
+
+def route_grad(score, logits, ids, dgates, balance=None, scaling=1.0):
+    """Of renormalised gates."""
+    p = reference.softmax(logits) if score == "softmax" else reference.sigmoid(logits)
+    chosen = np.take_along_axis(p, ids, -1)
+    gates = chosen / chosen.sum(-1, keepdims=True)
+    by_score = scaling * (dgates - (dgates * gates).sum(-1, keepdims=True)) / chosen.sum(-1, keepdims=True)
+    found = np.zeros_like(p)
+    for row, (experts, values) in enumerate(zip(ids, by_score)):
+        np.add.at(found[row], experts, values)
+    if score == "sigmoid":
+        found *= p * (1 - p)
+    else:
+        found = p * (found - (p * found).sum(-1, keepdims=True))
+    if balance is not None:
+        p = reference.softmax(logits)
+        found += p * (balance - (p * balance).sum(-1, keepdims=True))
+    return found
+
+
 def table(positions, theta, dims):
     exponent = np.arange(0, dims, 2) / dims
     frequency = (1.0 / np.float64(theta) ** exponent).astype(np.float32)
@@ -195,6 +227,18 @@ REFERENCE = {
     "expert_up": expert_up,
     "expert_down": expert_down,
     "combine": lambda y, ids, g: (y[dispatch(ids)[2]] * g[:, :, None]).sum(1),
+    "combine_rows": lambda y, ids: y[dispatch(ids)[2]].sum(1),
+    "expert_up_sums": lambda x, ids, wg, wu: (
+        expert_up(x, ids, wg, wu),
+        *(expert_down(expand(x, ids), ids, w) for w in (wg, wu)),
+    ),
+    "expand": expand,
+    "expand_gates": expand,
+    "gate_grad": lambda y, ids, dz: (y[dispatch(ids)[2]] * dz[:, None]).sum(-1),
+    "route_grad": lambda *inputs: route_grad("softmax", *inputs),
+    "route_grad_balance": lambda *inputs: route_grad("sigmoid", *inputs, scaling=2.5),
+    "expert_input_grad": lambda dy, ids, w: expert_down(dy, ids, w.swapaxes(1, 2)),
+    "expert_weight_grad": expert_weight_grad,
 }
 
 

@@ -97,6 +97,20 @@ func.func @up_{element}{"_sums" if keep else ""}(%x: {x}, %ids: {ids}, %g: {w}, 
 """
 
 
+def by_name_function(element):
+    """One weight of the checkpoint, read by both products, which lay it out each in its way."""
+    x, y, offsets = rows(WIDTH, element), rows(INNER, element), f"tensor<{EXPERTS + 1}xi32>"
+    w = f"tensor<{EXPERTS}x{INNER}x{WIDTH}x{element}>"
+    return f"""
+func.func @by_name_{element}(%x: {x}, %dy: {y}, %o: {offsets}) -> ({rows(INNER)}, {rows(WIDTH)}) {{
+  %w = nn.weight @experts.{element} : {w}
+  %y = moe.expert_down {NUMERICS[element]} %x, %o, %w : ({x}, {offsets}, {w}) -> {rows(INNER)}
+  %dx = moe.expert_input_grad {NUMERICS[element]} %dy, %o, %w : ({y}, {offsets}, {w}) -> {rows(WIDTH)}
+  return %y, %dx : {rows(INNER)}, {rows(WIDTH)}
+}}
+"""
+
+
 INPUT_GRADS = {  # n, k, elements of operands, numerics, elements of the result
     "input_f32": (WIDTH, INNER, "f32", "f32", "f32"),
     "input_split": (WIDTH, INNER, "f32", "split", "f32"),
@@ -267,15 +281,19 @@ class Gradients(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        harness.CACHE.mkdir(parents=True, exist_ok=True)
-        source = harness.CACHE / "gradients-moe.mlir"
-        if not source.exists() or source.read_text() != module():
-            source.write_text(module())
-        cls.file = harness.compiled(source, *cls.target)
+        cls.file = cls.compiled("gradients-moe", module())
         cls.errors = {}
 
-    def call(self, name, arrays, outputs):
-        return harness.call(self.file, name, arrays, outputs, *self.options)
+    @classmethod
+    def compiled(cls, name, text):
+        harness.CACHE.mkdir(parents=True, exist_ok=True)
+        source = harness.CACHE / f"{name}.mlir"
+        if not source.exists() or source.read_text() != text:
+            source.write_text(text)
+        return harness.compiled(source, *cls.target)
+
+    def call(self, name, arrays, outputs, file=None, options=()):
+        return harness.call(file or self.file, name, arrays, outputs, *self.options, *options)
 
     def compare(self, what, found, wanted, element="f32"):
         self.assertEqual(found.shape, wanted.shape, what)
@@ -345,6 +363,21 @@ class Gradients(unittest.TestCase):
                 # The operands are what they are: sums are rounded in f32, then the result.
                 self.compare(f"{name}, {tokens} rows", found, input_grad(*exact(dy, offsets, w)), result)
 
+    def test_weight_by_name(self):
+        rng = np.random.default_rng(4)
+        weights = {f"experts.{e}": floats(rng, EXPERTS, INNER, WIDTH, element=e) for e in ("f32", "bf16")}
+        offsets, _, _ = dispatch(choice(rng, 65, 2))
+        # Each of a file's weights must be there.
+        file = self.compiled("gradients-moe-names", by_name_function("f32") + by_name_function("bf16"))
+        with harness.workspace() as work:
+            tensors.write(work / "model.safetensors", weights, {"experts.bf16": "BF16"})
+            for element in ("f32", "bf16"):
+                x, dy = (floats(rng, 130, width, element=element) for width in (WIDTH, INNER))
+                y, dx = self.call(f"by_name_{element}", [x, dy, offsets], 2, file, ("--weights", work))
+                x, dy, w = exact(x, dy, weights[f"experts.{element}"])
+                self.compare(f"by name {element}", y, np.einsum("pk,pnk->pn", x, w[experts_of(offsets)]))
+                self.compare(f"gradient by name {element}", dx, input_grad(dy, offsets, w))
+
     def test_sums_of_up(self):
         for element in ("f32", "bf16"):
             for tokens in self.tokens:
@@ -400,10 +433,10 @@ class Gradients(unittest.TestCase):
 class Emulated(Gradients):
     target, options, tokens = ("--target", "sm_80"), ("--device", "emulated"), (1, 65)
 
-    def call(self, name, arrays, outputs):
+    def call(self, name, arrays, outputs, file=None, options=()):
         """With the sanitizer, which fails a call that races or reads what is not there."""
         with harness.workspace() as work:
-            arguments = ["call", self.file, "--function", name, *self.options]
+            arguments = ["call", file or self.file, "--function", name, *self.options, *options]
             for i, array in enumerate(arrays):
                 np.save(work / f"i{i}.npy", array)
                 arguments += ["--input", work / f"i{i}.npy"]
