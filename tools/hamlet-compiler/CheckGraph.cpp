@@ -269,6 +269,12 @@ private:
     if (auto combine = dyn_cast<moe::CombineOp>(op))
       if (failed(checkSlots(op, combine.getPlace().getType().getDimSize(1))))
         return failure();
+    if (auto grad = dyn_cast<moe::GateGradOp>(op))
+      if (failed(checkSlots(op, grad.getPlace().getType().getDimSize(1))))
+        return failure();
+    if (auto grad = dyn_cast<moe::RouteGradOp>(op))
+      if (failed(checkSlots(op, grad.getIds().getType().getDimSize(1))))
+        return failure();
     for (Region &region : op.getRegions())
       for (Block &block : region)
         for (BlockArgument arg : block.getArguments())
