@@ -16,6 +16,7 @@
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/MoE/MoEOps.h"
 #include "dialects/NN/NNOps.h"
+#include "dialects/Policy/PolicyOps.h"
 #include "dialects/Tile/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -70,8 +71,8 @@ std::string unsupported(const LayerSpec &layer) {
 class GraphBuilder {
 public:
   GraphBuilder(MLIRContext &context, const ModelSpec &spec,
-               const GraphOptions &options)
-      : spec(spec), options(options), b(&context) {
+               const GraphOptions &options, Function function)
+      : spec(spec), options(options), function(function), b(&context) {
     f32 = b.getF32Type();
     i32 = b.getI32Type();
     activation = options.dtype == FloatType::BF16 ? Type(b.getBF16Type()) : f32;
@@ -81,29 +82,28 @@ public:
     head = options.dtype == FloatType::F32 ? f32 : floatType(options.stored);
   }
 
-  OwningOpRef<ModuleOp> build() {
-    OwningOpRef<ModuleOp> module = ModuleOp::create(b, at("model"));
-    describe(*module);
-    b.setInsertionPointToEnd(module->getBody());
+  /// Appends the function to the module.
+  void build(ModuleOp module) {
+    b.setInsertionPointToEnd(module.getBody());
     makeFunction();
     Value x = embed();
     SmallVector<Value> results{Value()};
     for (size_t i = 0; i < spec.layers.size(); ++i) {
       layer = i;
       x = block(x);
-      results.push_back(updated);
+      if (isStep())
+        results.push_back(updated);
     }
-    results[0] = logits(x);
-    func::ReturnOp::create(b, at("step"), results);
+    if (isStep())
+      results[0] = logits(x);
+    else
+      results = policy(x);
+    func::ReturnOp::create(b, at(func.getName()), results);
     // The results' types are those of the arguments; only now are they all
     // known.
     func.setFunctionType(b.getFunctionType(func.getArgumentTypes(),
                                            ValueRange(results).getTypes()));
-    return module;
   }
-
-private:
-  // ---- the function
 
   void describe(ModuleOp module) {
     auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
@@ -123,11 +123,19 @@ private:
     module->setAttr("hamlet.model", b.getDictionaryAttr(entries));
   }
 
+private:
+  // ---- the function
+
+  bool isStep() const { return function == Function::Step; }
+  bool needsGradient() const { return function == Function::TrainStep; }
+
   void makeFunction() {
-    func =
-        func::FuncOp::create(b, at("step"), "step", b.getFunctionType({}, {}));
+    StringRef name = functionName(function);
+    func = func::FuncOp::create(b, at(name), name, b.getFunctionType({}, {}));
     b.setInsertionPointToStart(func.addEntryBlock());
     auto list = RankedTensorType::get({ShapedType::kDynamic}, i32);
+    if (!isStep())
+      return makePolicyArguments(list);
     bool lightning = llvm::any_of(spec.layers, [](const LayerSpec &l) {
       return l.lightning() != nullptr;
     });
@@ -148,9 +156,34 @@ private:
       caches.push_back(argument("cache", cacheType(layerSpec)));
   }
 
+  /// Packed sequences from their beginnings, a target for each token.
+  void makePolicyArguments(RankedTensorType list) {
+    auto reals = RankedTensorType::get({ShapedType::kDynamic}, f32);
+    ids = argument("ids", list);
+    positions = argument("positions", list);
+    starts = argument("starts", list);
+    targets = argument("targets", list);
+    temperature = argument("temperature", reals);
+    if (function != Function::TrainStep)
+      return;
+    func->setAttr(kDifferentiateAttr, b.getUnitAttr());
+    tokenWeight = argument("weight", reals);
+    if (std::optional<int64_t> experts = expertsOfAll())
+      argument(kBalanceName, RankedTensorType::get({*experts}, f32));
+  }
+
+  /// Experts of each layer, if there are as many in all.
+  std::optional<int64_t> expertsOfAll() const {
+    int64_t experts = spec.layers.front().moe.experts;
+    bool equal = llvm::all_of(spec.layers, [&](const LayerSpec &l) {
+      return l.moe.experts == experts;
+    });
+    return equal ? std::optional(experts) : std::nullopt;
+  }
+
   Value argument(StringRef name, Type type) {
-    NamedAttribute input =
-        b.getNamedAttr("hamlet.input", b.getStringAttr(name));
+    NamedAttribute input = b.getNamedAttr(isStep() ? kInputAttr : kNameAttr,
+                                          b.getStringAttr(name));
     unsigned index = func.getNumArguments();
     // At the end, so the insertion never moves another argument.
     (void)func.insertArgument(index, type, b.getDictionaryAttr(input),
@@ -359,6 +392,12 @@ private:
                                 place->second.first, place->second.second);
   }
 
+  /// The layer's; null in functions that see whole sequences.
+  Value cache() const { return isStep() ? caches[layer] : Value(); }
+  Type typeOfCache() const {
+    return isStep() ? caches[layer].getType() : Type();
+  }
+
   // ---- a layer
 
   Value embed() {
@@ -419,9 +458,9 @@ private:
         lightning::UpdateAttr::get(b.getContext(), lightning::Update::gated);
     auto mixed = lightning::AttentionOp::create(
         b, part("lightning"), typed({l.heads, l.valueDim}, activation),
-        /*final_state=*/Type(), caches[layer].getType(), q, k, v, decay,
-        /*beta=*/Value(), /*initial=*/Value(), caches[layer], slots, first,
-        starts, update, real(l.scale),
+        /*final_state=*/Type(), typeOfCache(), q, k, v, decay,
+        /*beta=*/Value(), /*initial=*/Value(), cache(), slots, first, starts,
+        update, real(l.scale),
         /*chunk=*/IntegerAttr(), sumsInHeads());
     updated = mixed.getUpdated();
     // Each head's squares are summed apart, unless all sums have their parts:
@@ -448,9 +487,9 @@ private:
     Value v = heads(qkv, queries + keys, s.kvHeads, s.headDim, "v");
     auto mixed = attention::SoftmaxOp::create(
         b, part("softmax"), typed({s.heads, s.headDim}, activation),
-        /*log_sum_exp=*/Type(), caches[layer].getType(), q, k, v, caches[layer],
-        pages, first, starts, real(s.scale), i64(s.slidingWindow.value_or(0)),
-        sumsInHeads());
+        /*log_sum_exp=*/needsGradient() ? Type(typed({s.heads}, f32)) : Type(),
+        typeOfCache(), q, k, v, cache(), pages, first, starts, real(s.scale),
+        i64(s.slidingWindow.value_or(0)), sumsInHeads());
     updated = mixed.getUpdated();
     return linear(mergeHeads(mixed.getResult(), queries), "out");
   }
@@ -481,10 +520,12 @@ private:
           down = weight("experts.down");
     auto function =
         nn::ActivationAttr::get(b.getContext(), functionOf(m.activation));
+    auto hiddenType = typed({m.intermediate}, activation);
+    // The gradient needs the sums before the activation.
+    Type sums = needsGradient() ? Type(hiddenType) : Type();
     Value hidden =
-        moe::ExpertUpOp::create(b, part("experts.up"),
-                                typed({m.intermediate}, activation), x,
-                                dispatch.getOffsets(), dispatch.getOrder(),
+        moe::ExpertUpOp::create(b, part("experts.up"), hiddenType, sums, sums,
+                                x, dispatch.getOffsets(), dispatch.getOrder(),
                                 gate, up, function, i64(m.topK), sumsWith(up))
             .getResult();
     Value each = moe::ExpertDownOp::create(
@@ -523,12 +564,43 @@ private:
                                 normed, w, f32SumsWith(w));
   }
 
+  /// Log-probabilities and entropies of the targets; of a training step the
+  /// loss of each token as well.
+  SmallVector<Value> policy(Value x) {
+    Value normed = norm(x, *spec.weight("final_norm"), spec.normEps, f32);
+    Value w = headWeight ? headWeight : weight(*spec.weight("lm_head"));
+    auto reals = RankedTensorType::get({ShapedType::kDynamic}, f32);
+    auto head = policy::HeadOp::create(b, at("policy_head"),
+                                       TypeRange{reals, reals, reals}, normed,
+                                       w, targets, temperature, f32SumsWith(w));
+    SmallVector<Value> results{head.getLogprob(), head.getEntropy()};
+    if (needsGradient())
+      results.push_back(loss(head).getLoss());
+    return results;
+  }
+
+  policy::LossOp loss(policy::HeadOp head) {
+    Type reals = head.getLogprob().getType();
+    OperationState state(at("loss"), policy::LossOp::getOperationName());
+    state.addTypes({reals, reals, reals});
+    state.addOperands({head.getLogprob(), tokenWeight});
+    auto &properties = state.getOrAddProperties<policy::LossOp::Properties>();
+    properties.setRatio(
+        policy::RatioAttr::get(b.getContext(), policy::Ratio::none));
+    properties.setSurrogate(
+        policy::SurrogateAttr::get(b.getContext(), policy::Surrogate::through));
+    properties.setOperandSegmentSizes({1, 1, 0, 0, 0, 0, 0, 0, 0});
+    return cast<policy::LossOp>(b.create(state));
+  }
+
   const ModelSpec &spec;
   GraphOptions options;
+  Function function;
   OpBuilder b;
   Type f32, i32, activation, matrix, head;
   func::FuncOp func;
   Value ids, positions, starts, first, slots, pages, rows, headWeight;
+  Value targets, temperature, tokenWeight;
   SmallVector<Value> caches;
   std::map<std::pair<int64_t, double>, std::pair<Value, Value>> tables;
   size_t layer = 0;
@@ -549,8 +621,16 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context,
                      llvm::Twine(options.chunk));
   context.loadDialect<arith::ArithDialect, func::FuncDialect,
                       attention::AttentionDialect, lightning::LightningDialect,
-                      moe::MoEDialect, nn::NNDialect, tile::TileDialect>();
-  OwningOpRef<ModuleOp> module = GraphBuilder(context, spec, options).build();
+                      moe::MoEDialect, nn::NNDialect, policy::PolicyDialect,
+                      tile::TileDialect>();
+  OpBuilder b(&context);
+  OwningOpRef<ModuleOp> module =
+      ModuleOp::create(b, NameLoc::get(b.getStringAttr("model")));
+  for (Function function : options.functions) {
+    GraphBuilder builder(context, spec, options, function);
+    builder.describe(*module);
+    builder.build(*module);
+  }
   // A failure here is our mistake, but a message beats a later crash.
   std::string message;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {

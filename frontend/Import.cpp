@@ -110,6 +110,32 @@ static Error readEosIds(StringRef folder, ImportedModel &model) {
   return Error::success();
 }
 
+static constexpr std::pair<StringLiteral, Function> kFunctions[] = {
+    {"step", Function::Step},
+    {"logprob", Function::Logprob},
+    {"train_step", Function::TrainStep}};
+
+StringRef functionName(Function function) {
+  for (const auto &[name, known] : kFunctions)
+    if (known == function)
+      return name;
+  llvm_unreachable("every function has a name");
+}
+
+std::optional<Function> parseFunction(StringRef name) {
+  for (const auto &[known, function] : kFunctions)
+    if (known == name)
+      return function;
+  return std::nullopt;
+}
+
+std::string functionNames() {
+  SmallVector<StringRef> names;
+  for (const auto &[name, function] : kFunctions)
+    names.push_back(name);
+  return join(names, ", ");
+}
+
 std::vector<std::string> ImportedModel::entries() const {
   std::vector<std::string> result;
   for (const Setting &setting : spec.configuration.settings)
@@ -136,6 +162,7 @@ Expected<ImportedModel> importModel(StringRef path,
       model.warnings.push_back(warning);
   model.graph.chunk = options.chunk;
   model.graph.split = options.split;
+  model.graph.functions = options.functions;
   model.graph.stored = model.spec.configDType.value_or(FloatType::BF16);
   bool isFolder = sys::fs::is_directory(path);
   if (Error error =

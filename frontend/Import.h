@@ -17,6 +17,18 @@
 
 namespace hamlet::frontend {
 
+/// What a binary can do, each a function of it.
+enum class Function {
+  Step,      ///< inference with caches
+  Logprob,   ///< log-probabilities of given tokens
+  TrainStep, ///< their loss, and the gradient of each weight
+};
+/// "step", "logprob", "train_step".
+llvm::StringRef functionName(Function function);
+std::optional<Function> parseFunction(llvm::StringRef name);
+/// All of them, separated by commas.
+std::string functionNames();
+
 struct GraphOptions {
   /// What the model is compiled for: f32; bf16 operands and activations; f16
   /// weights widened under f32 arithmetic.
@@ -33,13 +45,15 @@ struct GraphOptions {
   /// Parts of every sum over features, a power of two; 0: f32 products have
   /// their canonical split, bf16 products none.
   int64_t split = 0;
+  std::vector<Function> functions{Function::Step};
 };
 
 struct ImportOptions {
   /// F32 or BF16; none: as stored.
   std::optional<FloatType> dtype = std::nullopt;
   int64_t chunk = 64;
-  int64_t split = 0;                          ///< As in GraphOptions.
+  int64_t split = 0; ///< As in GraphOptions.
+  std::vector<Function> functions{Function::Step};
   std::vector<std::string> modelFolders = {}; ///< More family descriptions.
   /// Take a checkpoint with tensors that look like parts of its layers and that
   /// the family does not read.

@@ -8,8 +8,11 @@
 #ifndef HAMLET_PASSES_PASSES_H
 #define HAMLET_PASSES_PASSES_H
 
+#include "dialects/Attention/AttentionDialect.h"
 #include "dialects/Lightning/LightningDialect.h"
+#include "dialects/MoE/MoEDialect.h"
 #include "dialects/NN/NNDialect.h"
+#include "dialects/Policy/PolicyDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassOptions.h"
@@ -28,6 +31,9 @@ struct GraphPipelineOptions : mlir::PassPipelineOptions<GraphPipelineOptions> {
                         llvm::cl::desc("of lightning-chunk, in tokens"),
                         llvm::cl::init(64)};
 };
+
+/// Gives AdjointOpInterface to our ops. Whoever differentiates registers it.
+void registerAdjointModels(mlir::DialectRegistry &registry);
 
 /// The passes of this folder and the pipeline `graph-to-fused{chunk=64}`.
 void registerGraphPasses();

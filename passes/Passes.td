@@ -93,4 +93,36 @@ def NNFusePass : Pass<"nn-fuse", "::mlir::ModuleOp"> {
   let dependentDialects = ["::hamlet::nn::NNDialect"];
 }
 
+def NNAdjointPass : Pass<"nn-adjoint", "::mlir::ModuleOp"> {
+  let summary = "append the backward to functions marked hamlet.differentiate";
+  let description = [{
+    Runs after `nn-fuse`, whose regions say where values are rounded. The regions
+    stay; the gradients of all weights that the loss (`policy.loss`) depends on are
+    appended as ops of their own, which a second `nn-fuse` fuses. Each op states
+    its gradient by `AdjointOpInterface` (`passes/adjoint`, a file for each dialect).
+    The gradient of `nn.weight @w` is added to `nn.state @gradient.w`, whose last
+    value becomes a result. What the backward needs of a region is yielded by it
+    (products, sums) or worked out again (norms, elementwise ops, views).
+
+    Fails on an op that has no gradient yet, and on columns that several
+    `nn.heads` read.
+
+    Before:
+    ```mlir
+    %y = nn.fused "linear"(%x, %w) ...
+    ```
+    After:
+    ```mlir
+    %y = nn.fused "linear"(%x, %w) ...
+    ...
+    %dx = nn.linear_input_grad #n %dy, %w : ...
+    %g = nn.state @gradient.w : !nn.state<...>
+    %h = nn.linear_weight_grad %x, %dy into(%g) : ...
+    ```
+  }];
+  let dependentDialects = ["::hamlet::nn::NNDialect", "::hamlet::moe::MoEDialect",
+    "::hamlet::attention::AttentionDialect", "::hamlet::lightning::LightningDialect",
+    "::hamlet::policy::PolicyDialect"];
+}
+
 #endif

@@ -18,6 +18,9 @@ void hamlet::buildGraphToFusedPipeline(OpPassManager &passes, int64_t chunk) {
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(createNNFusePass());
+  passes.addPass(createNNAdjointPass());
+  passes.addPass(createCSEPass());
+  passes.addPass(createNNFusePass());
 }
 
 void hamlet::registerGraphPasses() {

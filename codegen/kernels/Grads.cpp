@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/kernels/Grads.h"
-#include "codegen/kernels/Kernels.h"
 
 using namespace mlir;
 using namespace hamlet;
@@ -18,8 +17,9 @@ static RankedTensorType f32Tile(TileBuilder &t, ArrayRef<int64_t> dims) {
 
 /// A row-major matrix of `columns` columns.
 static Value rowsView(TileBuilder &t, StringRef name, int64_t columns,
-                      Value rows) {
-  return t.view(t.arg(name), t.index(0), {-1, columns}, {columns, 1}, {rows});
+                      Value rows, HeadsIn in = {}) {
+  return t.view(t.arg(name), t.index(in.column), {-1, columns},
+                {in.rowStride ? in.rowStride : columns, 1}, {rows});
 }
 
 //===----------------------------------------------------------------------===//
@@ -37,7 +37,7 @@ func::FuncOp hamlet::codegen::linearInputGradKernel(const KernelSite &site,
   Value tokens = t.arg("tokens"), zero = t.index(0);
   Value row = t.mul(t.programId(0), rows),
         col = t.mul(t.programId(1), s.columns);
-  Value dy = rowsView(t, "dy", s.n, tokens),
+  Value dy = rowsView(t, "dy", s.n, tokens, s.dyIn),
         out = rowsView(t, "out", s.k, tokens);
   Value w = t.view(t.arg("w"), zero, {s.n, s.k}, {s.k, 1});
   t.forCount(t.sub(tokens, row), rows, [&](int64_t count) {
@@ -64,10 +64,10 @@ func::FuncOp hamlet::codegen::linearWeightGradKernel(const KernelSite &site,
   // Where tiles cut n evenly, the view is the tile's own: its transpose is
   // quick where rows are known to be inside.
   bool even = s.n % rows == 0;
-  Value across = even
-                     ? t.view(t.arg("dy"), row, {rows, -1}, {1, s.n}, {tokens})
-                     : t.view(t.arg("dy"), zero, {s.n, -1}, {1, s.n}, {tokens});
-  Value x = rowsView(t, "x", s.k, tokens);
+  Value first = t.add(even ? row : zero, s.dyIn.column);
+  Value across = t.view(t.arg("dy"), first, {even ? rows : s.n, -1},
+                        {1, s.dyIn.rowStride}, {tokens});
+  Value x = rowsView(t, "x", s.k, tokens, s.otherIn);
   Value into = t.view(t.arg("into"), zero, {s.n, s.k}, {s.k, 1});
   Value sum = t.load(into, {row, col}, {rows, s.columns});
   sum = t.forLoop(zero, tokens, step, {sum}, [&](Value at, ValueRange carried) {
@@ -80,7 +80,8 @@ func::FuncOp hamlet::codegen::linearWeightGradKernel(const KernelSite &site,
 }
 
 func::FuncOp hamlet::codegen::biasGradKernel(const KernelSite &site,
-                                             Type element, int64_t n) {
+                                             Type element, int64_t n,
+                                             HeadsIn in) {
   Builder b(site.location.getContext());
   TileBuilder t(site, {{"dy", TileBuilder::ptr(element)},
                        {"into", TileBuilder::ptr(b.getF32Type())},
@@ -88,7 +89,7 @@ func::FuncOp hamlet::codegen::biasGradKernel(const KernelSite &site,
   int64_t columns = site.sizes.columns;
   Value tokens = t.arg("tokens"), zero = t.index(0);
   Value col = t.mul(t.programId(0), columns);
-  Value dy = rowsView(t, "dy", n, tokens);
+  Value dy = rowsView(t, "dy", n, tokens, in);
   Value into = t.view(t.arg("into"), zero, {n}, {1});
   Value sum =
       t.forLoop(zero, tokens, 1, {t.load(into, {col}, {columns})},
@@ -119,35 +120,44 @@ func::FuncOp hamlet::codegen::normWeightGradKernel(const KernelSite &site,
   // Rows of the weight's width, as many for a token as parts share it. Columns
   // past a row's end would be the next one's.
   int64_t shared = width / s.entries;
-  auto view = [&](StringRef name) {
-    return rowsView(t, name, s.entries, t.mul(tokens, shared));
+  auto view = [&](StringRef name, HeadsIn in) {
+    return t.view(t.arg(name), t.index(in.column), {-1, shared, s.entries},
+                  {in.rowStride, s.entries, 1}, {tokens});
   };
-  Value x = view("x"), dy = view("dy");
+  Value x = view("x", s.xIn), dy = view("dy", s.dyIn);
   Value into = t.view(t.arg("into"), zero, {s.entries}, {1});
-  // The part of column c of row r is (r * entries + c) / n.
+  // Parts in a row of the weight's width, and roots of a token.
   int64_t partsOfRow = s.entries / s.n;
+  auto add = [&](Value token, Value row, Value sum) {
+    Value first = t.add(t.mul(token, s.parts), t.mul(row, partsOfRow)), inverse;
+    if (partsOfRow == 1) {
+      inverse = t.splat(t.loadScalar(t.arg("inverse"), first), {columns});
+    } else {
+      Value list = t.view(t.arg("inverse"), first, {partsOfRow, 1}, {1, 1});
+      Value part =
+          t.addI(t.iota({columns}, 0), t.splat(t.toI32(col), {columns}));
+      part = arith::DivUIOp::create(
+          t.builder(), t.loc(), part,
+          t.splat(static_cast<double>(s.n),
+                  TileBuilder::tile({columns}, t.i32())));
+      // Of one column: its only element in each row.
+      inverse =
+          t.reduce(tile::Reduction::sum, t.gather(list, part, zero, 1), 1);
+    }
+    auto load = [&](Value view) {
+      return t.widen(t.load(view, {token, row, col}, {columns}));
+    };
+    return t.fma(load(dy), t.mulF(load(x), inverse), sum);
+  };
   Value sum = t.forLoop(
-      zero, t.mul(tokens, shared), 1, {t.load(into, {col}, {columns})},
-      [&](Value at, ValueRange carried) {
-        Value inverse;
-        if (partsOfRow == 1) {
-          inverse = t.splat(t.loadScalar(t.arg("inverse"), at), {columns});
-        } else {
-          Value list = t.view(t.arg("inverse"), t.mul(at, partsOfRow),
-                              {partsOfRow, 1}, {1, 1});
-          Value part =
-              t.addI(t.iota({columns}, 0), t.splat(t.toI32(col), {columns}));
-          part = arith::DivUIOp::create(
-              t.builder(), t.loc(), part,
-              t.splat(static_cast<double>(s.n),
-                      TileBuilder::tile({columns}, t.i32())));
-          // Of one column: its only element in each row.
-          inverse =
-              t.reduce(tile::Reduction::sum, t.gather(list, part, zero, 1), 1);
-        }
-        Value row = t.mulF(t.widen(t.load(x, {at, col}, {columns})), inverse);
-        return SmallVector<Value>{
-            t.fma(t.widen(t.load(dy, {at, col}, {columns})), row, carried[0])};
+      zero, tokens, 1, {t.load(into, {col}, {columns})},
+      [&](Value token, ValueRange carried) {
+        if (shared == 1)
+          return SmallVector<Value>{add(token, zero, carried[0])};
+        return t.forLoop(zero, t.index(shared), 1, {carried[0]},
+                         [&](Value row, ValueRange inner) {
+                           return SmallVector<Value>{add(token, row, inner[0])};
+                         });
       })[0];
   t.store(sum, into, {col});
   return t.finish();
@@ -177,7 +187,7 @@ func::FuncOp hamlet::codegen::sortIdsKernel(const KernelSite &site,
 
 func::FuncOp hamlet::codegen::embeddingGradKernel(const KernelSite &site,
                                                   Type element, int64_t vocab,
-                                                  int64_t width) {
+                                                  int64_t width, HeadsIn in) {
   Builder b(site.location.getContext());
   Type i32 = TileBuilder::ptr(b.getI32Type());
   TileBuilder t(site, {{"dy", TileBuilder::ptr(element)},
@@ -188,7 +198,7 @@ func::FuncOp hamlet::codegen::embeddingGradKernel(const KernelSite &site,
   Value id = t.programId(0), zero = t.index(0);
   Value begin = t.loadIndex(t.arg("offsets"), id),
         end = t.loadIndex(t.arg("offsets"), t.add(id, 1));
-  Value dy = rowsView(t, "dy", width, t.arg("tokens"));
+  Value dy = rowsView(t, "dy", width, t.arg("tokens"), in);
   Value into = t.view(t.arg("into"), zero, {vocab, width}, {width, 1});
   t.ifThen(t.lessIndex(begin, end), [&] {
     Value sum = t.forLoop(

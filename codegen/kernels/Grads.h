@@ -12,7 +12,7 @@
 #ifndef HAMLET_CODEGEN_KERNELS_GRADS_H
 #define HAMLET_CODEGEN_KERNELS_GRADS_H
 
-#include "codegen/kernels/TileBuilder.h"
+#include "codegen/kernels/Kernels.h"
 
 namespace hamlet::codegen {
 
@@ -21,6 +21,7 @@ struct LinearGradShape {
   int64_t n = 0, k = 0;
   mlir::Type dy, other;        ///< elements of dy and of w, or x
   mlir::Type result;           ///< of dx
+  HeadsIn dyIn, otherIn;       ///< where rows of dy and x lie
   tile::NumericsAttr numerics; ///< of dx
   int64_t columns = 0;         ///< of a tile
 };
@@ -39,13 +40,14 @@ mlir::func::FuncOp linearWeightGradKernel(const KernelSite &site,
 /// into[c] += sum over rows of dy[t, c]. Arguments: dy [T, n], into [n] f32,
 /// tokens (index). Grid: (ceil(n / sizes.columns), 1, 1).
 mlir::func::FuncOp biasGradKernel(const KernelSite &site, mlir::Type element,
-                                  int64_t n);
+                                  int64_t n, HeadsIn in);
 
 /// A norm's weight of `entries` elements for rows of `parts` parts of n
 /// columns.
 struct NormGradShape {
   int64_t parts = 0, n = 0, entries = 0;
   mlir::Type x, dy;
+  HeadsIn xIn, dyIn;
 };
 
 /// Arguments: x, dy [T, parts * n], inverse [T, parts] f32, into [entries] f32,
@@ -61,7 +63,7 @@ mlir::func::FuncOp sortIdsKernel(const KernelSite &site, int64_t vocab);
 /// tokens (index). Grid: (vocab, 1, 1).
 mlir::func::FuncOp embeddingGradKernel(const KernelSite &site,
                                        mlir::Type element, int64_t vocab,
-                                       int64_t width);
+                                       int64_t width, HeadsIn in);
 
 /// Arguments: in, out [count] f32. Grid: (ceil(count / 1024), 1, 1).
 mlir::func::FuncOp copyKernel(const KernelSite &site, int64_t count);

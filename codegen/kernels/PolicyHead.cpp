@@ -69,6 +69,12 @@ struct HeadBuilder {
     return t.compareI(Cmp::slt, numbers,
                       t.splat(static_cast<double>(shape.vocabulary), type));
   }
+  /// Whether a row has a target.
+  Value isTarget(Value targets) {
+    auto type = cast<RankedTensorType>(targets.getType());
+    return t.both(t.compareI(Cmp::sge, targets, t.splat(0.0, type)),
+                  isWord(targets));
+  }
   bool ragged(int64_t block) const { return shape.vocabulary % block != 0; }
 
   HeadShape shape;
@@ -104,9 +110,8 @@ void storeResults(HeadBuilder &h, const Sums &sums, Value targets, Value from,
   Value log = t.log(sums.sum);
   Value lse = t.addF(sums.most, log);
   Value entropy = t.subF(log, t.divF(sums.moment, sums.sum));
-  Value none = t.splat(0.0, TileBuilder::tile({rows}, t.i32()));
-  Value there = t.both(t.compareI(Cmp::sge, targets, none), h.isWord(targets));
-  Value logprob = t.select(there, t.subF(sums.target, lse), h.zeros({rows}));
+  Value logprob =
+      t.select(h.isTarget(targets), t.subF(sums.target, lse), h.zeros({rows}));
   t.store(logprob, h.list("logprob"), {from});
   t.store(lse, h.list("lse"), {from});
   t.store(entropy, h.list("entropy"), {from});
@@ -239,8 +244,9 @@ struct TokenTerms {
         lse(h.listed("lse", from, count)),
         entropy(h.listed("entropy", from, count)),
         g(h.listed("g", from, count)), c(h.listed("c", from, count)) {
-    // A NaN is not equal: its row lives.
     Value zero = h.zeros({count});
+    g = h.t.select(h.isTarget(targets), g, zero);
+    // A NaN is not equal: its row lives.
     auto differs = [&](Value v) {
       return arith::CmpFOp::create(h.t.builder(), h.t.loc(),
                                    arith::CmpFPredicate::UNE, v, zero)

@@ -44,6 +44,17 @@ static Extent tilesOf(int64_t extent, int64_t tile) {
   return constant((extent + tile - 1) / tile);
 }
 
+/// Where rows of `v` lie; it may be a view.
+static HeadsIn rowsIn(Value v) {
+  Value source;
+  return headsIn(v, source);
+}
+
+/// The memory that `v`, perhaps a view, lies in.
+static FailureOr<Value> memoryUnder(RegionLowering &region, Value v) {
+  return region.memoryOf(graph::underViews(v));
+}
+
 /// Launches a kernel that adds to a state: its memory is `into`.
 static LogicalResult launchInto(RegionLowering &region, StringRef kind,
                                 const OneKernel &one, Value into, Value updated,
@@ -55,7 +66,7 @@ static LogicalResult launchInto(RegionLowering &region, StringRef kind,
   if (failed(kernel))
     return failure();
   for (auto &[name, value] : operands) {
-    FailureOr<Value> memory = region.memoryOf(value);
+    FailureOr<Value> memory = memoryUnder(region, value);
     if (failed(memory))
       return failure();
     arguments.emplace_back(name.str(), *memory);
@@ -83,8 +94,9 @@ static LogicalResult launchInputGrad(RegionLowering &region,
   shape.dy = elementOf(op.getDy());
   shape.other = weight.getElementType();
   shape.result = elementOf(op.getResult());
+  shape.dyIn = rowsIn(op.getDy());
   shape.numerics = op.getNumerics();
-  Extent tokens = region.rowsOf(op.getDy());
+  Extent tokens = region.rowsOf(graph::underViews(op.getDy()));
   KernelInfo info = region.info("linear_input_grad", /*product=*/true);
   info.sizes = {"tokens"};
   info.metric = sizeOf(0);
@@ -102,7 +114,7 @@ static LogicalResult launchInputGrad(RegionLowering &region,
         };
         return made;
       });
-  FailureOr<Value> dy = region.memoryOf(op.getDy()),
+  FailureOr<Value> dy = memoryUnder(region, op.getDy()),
                    w = region.memoryOf(op.getW());
   if (failed(kernel) || failed(dy) || failed(w))
     return failure();
@@ -119,6 +131,8 @@ static LogicalResult launchWeightGrad(RegionLowering &region,
   shape.k = held.getDimSize(1);
   shape.dy = elementOf(op.getDy());
   shape.other = elementOf(op.getX());
+  shape.dyIn = rowsIn(op.getDy());
+  shape.otherIn = rowsIn(op.getX());
   auto columnsOf = [k = shape.k](const KernelSizes &sizes) {
     return productColumns(k, /*computedRows=*/false, sizes);
   };
@@ -135,7 +149,8 @@ static LogicalResult launchWeightGrad(RegionLowering &region,
     return linearWeightGradKernel(site, s);
   };
   return launchInto(region, "linear_weight_grad", one, op.getInto(),
-                    op.getUpdated(), region.rowsOf(op.getX()),
+                    op.getUpdated(),
+                    region.rowsOf(graph::underViews(op.getX())),
                     {{"x", op.getX()}, {"dy", op.getDy()}});
 }
 
@@ -146,11 +161,13 @@ static LogicalResult launchBiasGrad(RegionLowering &region, nn::BiasGradOp op) {
   one.grid = [n](const KernelSizes &sizes) -> std::array<Extent, 3> {
     return {tilesOf(n, sizes.columns), constant(1), constant(1)};
   };
-  one.write = [n, element = elementOf(op.getDy())](const KernelSite &site) {
-    return biasGradKernel(site, element, n);
+  one.write = [n, element = elementOf(op.getDy()),
+               in = rowsIn(op.getDy())](const KernelSite &site) {
+    return biasGradKernel(site, element, n, in);
   };
   return launchInto(region, "bias_grad", one, op.getInto(), op.getUpdated(),
-                    region.rowsOf(op.getDy()), {{"dy", op.getDy()}});
+                    region.rowsOf(graph::underViews(op.getDy())),
+                    {{"dy", op.getDy()}});
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,6 +182,8 @@ static LogicalResult launchNormWeightGrad(RegionLowering &region,
   shape.entries = op.getInto().getType().getTensor().getDimSize(0);
   shape.x = elementOf(op.getX());
   shape.dy = elementOf(op.getDy());
+  shape.xIn = rowsIn(op.getX());
+  shape.dyIn = rowsIn(op.getDy());
   OneKernel one;
   one.sizes = {"tokens"};
   one.grid = [=](const KernelSizes &sizes) -> std::array<Extent, 3> {
@@ -206,8 +225,9 @@ static LogicalResult launchEmbeddingGrad(RegionLowering &region,
   one.grid = [=](const KernelSizes &) -> std::array<Extent, 3> {
     return {constant(vocab), constant(1), constant(1)};
   };
-  one.write = [=, element = elementOf(op.getDy())](const KernelSite &site) {
-    return embeddingGradKernel(site, element, vocab, width);
+  one.write = [=, element = elementOf(op.getDy()),
+               in = rowsIn(op.getDy())](const KernelSite &site) {
+    return embeddingGradKernel(site, element, vocab, width, in);
   };
   return launchInto(region, "embedding_grad", one, op.getInto(),
                     op.getUpdated(), tokens, {{"dy", op.getDy()}},

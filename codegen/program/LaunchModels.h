@@ -13,6 +13,7 @@
 namespace hamlet::codegen {
 
 void attachLightningLaunches(mlir::MLIRContext *context);
+void attachLightningGradLaunches(mlir::MLIRContext *context);
 void attachAttentionLaunches(mlir::MLIRContext *context);
 void attachAttentionGradLaunches(mlir::MLIRContext *context);
 void attachExpertLaunches(mlir::MLIRContext *context);

@@ -31,6 +31,7 @@ void hamlet::codegen::registerLaunchModels(DialectRegistry &registry) {
   registry.addExtension(
       +[](MLIRContext *context, lightning::LightningDialect *) {
         attachLightningLaunches(context);
+        attachLightningGradLaunches(context);
       });
   registry.addExtension(
       +[](MLIRContext *context, attention::AttentionDialect *) {

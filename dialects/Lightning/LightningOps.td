@@ -9,6 +9,7 @@
 #define HAMLET_LIGHTNING_OPS_TD
 
 include "dialects/Lightning/LightningDialect.td"
+include "dialects/Lightning/LightningGradOps.td"
 
 def Lightning_AttentionOp : Graph_Op<Lightning_Dialect, "attention",
     [Pure, AttrSizedOperandSegments, AttrSizedResultSegments], ["addChecks"]> {

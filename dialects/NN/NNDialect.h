@@ -26,6 +26,15 @@
 namespace hamlet {
 /// Argument attribute of a step function: which input this is.
 inline constexpr llvm::StringLiteral kInputAttr = "hamlet.input";
+/// Of an argument of a plain call: what the caller knows it by.
+inline constexpr llvm::StringLiteral kNameAttr = "hamlet.name";
+/// Of a function that nn-adjoint differentiates.
+inline constexpr llvm::StringLiteral kDifferentiateAttr =
+    "hamlet.differentiate";
+/// Before a weight's name: the state that its gradient is added to.
+inline constexpr llvm::StringLiteral kGradientPrefix = "gradient.";
+/// The argument with each expert's factor in the gradient of the balance loss.
+inline constexpr llvm::StringLiteral kBalanceName = "balance";
 } // namespace hamlet
 
 #endif

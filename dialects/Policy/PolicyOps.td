@@ -87,8 +87,8 @@ def Policy_HeadGradOp : Policy_Op<"head_grad", ["addChecks", "isPacked"]> {
         updated[v, :] = into[v, :] + sum_t dz_tv x[t, :]    (t ascending)
 
     each sum one chain of f32 fma's; that of `updated` goes on from what is there,
-    so that a batch gives the same bits in one call or in several. A row with
-    g = c = 0 has dx = 0 and leaves `updated` as it is, whatever `x` holds.
+    so that a batch gives the same bits in one call or in several. g is 0 where the
+    target is no token, whose logprob depends on nothing. A row with g = c = 0 has dx = 0 and leaves `updated` as it is, whatever `x` holds.
 
     - `x`, `w`, `targets`, `temperature`: those of `policy.head`; `lse`, `entropy`:
       its results; `g`, `c`: `[T]`, the derivatives by logprob and by entropy.

@@ -15,6 +15,7 @@
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/MoE/MoEOps.h"
 #include "dialects/NN/NNOps.h"
+#include "dialects/Policy/PolicyDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -43,7 +44,8 @@ bool isGraphDialect(StringRef name) {
   return name == nn::NNDialect::getDialectNamespace() ||
          name == lightning::LightningDialect::getDialectNamespace() ||
          name == attention::AttentionDialect::getDialectNamespace() ||
-         name == moe::MoEDialect::getDialectNamespace();
+         name == moe::MoEDialect::getDialectNamespace() ||
+         name == policy::PolicyDialect::getDialectNamespace();
 }
 
 /// What a container has a dtype for.
@@ -237,8 +239,8 @@ private:
     if (!isGraphDialect(dialect) && !isa<arith::ConstantOp, func::ReturnOp>(op))
       return op.emitError("'")
              << op.getName()
-             << "' is not compiled; expected ops of nn, lightning, attention "
-                "and moe, arith.constant and func.return";
+             << "' is not compiled; expected ops of nn, lightning, attention, "
+                "moe and policy, arith.constant and func.return";
     if (auto constant = dyn_cast<arith::ConstantOp>(op))
       if (failed(check(constant)))
         return failure();

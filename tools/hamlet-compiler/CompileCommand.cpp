@@ -42,7 +42,7 @@ struct Options {
   std::string source, output, schedules, compileTo, kernel, dumpFolder, cache,
       remarks;
   std::string dtype = "as-stored";
-  std::vector<std::string> targets, modelFolders, targetFolders;
+  std::vector<std::string> targets, modelFolders, targetFolders, functions;
   int64_t chunk = CompileOptions().chunk, split = 0;
   uint64_t cacheBytes = kDefaultCacheBytes;
   bool noCache = false, timePasses = false, ignoreUnused = false, quiet = false;
@@ -97,6 +97,13 @@ std::string mistake(const Options &o) {
   if (*o.splitGiven && !llvm::isPowerOf2_64(o.split))
     return "--split: expected a power of two from 2 to 1024, got " +
            std::to_string(o.split);
+  for (const std::string &function : o.functions)
+    if (!frontend::parseFunction(function))
+      return "--functions: expected " + frontend::functionNames() + ", got '" +
+             function + "'";
+  if (isMlir(o.source) && !o.functions.empty())
+    return "--functions: a .mlir says its functions itself; the option is for "
+           "checkpoints";
   if (isMlir(o.source) && *o.splitGiven)
     return "--split: a .mlir says the order of its sums itself, in "
            "#tile.numerics; the option is for checkpoints";
@@ -150,6 +157,17 @@ readTargets(const Options &o, const schedule::Targets &known) {
     targets.push_back(target);
   }
   return targets.empty() ? CompileOptions().targets : targets;
+}
+
+/// Each once; the names are known.
+std::vector<frontend::Function>
+functionsOf(const std::vector<std::string> &names) {
+  std::vector<frontend::Function> functions;
+  for (const std::string &name : names)
+    if (auto function = *frontend::parseFunction(name);
+        !llvm::is_contained(functions, function))
+      functions.push_back(function);
+  return functions;
 }
 
 CompileOptions readOptions(const Options &o) {
@@ -222,6 +240,8 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
     flags += " --dtype " + given.dtype;
   if (given.split)
     flags += " --split " + std::to_string(given.split);
+  if (!given.functions.empty())
+    flags += " --functions " + llvm::join(given.functions, ",");
   if (summary.chunk)
     flags += " --lightning-chunk " + std::to_string(*summary.chunk);
   if (given.ignoreUnused)
@@ -314,6 +334,8 @@ private:
     import.chunk = given.chunk;
     import.split = given.split;
     import.modelFolders = given.modelFolders;
+    if (!given.functions.empty())
+      import.functions = functionsOf(given.functions);
     import.dtype = *parseDtype(given.dtype);
     import.ignoreUnused = given.ignoreUnused;
     Imported imported;
@@ -440,6 +462,9 @@ Action tools::addCompileCommand(CLI::App &app) {
                           "more, bf16 products one sum",
                           2, 1024)
                      ->default_str("");
+  addList(app, "--functions", o.functions,
+          "What the binary can do, separated by commas: " +
+              frontend::functionNames() + " (step)");
   app.add_option("--compile-to", o.compileTo,
                  "Print this stage instead: " + stageNames("|"));
   app.add_option("--kernel", o.kernel,

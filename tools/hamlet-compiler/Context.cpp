@@ -10,6 +10,7 @@
 #include "codegen/kernels/Region.h"
 #include "codegen/program/Passes.h"
 #include "dialects/RegisterDialects.h"
+#include "passes/Passes.h"
 #include "tools/command/CommandLine.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -27,6 +28,7 @@ static DialectRegistry allDialects() {
   registerDialects(registry);
   codegen::registerLaunchModels(registry);
   codegen::registerWindowModels(registry);
+  registerAdjointModels(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, tensor::TensorDialect>();
   return registry;

@@ -33,6 +33,7 @@ static void registerHamletPasses(mlir::DialectRegistry &registry) {
   hamlet::registerGraphPasses();
 #ifdef HAVE_HamletLowering
   hamlet::codegen::registerWindowModels(registry);
+  hamlet::registerAdjointModels(registry);
   hamlet::codegen::registerLoweringPasses();
   hamlet::codegen::registerLaunchModels(registry);
 #endif
