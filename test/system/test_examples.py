@@ -36,7 +36,7 @@ def parse(text):
 def make(name, type, function, rng):
     """An operand that means something: its numpy array."""
     *extents, element = type[len("tensor<") : -1].split("x")
-    rows = {"starts": len(SEQUENCES), "s0": len(SEQUENCES) - 1}.get(name, T)
+    rows = {"starts": len(SEQUENCES), "s0": len(SEQUENCES) - 1, "s1": len(SEQUENCES) - 1}.get(name, T)
     pairs = {"expert_down": "h", "combine": "y", "combine_rows": "y", "gate_grad": "y", "expert_input_grad": "dy"}
     if pairs.get(function) == name or function == "expert_weight_grad" and name != "ids":
         rows = T * PAIRS
@@ -209,6 +209,8 @@ REFERENCE = {
     "lightning_token_final": constant,
     "lightning_token_initial": outputs_only,
     "lightning_token_initial_final": constant,
+    "lightning_grad": lambda q, k, v, g, s, do: token_gradients.lightning(q, k, v, g, do, s, 1.0)[:3],
+    "lightning_grad_token": lambda q, k, v, g, s0, s, do, s1: token_gradients.lightning(q, k, v, g, do, s, 1.0, s0, s1),
     "softmax": lambda q, k, v, s: attention(q, k, v, s, 0.25),
     "softmax_residual": lambda q, k, v, s: (
         attention(q, k, v, s, 0.25),

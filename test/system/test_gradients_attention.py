@@ -29,8 +29,24 @@ SOFTMAX = {
     "grouped_bf16": (6, 2, 64, 32, 0, "bf16"),
     "window_bf16": (3, 3, 16, 24, 70, "bf16"),
 }
-# name: (query heads, key heads, value heads, Dk, Dv, decay per token, initial and final state, type)
-LIGHTNING = {}
+# name: (query heads, key heads, value heads, Dk, Dv, decay per token, initial and final state, chunk, type)
+LIGHTNING = {
+    "constant": (2, 2, 2, 16, 16, False, False, None, "f32"),
+    "constant_states": (3, 3, 3, 24, 40, False, True, None, "f32"),
+    "constant_more_queries": (6, 2, 2, 16, 24, False, True, 32, "f32"),
+    "constant_more_values": (2, 1, 4, 16, 16, False, True, None, "f32"),
+    "constant_more_keys": (1, 4, 2, 32, 16, False, False, None, "f32"),
+    "constant_chunks": (2, 2, 2, 16, 16, False, True, 100, "f32"),
+    "token": (2, 2, 2, 16, 16, True, False, None, "f32"),
+    "token_states": (3, 3, 3, 24, 40, True, True, None, "f32"),
+    "token_more_queries": (6, 2, 2, 16, 24, True, True, 32, "f32"),
+    "token_more_values": (2, 1, 4, 16, 16, True, True, None, "f32"),
+    "token_more_keys": (1, 4, 2, 32, 16, True, True, None, "f32"),
+    "token_chunks": (4, 1, 2, 16, 16, True, True, 200, "f32"),
+    "head_128": (1, 1, 1, 128, 128, True, True, None, "f32"),
+    "constant_bf16": (4, 2, 2, 16, 32, False, True, None, "bf16"),
+    "token_bf16": (2, 2, 4, 64, 32, True, True, None, "bf16"),
+}
 
 
 def numerics(element):
@@ -59,6 +75,50 @@ def softmax_function(name):
     return function(f"softmax_{name}", arguments, lines, [("%dq", q), ("%dk", k), ("%dv", v)])
 
 
+def lightning_function(name):
+    hq, hk, hv, dk, dv, token, states, chunk, element = LIGHTNING[name]
+    heads, outputs = max(hk, hv), max(hq, hk, hv)
+    q, k, v, o = (f"tensor<?x{h}x{n}x{element}>" for h, n in ((hq, dk), (hk, dk), (hv, dv), (outputs, dv)))
+    g, state = f"tensor<{'?x' if token else ''}{heads}xf32>", f"tensor<?x{heads}x{dk}x{dv}xf32>"
+    arguments = [("q", q), ("k", k), ("v", v), ("g", g), ("do", o), ("starts", "tensor<?xi32>")]
+    arguments += [("s0", state), ("ds", state)] if states else []
+    order = ["q", "k", "v", "g"] + (["s0"] if states else []) + ["starts", "do"] + (["ds"] if states else [])
+    types = ", ".join(dict(arguments)[n] for n in order)
+    results = [("%dq", q), ("%dk", k), ("%dv", v)]
+    results += ([("%dg", g)] if token else []) + ([("%ds0", state)] if states else [])
+    lines = [
+        f"  {', '.join(n for n, _ in results)} = lightning.attention_grad gated {numerics(element)} %q, %k, %v decay(%g) "
+        f"{'initial(%s0) ' if states else ''}starts(%starts) dresult(%do) {'dfinal(%ds) ' if states else ''}"
+        f"{{scale = 0.25 : f32{f', chunk = {chunk}' if chunk else ''}}} : ({types}) -> ({q}, {k}, {v})"
+        f"{f' ddecay {g}' if token else ''}{f' dinitial {state}' if states else ''}"
+    ]
+    return function(f"lightning_{name}", arguments, lines, results)
+
+
+def rates(low, high):
+    """Log decays between -low and -high, evenly in the logarithm."""
+    return lambda rng, shape: -np.exp(rng.uniform(np.log(low), np.log(high), shape))
+
+
+def resets(to):
+    return lambda rng, shape: np.where(rng.random(shape) < 0.05, to, rates(1e-4, 1e-1)(rng, shape))
+
+
+def lightning_case(name, lengths, decay=rates(1e-3, 1), seed=0):
+    """(arrays, float64 gradients)"""
+    hq, hk, hv, dk, dv, token, states, _, element = LIGHTNING[name]
+    rng, total, heads = np.random.default_rng([seed, *lengths]), sum(lengths), max(hk, hv)
+    stored = lambda x: tensors.round_to(x, "BF16") if element == "bf16" else x
+    normal = lambda *shape: rng.standard_normal(shape).astype(np.float32)
+    q, k, v, do = (stored(normal(total, *x)) for x in ((hq, dk), (hk, dk), (hv, dv), (max(hq, heads), dv)))
+    g = decay(rng, (total, heads) if token else heads).astype(np.float32)
+    starts = boundaries(lengths)
+    given = [normal(len(lengths), heads, dk, dv) for _ in range(2 if states else 0)]
+    want = reference.lightning(q, k, v, g, do, starts, 0.25, *given)
+    want = want[:3] + (want[3:4] if token else ()) + (want[4:] if states else ())
+    return [q, k, v, g, do, starts, *given], want
+
+
 def boundaries(lengths):
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
 
@@ -77,10 +137,11 @@ def softmax_case(name, lengths, seed=0):
     return [*arrays, starts], reference.softmax(q, k, v, out, lse, do, starts, 0.25, window)
 
 
-def piece(arrays, starts, begin, end):
-    """The operands of sequences [begin, end) alone. What has a row for each sequence comes last, with them."""
-    a, b = starts[begin], starts[end]
-    return [x[a:b] if len(x) == starts[-1] else x[begin:end] for x in arrays] + [starts[begin : end + 1] - a]
+def alone(arrays, starts, sequence):
+    """The operands of one sequence: of arrays with a row for each token, for each sequence, and others."""
+    a, b = starts[sequence], starts[sequence + 1]
+    cut = {starts[-1]: slice(a, b), len(starts) - 1: slice(sequence, sequence + 1)}
+    return [np.int32([0, b - a]) if x is starts else x[cut.get(len(x), slice(None))] for x in arrays]
 
 
 class Gradients(unittest.TestCase):
@@ -137,22 +198,23 @@ class Gradients(unittest.TestCase):
                     found = harness.call(file, f"softmax_{name}", arrays, 3)
                     self.close(found, want, case[-1], f"{name} {lengths}")
 
-    def same_alone(self, name, arrays, per_token, results):
+    def same_alone(self, name, arrays, starts, results):
         """Each sequence alone, on one thread, has the bits it has in the batch."""
-        file, starts = harness.compiled(self.source), arrays[-1]
+        file = harness.compiled(self.source)
         whole = harness.call(file, name, arrays, results)
         for s in range(len(starts) - 1):
             if starts[s] == starts[s + 1]:
                 continue
-            alone = harness.call(file, name, piece(arrays[:-1], starts, s, s + 1), results, "--threads", 1)
-            for i, (a, b) in enumerate(zip(alone, whole)):
-                b = b[starts[s] : starts[s + 1]] if per_token[i] else b[s : s + 1]
+            found = harness.call(file, name, alone(arrays, starts, s), results, "--threads", 1)
+            for i, (a, b) in enumerate(zip(found, whole)):
+                b = b[starts[s] : starts[s + 1]] if len(b) == starts[-1] else b[s : s + 1]
                 harness.assert_same_bits(self, a, b, f"{name}, sequence {s}, result {i}")
 
     def test_softmax_of_a_sequence_alone(self):
         for name in ("grouped", "odd", "wide_window", "grouped_bf16"):
             with self.subTest(name=name):
-                self.same_alone(f"softmax_{name}", softmax_case(name, RAGGED)[0], [True] * 3, 3)
+                arrays, _ = softmax_case(name, RAGGED)
+                self.same_alone(f"softmax_{name}", arrays, arrays[-1], 3)
 
     def test_softmax_keeps_to_its_sequence(self):
         """A value that is not finite reaches no other sequence."""
@@ -165,6 +227,64 @@ class Gradients(unittest.TestCase):
             found = harness.call(file, "softmax_grouped", dirty, 3)
             for a, b in zip(found, clean):
                 for part in (slice(0, 70), slice(135, 138)):
+                    harness.assert_same_bits(self, a[part], b[part], f"operand {operand}")
+
+    # Linear attention.
+
+    def test_formulas_of_lightning(self):
+        starts = [0, 2, 2, 6]
+        for token, (hq, hk, hv) in ((False, (2, 1, 1)), (True, (1, 1, 2)), (True, (2, 2, 1)), (False, (1, 1, 2))):
+            rng, heads = np.random.default_rng(hq), max(hk, hv)
+            shapes = ((6, hq, 3), (6, hk, 3), (6, hv, 2), (6, max(hq, heads), 2), (3, heads, 3, 2), (3, heads, 3, 2))
+            q, k, v, do, s0, ds = (rng.standard_normal(s) for s in shapes)
+            g = -rng.uniform(0.01, 2, (6, heads) if token else heads)
+            gradients = reference.lightning(q, k, v, g, do, starts, 0.5, s0, ds)
+
+            def loss():
+                out, final = lightning.recurrence(q, k, v, g, None, 0.5, starts, s0)
+                return (out * do).sum() + (final * ds).sum()
+
+            self.differences(loss, (q, k, v, g, s0), gradients)
+
+    def lightning(self, file, name, lengths, **more):
+        arrays, want = lightning_case(name, lengths, **more)
+        found = harness.call(file, f"lightning_{name}", arrays, len(want))
+        self.close(found, want, LIGHTNING[name][-1], f"{name} {lengths}")
+
+    def test_lightning(self):
+        file = harness.compiled(self.source)
+        for name in LIGHTNING:
+            for lengths in LENGTHS:
+                with self.subTest(name=name, lengths=lengths):
+                    self.lightning(file, name, lengths)
+
+    def test_lightning_decays(self):
+        """None, slow and fast ones, and resets among slow ones."""
+        file = harness.compiled(self.source)
+        for name in ("constant_states", "token_states", "token_more_queries", "token_chunks"):
+            decays = [lambda rng, shape: np.zeros(shape), rates(5e-5, 1e-3), rates(3, 8)]
+            decays += [resets(-100.0), resets(-1000.0)] if LIGHTNING[name][5] else []
+            for i, decay in enumerate(decays):
+                with self.subTest(name=name, decay=i):
+                    self.lightning(file, name, [300], decay=decay)
+
+    def test_lightning_of_a_sequence_alone(self):
+        for name in ("constant_states", "constant_more_queries", "token_more_values", "token_chunks", "token_bf16"):
+            with self.subTest(name=name):
+                arrays, want = lightning_case(name, RAGGED)
+                self.same_alone(f"lightning_{name}", arrays, arrays[5], len(want))
+
+    def test_lightning_keeps_to_its_sequence(self):
+        file = harness.compiled(self.source)
+        name, lengths = "token_more_values", [70, 65, 3]
+        arrays, want = lightning_case(name, lengths)
+        clean = harness.call(file, f"lightning_{name}", arrays, len(want))
+        for operand in (0, 1, 2, 4):
+            dirty = [x.copy() for x in arrays]
+            dirty[operand][100] = np.nan
+            found = harness.call(file, f"lightning_{name}", dirty, len(want))
+            for a, b in zip(found, clean):
+                for part in (slice(0, 70), slice(135, 138)) if len(a) == 138 else (slice(0, 1), slice(2, 3)):
                     harness.assert_same_bits(self, a[part], b[part], f"operand {operand}")
 
     # The emulated GPU.
@@ -195,6 +315,13 @@ class Gradients(unittest.TestCase):
                 found = self.emulated(f"softmax_{name}", arrays, 3)
                 self.close(found, want, case[-1], f"{name} {lengths}")
 
+
+    def test_lightning_emulated(self):
+        for name, case in LIGHTNING.items():
+            with self.subTest(name=name):
+                arrays, want = lightning_case(name, EMULATED)
+                found = self.emulated(f"lightning_{name}", arrays, len(want))
+                self.close(found, want, case[-1], name)
 
     @classmethod
     def tearDownClass(cls):
