@@ -246,11 +246,12 @@ private:
   Term softTerm(Value direct) {
     Value hardness = t.select(positive, constant(*op.getSoftPositive()),
                               constant(*op.getSoftNegative()));
-    Value y = t.sigmoid(t.mulF(hardness, lessOne));
+    // 1 - y, which has no digits left near 0, is y of the opposite.
+    Value far = t.mulF(hardness, lessOne);
+    Value y = t.sigmoid(far), rest = t.sigmoid(t.negF(far));
     Value four = constant(4.0);
     Value value = t.mulF(t.divF(t.mulF(four, y), hardness), direct);
-    Value slope =
-        t.mulF(t.mulF(t.mulF(four, y), t.subF(one, y)), t.mulF(ratio, direct));
+    Value slope = t.mulF(t.mulF(t.mulF(four, y), rest), t.mulF(ratio, direct));
     return {value, ifAny(held, zero, slope)};
   }
 
