@@ -104,7 +104,8 @@ struct LightningGradShape {
   ///   states, dstates  [chunks, state heads, dk, dv]
   ///   carry            [sequences, state heads, dk, dv]: what a walk has at
   ///                    last; of dstates that is dinitial, if toFirst
-  ///   query_dots       [T, out heads]: dq . q; key_dots [T, state heads]
+  ///   query_dots       [T, out heads]: dq . q, key_dots [T, state heads]:
+  ///                    dk . k, both but for what a token gives itself
   ///   blocks, first_block  as above, of chunks
   llvm::SmallVector<llvm::StringRef>
   argumentsOf(LightningGradKernel kernel) const;

@@ -226,12 +226,17 @@ private:
     return t.scale(t.exp(exponent), s.scale);
   }
 
-  /// scale e^(G_i - G_j) where j <= i, else 0; `axis` is that of the rows i.
-  Value pairFactor(Value row, Value key, int64_t axis) {
+  /// i - j; `axis` is that of the rows i.
+  Value distances(Value row, Value key, int64_t axis) {
     SmallVector<int64_t> dims{block, block};
     Value offset = t.splat(t.toI32(t.sub(row, key)), dims);
-    Value distance =
-        t.subI(t.addI(t.iota(dims, axis), offset), t.iota(dims, 1 - axis));
+    return t.subI(t.addI(t.iota(dims, axis), offset), t.iota(dims, 1 - axis));
+  }
+
+  /// scale e^(G_i - G_j) where j <= i, else 0.
+  Value pairFactor(Value row, Value key, int64_t axis) {
+    SmallVector<int64_t> dims{block, block};
+    Value distance = distances(row, key, axis);
     Value causal = t.compareI(arith::CmpIPredicate::sge, distance,
                               t.splat(0.0, TileBuilder::tile(dims, t.i32())));
     auto spread = [&](Value x, int64_t along) {
@@ -245,6 +250,20 @@ private:
                          ? t.addF(difference(sums[0]), difference(sums[1]))
                          : t.mulF(t.widen(distance), logDecay);
     return t.scale(t.exp(t.select(causal, exponent, hidden(dims))), s.scale);
+  }
+
+  /// `dots` and what its rows, or keys, have of pairs with j < i: sums of
+  /// weights [block, block] times products q . k. A token with itself has no
+  /// decay between; the largest term of all would cancel out, but for its
+  /// error.
+  Value addPairDots(Value dots, Value weights, Value products, Value row,
+                    Value key, int64_t axis) {
+    SmallVector<int64_t> dims{block, block};
+    Value apart =
+        t.compareI(arith::CmpIPredicate::sgt, distances(row, key, axis),
+                   t.splat(0.0, TileBuilder::tile(dims, t.i32())));
+    Value terms = t.select(apart, t.mulF(weights, products), zeros(dims));
+    return t.addF(dots, t.reduce(tile::Reduction::sum, terms, 1));
   }
 
   /// e^(G_last - G_j) for the keys of a block: [block].
@@ -407,24 +426,31 @@ func::FuncOp LightningGradBuilder::queries() {
       sum = t.mulF(sum, t.alongColumns(rowFactor(row), s.dk));
       Value keys = rowsOf("k", s.inK, keyHead(stateHead), s.dk),
             valuesT = columnsOf("v", s.inV, valueHead(stateHead), s.dv);
-      auto add = [&](Value key, Value sum) {
+      Value query;
+      SmallVector<Value> sums{sum};
+      if (s.ddecay) {
+        query = loadRows(rowsOf("q", s.inQ, head, s.dk), row, s.dk);
+        sums.push_back(rowDots(sum, query));
+      }
+      auto add = [&](Value key, ValueRange sums) {
         Value da =
             t.mulF(product(given, loadColumns(valuesT, key, s.dv), s.pairs()),
                    pairFactor(row, key, 0));
-        return t.dot(operand(da), loadRows(keys, key, s.dk), sum, s.pairs());
+        SmallVector<Value> next{
+            t.dot(operand(da), loadRows(keys, key, s.dk), sums[0], s.pairs())};
+        if (s.ddecay) {
+          Value keysT = columnsOf("k", s.inK, keyHead(stateHead), s.dk);
+          Value products =
+              product(query, loadColumns(keysT, key, s.dk), s.pairs());
+          next.push_back(addPairDots(sums[1], da, products, row, key, 0));
+        }
+        return next;
       };
-      if (blocks == 1)
-        sum = add(zero, sum);
-      else
-        sum = t.forLoop(zero, t.add(row, 1), block, {sum},
-                        [&](Value key, ValueRange carried) {
-                          return SmallVector<Value>{add(key, carried[0])};
-                        })[0];
+      sums = blocks == 1 ? add(zero, sums)
+                         : t.forLoop(zero, t.add(row, 1), block, sums, add);
       if (s.ddecay)
-        t.store(
-            rowDots(sum, loadRows(rowsOf("q", s.inQ, head, s.dk), row, s.dk)),
-            numbersOf("query_dots", s.outHeads(), outHead), {row});
-      return sum;
+        t.store(sums[1], numbersOf("query_dots", s.outHeads(), outHead), {row});
+      return sums[0];
     };
     forBlocks([&](Value row) {
       Value sum = sumOver(shared, {block, s.dk},
@@ -454,7 +480,14 @@ func::FuncOp LightningGradBuilder::keys(bool values) {
                             : transposedStateAt("dstates", item, stateHead);
       Value sum = product(mine, loadAll(dstate), false);
       sum = t.mulF(sum, t.alongColumns(ageFactor(key), dim));
-      auto add = [&](Value row, Value reader, Value sum) {
+      SmallVector<Value> sums{sum};
+      bool dots = s.ddecay && !values;
+      Value keyRows;
+      if (dots) {
+        keyRows = loadRows(rowsOf("k", s.inK, head, s.dk), key, s.dk);
+        sums.push_back(rowDots(sum, keyRows));
+      }
+      auto add = [&](Value row, Value reader, ValueRange sums) {
         Value query = queryHead(stateHead, reader),
               outHead = this->outHead(stateHead, reader);
         auto given = [&](bool transposed) {
@@ -474,25 +507,30 @@ func::FuncOp LightningGradBuilder::keys(bool values) {
         Value added =
             values ? given(false)
                    : loadRows(rowsOf("q", s.inQ, query, s.dk), row, s.dk);
-        return t.dot(operand(weights), added, sum, s.pairs());
+        SmallVector<Value> next{
+            t.dot(operand(weights), added, sums[0], s.pairs())};
+        if (dots) {
+          Value queriesT = columnsOf("q", s.inQ, query, s.dk);
+          Value products =
+              product(keyRows, loadColumns(queriesT, row, s.dk), s.pairs());
+          next.push_back(addPairDots(sums[1], weights, products, row, key, 1));
+        }
+        return next;
       };
       // Blocks of rows, in each the heads that read the state.
       int64_t readers = s.readers();
       if (blocks == 1 && readers == 1)
-        sum = add(zero, zero, sum);
+        sums = add(zero, zero, sums);
       else
-        sum = t.forLoop(t.mul(t.divFloor(key, block), readers),
-                        t.mul(t.divCeil(count, block), readers), 1, {sum},
-                        [&](Value step, ValueRange carried) {
-                          Value row = t.mul(t.divFloor(step, readers), block);
-                          return SmallVector<Value>{
-                              add(row, t.remainder(step, readers), carried[0])};
-                        })[0];
-      if (s.ddecay && !values)
-        t.store(
-            rowDots(sum, loadRows(rowsOf("k", s.inK, head, s.dk), key, s.dk)),
-            numbersOf("key_dots", hs, stateHead), {key});
-      return sum;
+        sums = t.forLoop(t.mul(t.divFloor(key, block), readers),
+                         t.mul(t.divCeil(count, block), readers), 1, sums,
+                         [&](Value step, ValueRange carried) {
+                           Value row = t.mul(t.divFloor(step, readers), block);
+                           return add(row, t.remainder(step, readers), carried);
+                         });
+      if (dots)
+        t.store(sums[1], numbersOf("key_dots", hs, stateHead), {key});
+      return sums[0];
     };
     forBlocks([&](Value key) {
       Value sum = sumOver(shared, {block, dim},

@@ -49,14 +49,16 @@ def Lightning_AttentionGradOp : Graph_Op<Lightning_Dialect, "attention_grad",
         Z_(c-1) = fma(exp(G_last), Z_c, sum_i (scale * exp(G_i) q_i) dresult_i^T)
         ddecay_i = <Z_(c-1), S_c> - sum_(t < i) (<dq_t, q_t> - <dk_t, k_t>)
 
+    the last without the terms of j = i, which cancel out.
+
     The sums over i are over blocks of rows ascending, in each over the query
     heads of the state head, in each over rows. Heads that share one are added in
     their order. Under bf16, `dresult` and the products with P are rounded to
     bf16 where the other operand is; products with S and Z, or with what was
-    scaled by a decay, are of f32. The last line has the sums before they are
-    rounded; its own is compensated. So the bits of a sequence depend on nothing
-    else in the batch; a value that is not finite may reach every gradient of
-    its sequence.
+    scaled by a decay, are of f32. ddecay has nothing of that rounded but
+    `dresult`; its sum is compensated. So the bits of a sequence depend on
+    nothing else in the batch; a value that is not finite may reach every
+    gradient of its sequence.
 
     Constraints:
     - (C1) `q`, `k`, `v` are [T, heads, dim] with one T; `q` and `k` have one Dk; elements have one type.
