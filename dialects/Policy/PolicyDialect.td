@@ -20,7 +20,7 @@ def Policy_Dialect : Dialect {
     once: the vocabulary comes in blocks, in the gradient anew.
 
     Bounds of ratios are absolute: 1.2, not "0.2". What a framework means by its
-    numbers is in `runtime/Presets.h`, with advantages and the weights of tokens.
+    numbers is in `policy/Presets.h`, with advantages and the weights of tokens.
   }];
   let cppNamespace = "::hamlet::policy";
   let useDefaultAttributePrinterParser = 1;
