@@ -152,6 +152,35 @@ def softmax_case(name, lengths, seed=0):
     return [*arrays, starts], reference.softmax(q, k, v, out, lse, do, starts, 0.25, window)
 
 
+def viewed(text):
+    """A function whose q, k, v and dresult are heads of one matrix, a column in, and whose dq is one."""
+    head, body = text.split(") -> (", 1)
+    name, listed = head.split("(", 1)
+    arguments = [a.split(": ") for a in listed.split(", ")]
+    lines, column, element = [], 1, arguments[0][1].split("x")[-1][:-1]
+    for operand, type in arguments:
+        if operand in ("%q", "%k", "%v", "%do"):
+            heads, dim = map(int, type.split("x")[1:3])
+            attributes = f"offset = {column}, heads = {heads}, dim = {dim}"
+            lines.append(f"  {operand} = nn.heads %x {{{attributes}}} : (tensor<?xWIDTHx{element}>) -> {type}")
+            column += heads * dim
+    matrix = f"tensor<?x{column}x{element}>"
+    lines = [line.replace(f"tensor<?xWIDTHx{element}>", matrix) for line in lines]
+    _, heads, dim = arguments[0][1][:-1].split("x")[:3]
+    merged = f"tensor<?x{int(heads) * int(dim)}x{element}>"
+    results, rest = body.split(") {\n", 1)
+    inner, types = rest.rsplit("  return %dq, ", 1)
+    more = [f"{n}: {t}" for n, t in arguments if n not in ("%q", "%k", "%v", "%do")]
+    lines.append(inner + f"  %m = nn.merge_heads %dq : ({arguments[0][1]}) -> {merged}")
+    kept = results.split(", ", 1)[1]
+    names = types.split(" : ")[0]
+    return (
+        f"{name}_viewed({', '.join([f'%x: {matrix}', *more])}) -> ({merged}, {kept}) {{\n"
+        + "\n".join(lines)
+        + f"\n  return %m, {names} : {merged}, {kept}\n}}"
+    )
+
+
 def alone(arrays, starts, sequence):
     """The operands of one sequence: of arrays with a row for each token, for each sequence, and others."""
     a, b = starts[sequence], starts[sequence + 1]
@@ -164,7 +193,9 @@ class Gradients(unittest.TestCase):
     def setUpClass(cls):
         harness.CACHE.mkdir(parents=True, exist_ok=True)
         cls.source = harness.CACHE / "gradients-attention.mlir"
-        text = "\n".join([softmax_function(n) for n in SOFTMAX] + [lightning_function(n) for n in LIGHTNING]) + "\n"
+        functions = [softmax_function(n) for n in SOFTMAX] + [lightning_function(n) for n in LIGHTNING]
+        functions += [viewed(f) for f in (softmax_function("grouped"), lightning_function("token_more_values"))]
+        text = "\n".join(functions) + "\n"
         if not cls.source.exists() or cls.source.read_text() != text:
             cls.source.write_text(text)
 
@@ -301,6 +332,21 @@ class Gradients(unittest.TestCase):
             for a, b in zip(found, clean):
                 for part in (slice(0, 70), slice(135, 138)) if len(a) == 138 else (slice(0, 1), slice(2, 3)):
                     harness.assert_same_bits(self, a[part], b[part], f"operand {operand}")
+
+    def test_views(self):
+        """Operands that are heads of one matrix: the same bits."""
+        file = harness.compiled(self.source)
+        for name, (arrays, want), given in (
+            ("softmax_grouped", softmax_case("grouped", RAGGED), 3),
+            ("lightning_token_more_values", lightning_case("token_more_values", RAGGED), 4),
+        ):
+            plain = harness.call(file, name, arrays, len(want))
+            heads, more = [*arrays[:3], arrays[given]], [x for i, x in enumerate(arrays) if i > 2 and i != given]
+            rows = np.concatenate([np.full((len(arrays[0]), 1), np.nan)] + [x.reshape(len(x), -1) for x in heads], 1)
+            found = harness.call(file, name + "_viewed", [rows.astype(np.float32), *more], len(want))
+            self.assertEqual(found[0].ndim, 2)
+            for i, (a, b) in enumerate(zip(found, plain)):
+                harness.assert_same_bits(self, a.reshape(b.shape), b, f"{name}, gradient {i}")
 
     # The emulated GPU.
 
