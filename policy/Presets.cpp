@@ -293,40 +293,55 @@ Setter choice(const std::vector<std::string> &names, Get get) {
   };
 }
 
+/// A field of a part of a preset.
+template <typename Part, typename Field>
+auto in(Part Preset::*part, Field Part::*field) {
+  return [=](Preset &preset) -> Field & { return preset.*part.*field; };
+}
+
 const std::map<std::string, Setter> &setters() {
-#define FIELD(FIELD) [](Preset &p) -> auto & { return p.FIELD; }
   static const std::map<std::string, Setter> all{
-      {"ratio", choice(ratioNames(), FIELD(loss.ratio))},
-      {"surrogate", choice(surrogateNames(), FIELD(loss.surrogate))},
-      {"is_low", bound(FIELD(loss.isLow))},
-      {"is_high", bound(FIELD(loss.isHigh))},
-      {"clip_low", bound(FIELD(loss.clipLow))},
-      {"clip_high", bound(FIELD(loss.clipHigh))},
-      {"dual", bound(FIELD(loss.dual))},
-      {"soft_positive", bound(FIELD(loss.softPositive))},
-      {"soft_negative", bound(FIELD(loss.softNegative))},
-      {"log_low", bound(FIELD(loss.logLow))},
-      {"log_high", bound(FIELD(loss.logHigh))},
-      {"kl", choice(klNames(), FIELD(loss.kl))},
-      {"beta", number(FIELD(loss.beta))},
-      {"kl_clamp", bound(FIELD(loss.klClamp))},
-      {"kl_limit", bound(FIELD(loss.klLimit))},
-      {"kl_by_ratio", truth(FIELD(loss.klByRatio))},
-      {"entropy", number(FIELD(loss.kappa))},
-      {"behave", choice(behaveNames(), FIELD(loss.behave))},
-      {"behave_low", bound(FIELD(loss.behaveLow))},
-      {"behave_high", bound(FIELD(loss.behaveHigh))},
-      {"off_policy", bound(FIELD(loss.offPolicy))},
-      {"aggregation", choice(aggregationNames(), FIELD(aggregation))},
-      {"advantage.std", choice(spreadNames(), FIELD(advantage.spread))},
-      {"advantage.unbiased", truth(FIELD(advantage.unbiased))},
-      {"advantage.epsilon", number(FIELD(advantage.epsilon))},
-      {"advantage.leave_one_out", truth(FIELD(advantage.leaveOneOut))},
-      {"advantage.skip_zero_std", truth(FIELD(advantage.skipZeroSpread))},
-      {"advantage.lone_scores", truth(FIELD(advantage.loneScores))},
-      {"advantage.drop_equal", truth(FIELD(advantage.dropEqual))},
+      {"ratio", choice(ratioNames(), in(&Preset::loss, &Loss::ratio))},
+      {"surrogate",
+       choice(surrogateNames(), in(&Preset::loss, &Loss::surrogate))},
+      {"is_low", bound(in(&Preset::loss, &Loss::isLow))},
+      {"is_high", bound(in(&Preset::loss, &Loss::isHigh))},
+      {"clip_low", bound(in(&Preset::loss, &Loss::clipLow))},
+      {"clip_high", bound(in(&Preset::loss, &Loss::clipHigh))},
+      {"dual", bound(in(&Preset::loss, &Loss::dual))},
+      {"soft_positive", bound(in(&Preset::loss, &Loss::softPositive))},
+      {"soft_negative", bound(in(&Preset::loss, &Loss::softNegative))},
+      {"log_low", bound(in(&Preset::loss, &Loss::logLow))},
+      {"log_high", bound(in(&Preset::loss, &Loss::logHigh))},
+      {"kl", choice(klNames(), in(&Preset::loss, &Loss::kl))},
+      {"beta", number(in(&Preset::loss, &Loss::beta))},
+      {"kl_clamp", bound(in(&Preset::loss, &Loss::klClamp))},
+      {"kl_limit", bound(in(&Preset::loss, &Loss::klLimit))},
+      {"kl_by_ratio", truth(in(&Preset::loss, &Loss::klByRatio))},
+      {"entropy", number(in(&Preset::loss, &Loss::kappa))},
+      {"behave", choice(behaveNames(), in(&Preset::loss, &Loss::behave))},
+      {"behave_low", bound(in(&Preset::loss, &Loss::behaveLow))},
+      {"behave_high", bound(in(&Preset::loss, &Loss::behaveHigh))},
+      {"off_policy", bound(in(&Preset::loss, &Loss::offPolicy))},
+      {"aggregation", choice(aggregationNames(),
+                             [](Preset &preset) -> Aggregation & {
+                               return preset.aggregation;
+                             })},
+      {"advantage.std", choice(spreadNames(), in(&Preset::advantage,
+                                                 &AdvantageSettings::spread))},
+      {"advantage.unbiased",
+       truth(in(&Preset::advantage, &AdvantageSettings::unbiased))},
+      {"advantage.epsilon",
+       number(in(&Preset::advantage, &AdvantageSettings::epsilon))},
+      {"advantage.leave_one_out",
+       truth(in(&Preset::advantage, &AdvantageSettings::leaveOneOut))},
+      {"advantage.skip_zero_std",
+       truth(in(&Preset::advantage, &AdvantageSettings::skipZeroSpread))},
+      {"advantage.lone_scores",
+       truth(in(&Preset::advantage, &AdvantageSettings::loneScores))},
+      {"advantage.drop_equal",
+       truth(in(&Preset::advantage, &AdvantageSettings::dropEqual))},
   };
-#undef FIELD
   return all;
 }
 

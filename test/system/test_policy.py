@@ -154,6 +154,17 @@ def counts(shape):
     return COUNTS if shape.vocabulary == 160 else (257, 65, 1)
 
 
+class Examples(unittest.TestCase):
+    def test_they_compile(self):
+        text = (harness.ROOT / "dialects" / "Policy" / "PolicyOps.td").read_text()
+        found = re.findall(r"```mlir\n(.*?)```", text, re.S)
+        self.assertGreaterEqual(len(found), 7)
+        for options in ((), ("--target", "sm_80")):
+            for example in found:
+                name = re.search(r"func\.func @(\w+)", example).group(1)
+                compiled(f"example-{name}", example, *options)
+
+
 class Head(unittest.TestCase):
     def near(self, found, wanted, what, tolerance=2e-5):
         self.assertLessEqual(np.abs(found - wanted).max(), tolerance * max(np.abs(wanted).max(), 1e-30), what)
@@ -253,6 +264,16 @@ class Head(unittest.TestCase):
                 *some, last = harness.call(file, "grads", [w, *parts], 4)
                 self.assertTrue(same_bits(dw, last), f"{shape.name}: weight gradient of calls cut at {cuts}")
                 self.assertTrue(same_bits(dx, np.concatenate(some)), f"{shape.name}: {cuts}")
+
+    def test_no_rows(self):
+        shape = SHAPES[1]
+        file, (w, _) = shape.file(), shape.weights()
+        x, targets, tau, g, c = shape.rows(0)
+        for found in harness.call(file, "head", [x, w, targets, tau], 3):
+            self.assertEqual(found.shape, (0,))
+        dx, dw = harness.call(file, "grad", [w, x, targets, tau, g, g, g, c], 2)
+        self.assertEqual(dx.shape, x.shape)
+        self.assertFalse(dw.any())
 
     def test_on_the_emulated_gpu(self):
         for shape in SHAPES[:1] + SHAPES[2:4]:
