@@ -16,7 +16,7 @@
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/MoE/MoEOps.h"
 #include "dialects/NN/NNOps.h"
-#include "dialects/Policy/PolicyOps.h"
+#include "dialects/Policy/LossBuilder.h"
 #include "dialects/Tile/TileDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -167,7 +167,17 @@ private:
     if (function != Function::TrainStep)
       return;
     func->setAttr(kDifferentiateAttr, b.getUnitAttr());
-    tokenWeight = argument("weight", reals);
+    operands.weight = argument("weight", reals);
+    if (options.hasAdvantage)
+      operands.advantage = argument("advantage", reals);
+    if (options.loss.takesOld())
+      operands.old = argument("old", reals);
+    if (options.loss.takesRef())
+      operands.ref = argument("ref", reals);
+    if (options.loss.takesRollout())
+      operands.rollout = argument("rollout", reals);
+    if (options.loss.takesStarts())
+      operands.mask = argument("mask", list);
     if (std::optional<int64_t> experts = expertsOfAll())
       argument(kBalanceName, RankedTensorType::get({*experts}, f32));
   }
@@ -507,6 +517,12 @@ private:
         b.getBoolAttr(m.router.renormalize), real(m.router.renormalizeEps),
         real(m.router.scale), i64(m.router.groups), i64(m.router.topGroups),
         sumsWith(router));
+    if (function == Function::Logprob) {
+      Value logits = nn::LinearOp::create(b, part("router_logits"),
+                                          typed({m.experts}, f32), x, router,
+                                          Value(), sumsWith(router));
+      routes.append({route.getIds(), logits});
+    }
     auto dispatch = moe::DispatchOp::create(
         b, part("dispatch"),
         TypeRange{RankedTensorType::get({m.experts + 1}, i32), pairs,
@@ -574,23 +590,16 @@ private:
                                        TypeRange{reals, reals, reals}, normed,
                                        w, targets, temperature, f32SumsWith(w));
     SmallVector<Value> results{head.getLogprob(), head.getEntropy()};
-    if (needsGradient())
-      results.push_back(loss(head).getLoss());
+    if (needsGradient()) {
+      operands.logprob = head.getLogprob();
+      operands.entropy = head.getEntropy();
+      operands.starts = starts;
+      results.push_back(policy::createLoss(b, at("loss"), options.loss,
+                                           operands, /*counters=*/false)
+                            .getLoss());
+    }
+    results.append(routes);
     return results;
-  }
-
-  policy::LossOp loss(policy::HeadOp head) {
-    Type reals = head.getLogprob().getType();
-    OperationState state(at("loss"), policy::LossOp::getOperationName());
-    state.addTypes({reals, reals, reals});
-    state.addOperands({head.getLogprob(), tokenWeight});
-    auto &properties = state.getOrAddProperties<policy::LossOp::Properties>();
-    properties.setRatio(
-        policy::RatioAttr::get(b.getContext(), policy::Ratio::none));
-    properties.setSurrogate(
-        policy::SurrogateAttr::get(b.getContext(), policy::Surrogate::through));
-    properties.setOperandSegmentSizes({1, 1, 0, 0, 0, 0, 0, 0, 0});
-    return cast<policy::LossOp>(b.create(state));
   }
 
   const ModelSpec &spec;
@@ -600,7 +609,10 @@ private:
   Type f32, i32, activation, matrix, head;
   func::FuncOp func;
   Value ids, positions, starts, first, slots, pages, rows, headWeight;
-  Value targets, temperature, tokenWeight;
+  Value targets, temperature;
+  policy::LossOperands operands;
+  /// Of a function that gives log-probabilities: ids and logits of each router.
+  SmallVector<Value> routes;
   SmallVector<Value> caches;
   std::map<std::pair<int64_t, double>, std::pair<Value, Value>> tables;
   size_t layer = 0;

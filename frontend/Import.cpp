@@ -163,6 +163,8 @@ Expected<ImportedModel> importModel(StringRef path,
   model.graph.chunk = options.chunk;
   model.graph.split = options.split;
   model.graph.functions = options.functions;
+  model.graph.loss = options.loss;
+  model.graph.hasAdvantage = options.hasAdvantage;
   model.graph.stored = model.spec.configDType.value_or(FloatType::BF16);
   bool isFolder = sys::fs::is_directory(path);
   if (Error error =

@@ -11,6 +11,7 @@
 #include "frontend/CheckpointCheck.h"
 #include "frontend/Family.h"
 #include "frontend/ModelSpec.h"
+#include "policy/Loss.h"
 
 #include <map>
 #include <optional>
@@ -46,6 +47,9 @@ struct GraphOptions {
   /// their canonical split, bf16 products none.
   int64_t split = 0;
   std::vector<Function> functions{Function::Step};
+  /// Of the training step, and whether it takes advantages.
+  algorithm::Loss loss = {};
+  bool hasAdvantage = false;
 };
 
 struct ImportOptions {
@@ -54,6 +58,8 @@ struct ImportOptions {
   int64_t chunk = 64;
   int64_t split = 0; ///< As in GraphOptions.
   std::vector<Function> functions{Function::Step};
+  algorithm::Loss loss = {}; ///< As in GraphOptions.
+  bool hasAdvantage = false;
   std::vector<std::string> modelFolders = {}; ///< More family descriptions.
   /// Take a checkpoint with tensors that look like parts of its layers and that
   /// the family does not read.

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "policy/Presets.h"
 #include "tools/hamlet-compiler/Commands.h"
 
 #include "HamletVersion.h"
@@ -38,10 +39,14 @@ using namespace hamlet::tools;
 
 namespace {
 
+/// The loss of supervised training, the one without advantages.
+constexpr const char *kLikelihood = "cross_entropy";
+
 struct Options {
   std::string source, output, schedules, compileTo, kernel, dumpFolder, cache,
       remarks;
-  std::string dtype = "as-stored";
+  std::string dtype = "as-stored", loss = kLikelihood;
+  std::vector<std::string> settings;
   std::vector<std::string> targets, modelFolders, targetFolders, functions;
   int64_t chunk = CompileOptions().chunk, split = 0;
   uint64_t cacheBytes = kDefaultCacheBytes;
@@ -79,6 +84,20 @@ private:
   std::unique_ptr<llvm::remarks::RemarkSerializer> serializer;
 };
 
+/// The loss of training steps.
+Result<algorithm::Preset> readLoss(const Options &o) {
+  auto preset = algorithm::findPreset(o.loss);
+  if (preset.failed())
+    return preset.status().in("--loss");
+  for (const std::string &setting : o.settings) {
+    auto [key, value] = StringRef(setting).split('=');
+    key.consume_front("algorithm.");
+    HAMLET_TRY(algorithm::set(*preset, key.str(), value.str()).in("--set"));
+  }
+  HAMLET_TRY(algorithm::check(*preset).in("--loss"));
+  return preset;
+}
+
 /// What the command line asks for that cannot be, as a sentence; else empty.
 std::string mistake(const Options &o) {
   if (!parseDtype(o.dtype))
@@ -101,6 +120,8 @@ std::string mistake(const Options &o) {
     if (!frontend::parseFunction(function))
       return "--functions: expected " + frontend::functionNames() + ", got '" +
              function + "'";
+  if (auto preset = readLoss(o); preset.failed())
+    return preset.message();
   if (isMlir(o.source) && !o.functions.empty())
     return "--functions: a .mlir says its functions itself; the option is for "
            "checkpoints";
@@ -242,6 +263,10 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
     flags += " --split " + std::to_string(given.split);
   if (!given.functions.empty())
     flags += " --functions " + llvm::join(given.functions, ",");
+  if (given.loss != kLikelihood)
+    flags += " --loss " + given.loss;
+  for (const std::string &setting : given.settings)
+    flags += " --set " + setting;
   if (summary.chunk)
     flags += " --lightning-chunk " + std::to_string(*summary.chunk);
   if (given.ignoreUnused)
@@ -336,6 +361,11 @@ private:
     import.modelFolders = given.modelFolders;
     if (!given.functions.empty())
       import.functions = functionsOf(given.functions);
+    auto preset = readLoss(given);
+    if (preset.failed())
+      return preset.status();
+    import.loss = preset->loss;
+    import.hasAdvantage = given.loss != kLikelihood;
     import.dtype = *parseDtype(given.dtype);
     import.ignoreUnused = given.ignoreUnused;
     Imported imported;
@@ -465,6 +495,10 @@ Action tools::addCompileCommand(CLI::App &app) {
   addList(app, "--functions", o.functions,
           "What the binary can do, separated by commas: " +
               frontend::functionNames() + " (step)");
+  app.add_option("--loss", o.loss,
+                 "Of train_step: a preset, cross_entropy, cispo, ppo, ...");
+  addList(app, "--set", o.settings,
+          "KEY=VALUE: another value of the preset, algorithm.is_high=5");
   app.add_option("--compile-to", o.compileTo,
                  "Print this stage instead: " + stageNames("|"));
   app.add_option("--kernel", o.kernel,

@@ -25,6 +25,7 @@ Action addChatCommand(CLI::App &app);
 Action addCallCommand(CLI::App &app);
 Action addInspectCommand(CLI::App &app);
 Action addExplainCommand(CLI::App &app);
+Action addGradCommand(CLI::App &app);
 
 /// `--threads` and `--device`.
 void addDeviceOptions(CLI::App &app, unsigned &threads, std::string &device);
