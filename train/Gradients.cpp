@@ -65,7 +65,8 @@ public:
       HAMLET_TRY(measureBalance());
     for (auto [first, last] : microBatches(batch, settings.microBatchTokens))
       HAMLET_TRY(step(first, last));
-    result.loss += settings.balance * balance.loss();
+    if (settings.balance != 0)
+      result.loss += settings.balance * balance.loss();
     return std::move(result);
   }
 
