@@ -267,6 +267,7 @@ struct NNAdjoint : hamlet::impl::NNAdjointPassBase<NNAdjoint> {
 
 void hamlet::registerAdjointModels(DialectRegistry &registry) {
   registerAttentionAdjoints(registry);
+  registerLightningAdjoints(registry);
   registerMoEAdjoints(registry);
   registerNNAdjoints(registry);
   registerPolicyAdjoints(registry);

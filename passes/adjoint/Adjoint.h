@@ -87,6 +87,7 @@ struct Model : AdjointOpInterface::ExternalModel<Model<OpTy, kBuild>, OpTy> {
 };
 
 void registerAttentionAdjoints(mlir::DialectRegistry &registry);
+void registerLightningAdjoints(mlir::DialectRegistry &registry);
 void registerMoEAdjoints(mlir::DialectRegistry &registry);
 void registerNNAdjoints(mlir::DialectRegistry &registry);
 void registerPolicyAdjoints(mlir::DialectRegistry &registry);
