@@ -194,7 +194,7 @@ static LogicalResult launchNormWeightGrad(RegionLowering &region,
   };
   return launchInto(
       region, "rms_norm_weight_grad", one, op.getInto(), op.getUpdated(),
-      region.rowsOf(op.getX()),
+      region.rowsOf(graph::underViews(op.getX())),
       {{"x", op.getX()}, {"inverse", op.getInverse()}, {"dy", op.getDy()}});
 }
 
