@@ -9,6 +9,7 @@
 #include "runtime/CApi.h"
 #include "runtime/Call.h"
 
+#include <cstring>
 #include <limits>
 
 using namespace hamlet;
@@ -39,15 +40,19 @@ Result<hamlet_dtype> toC(DType dtype) {
 
 Result<NpyArray> fromC(const hamlet_array &array) {
   NpyArray converted;
+  // A caller may have put in any number, which C++ must not read as one of the
+  // enumeration.
+  static_assert(sizeof(array.dtype) == sizeof(int));
+  int dtype;
+  std::memcpy(&dtype, &array.dtype, sizeof(dtype));
   bool known = false;
   for (auto [inside, outside] : kTypes)
-    if (outside == array.dtype) {
+    if (static_cast<int>(outside) == dtype) {
       converted.dtype = inside;
       known = true;
     }
   if (!known)
-    return failure("dtype is ", static_cast<int>(array.dtype),
-                   ", expected one of hamlet_dtype");
+    return failure("dtype is ", dtype, ", expected one of hamlet_dtype");
   if (!array.shape && array.rank)
     return failure("shape is NULL");
   uint64_t bytes = static_cast<uint64_t>(sizeOf(converted.dtype));
