@@ -8,6 +8,7 @@ import unittest
 import numpy as np
 
 import harness
+import layer_gradients as layers
 import lightning
 import reference
 import tensors
@@ -46,7 +47,7 @@ def make(name, type, function, rng):
             return np.int32(SEQUENCES)
         if name == "positions":
             return rng.integers(0, 5000, shape).astype(np.int32)
-        limit = {"rows": T, "ids": 96 if function == "nn_embedding" else 8}[name]
+        limit = {"rows": T, "ids": 96 if function in ("nn_embedding", "nn_embedding_grad") else 8}[name]
         return rng.integers(0, limit, shape).astype(np.int32)
     x = rng.standard_normal(shape)
     if name == "g":
@@ -181,6 +182,11 @@ def heads_norm(x, w):
     return reference.rms_norm(x, w, 1e-6).reshape(len(x), 64)
 
 
+def norm_gradients(x, w, dy):
+    dx, inverse = layers.norm_grad(x, w, dy, 1)
+    return dx, layers.norm_weight_grad(x, inverse, dy, len(w))
+
+
 REFERENCE = {
     "nn_embedding": lambda ids, table: table[ids],
     "nn_select_rows": lambda x, rows: x[rows],
@@ -200,6 +206,15 @@ REFERENCE = {
     "nn_heads": lambda x: x[:, 32:64],
     "nn_rotary_table": lambda p: table(p, 1e7, 64),
     "nn_rotary": rotary,
+    "nn_state": lambda x, dy: dy.T @ x,
+    "nn_linear_input_grad": lambda dy, w: dy @ w,
+    "nn_bias_grad": lambda dy: dy.sum(0),
+    "nn_embedding_grad": lambda ids, dy: layers.embedding_grad(ids, dy, 96),
+    "nn_scale": lambda x: np.float64(np.float32(3.5565588)) * x,
+    "nn_activation_grad": lambda x, dy: layers.silu_grad(x, layers.sigmoid_grad(x, dy)),
+    "nn_rms_norm_grad": lambda x, w, dy: layers.norm_grad(x, w, dy, 1),
+    "nn_rms_norm_weight_grad": norm_gradients,
+    "nn_concat_heads": lambda q, k, v: np.concatenate([x.reshape(len(x), -1) for x in (q, k, v)], 1),
     "nn_fused": lambda x, w: reference.silu(x @ w.T),
     "lightning_constant": outputs_only,
     "lightning_constant_final": constant,

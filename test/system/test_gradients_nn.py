@@ -6,11 +6,13 @@ import unittest
 import numpy as np
 
 import harness
+import layer_gradients
 import tensors
+from layer_gradients import norm_grad, norm_weight_grad
 
 F32 = "#tile.numerics<operands = f32, accumulate = f32, group = 1>"
 BF16 = "#tile.numerics<operands = bf16, accumulate = f32, group = 2>"
-K, N, V, EPS = 40, 72, 50, 1e-5
+K, N, V = 40, 72, 50
 
 
 def state(name, shape):
@@ -76,54 +78,17 @@ func.func @weight(%x: {x}, %dy: {dy}) -> ({wg}, !nn.state<{wg}>) {{"""
     return result
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def norm(x, w, parts, offset=0.0):
-    """Of [T, parts, n]: result and 1 / root."""
-    inverse = 1 / np.sqrt((x * x).mean(-1, keepdims=True) + EPS)
-    return (w + offset) * x * inverse, inverse[..., 0]
-
-
-def norm_grad(x, w, dy, parts, offset=0.0):
-    shape = x.shape
-    x, dy = (v.reshape(len(x), parts, -1) for v in (x, dy))
-    w = w.reshape(-1, x.shape[-1]) + offset
-    _, inverse = norm(x, w, parts)
-    h = x * inverse[..., None]
-    return (inverse[..., None] * (dy * w - h * (dy * w * h).mean(-1, keepdims=True))).reshape(shape), inverse
-
-
-def norm_weight_grad(x, inverse, dy, entries):
-    parts = inverse.shape[1]
-    h = x.reshape(len(x), parts, -1) * inverse[..., None]
-    return (dy.reshape(h.shape) * h).reshape(-1, entries).sum(0)
-
-
-def embedding_grad(ids, dy):
-    result = np.zeros((V, K))
-    np.add.at(result, ids, dy)
-    return result
-
-
-def activation_grads(x, dy):
-    s = sigmoid(x)
-    dy = 1.5 * dy * s * (1 + x * (1 - s))
-    return dy * s * (1 - s)
-
-
 # function: (shapes of operands, None for the tokens; float64 results)
 CASES = {
     "input": ([(None, N), (N, K)], lambda dy, w: [dy @ w]),
-    "scale_activation": ([(None, K)] * 2, lambda x, dy: [activation_grads(x, dy)]),
+    "scale_activation": ([(None, K)] * 2, lambda x, dy: [layer_gradients.sigmoid_grad(x, layer_gradients.silu_grad(x, 1.5 * dy))]),
     "norm": ([(None, K), (K,), (None, K)], lambda x, w, dy: norm_grad(x, w, dy, 1)),
     "norm_groups": ([(None, K), (K,), (None, K)], lambda x, w, dy: norm_grad(x, w, dy, 4)),
     "norm_heads": ([(None, 4, 10), (10,), (None, 4, 10)], lambda x, w, dy: norm_grad(x, w, dy, 4, 1.0)),
     "concat": ([(None, 4, 10), (None, 2, 7)], lambda q, k: [np.concatenate([v.reshape(len(v), -1) for v in (q, k)], 1)]),
     "weight": ([(None, K), (None, N)], lambda x, dy: [dy.T @ x]),
     "bias": ([(None, N)], lambda dy: [dy.sum(0)]),
-    "embedding": (["ids", (None, K)], lambda ids, dy: [embedding_grad(ids, dy)]),
+    "embedding": (["ids", (None, K)], lambda ids, dy: [layer_gradients.embedding_grad(ids, dy, V)]),
     "norm_w1": ([(None, K), (None, 1), (None, K)], lambda x, r, dy: [norm_weight_grad(x, r, dy, K)]),
     "norm_w4": ([(None, K), (None, 4), (None, K)], lambda x, r, dy: [norm_weight_grad(x, r, dy, K)]),
     "norm_shared": ([(None, 4, 10), (None, 4), (None, 4, 10)], lambda x, r, dy: [norm_weight_grad(x, r, dy, 10)]),
@@ -187,14 +152,15 @@ class Gradients(unittest.TestCase):
             return grad
 
         for parts in (1, 4):
-            forward = lambda x, w: (norm(x.reshape(3, parts, -1), w.reshape(parts, -1), parts)[0].reshape(3, K) * dy).sum()
+            forward = lambda x, w: (layer_gradients.norm(x.reshape(3, parts, -1), w.reshape(parts, -1))[0].reshape(3, K) * dy).sum()
             dx, inverse = norm_grad(x, w, dy, parts)
             np.testing.assert_allclose(dx, differences(lambda v: forward(v, w), x), atol=1e-7)
             dw = norm_weight_grad(x, inverse, dy, K)
             np.testing.assert_allclose(dw, differences(lambda v: forward(x, v), w), atol=1e-7)
-        silu = lambda v: (v * sigmoid(v) * dy).sum()
-        s = sigmoid(x)
-        np.testing.assert_allclose(dy * s * (1 + x * (1 - s)), differences(silu, x), atol=1e-7)
+        silu = lambda v: (v * layer_gradients.sigmoid(v) * dy).sum()
+        np.testing.assert_allclose(layer_gradients.silu_grad(x, dy), differences(silu, x), atol=1e-7)
+        gate = lambda v: (layer_gradients.sigmoid(v) * dy).sum()
+        np.testing.assert_allclose(layer_gradients.sigmoid_grad(x, dy), differences(gate, x), atol=1e-7)
 
 
 if __name__ == "__main__":
