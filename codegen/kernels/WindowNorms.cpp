@@ -198,6 +198,29 @@ struct MixWindow : WindowOpInterface::ExternalModel<MixWindow, nn::MixOp> {
   }
 };
 
+struct MixGradWindow
+    : WindowOpInterface::ExternalModel<MixGradWindow, nn::MixGradOp> {
+  Value window(Operation *any, WindowBuilder &w, unsigned result, Column c,
+               int64_t width) const {
+    auto op = cast<nn::MixGradOp>(any);
+    TileBuilder &t = w.t;
+    if (result == 2) {
+      int64_t n = graph::rowWidthOf(op.getDy());
+      auto row = [&](Value v) { return w.window(v, {Value(), 0}, n); };
+      Value sum = t.reduce(tile::Reduction::sum,
+                           t.mulF(row(op.getDy()), t.subF(row(op.getShared()),
+                                                          row(op.getMoe()))),
+                           1);
+      return t.alongColumns(sum, width);
+    }
+    Value gate = t.reduce(tile::Reduction::sum,
+                          w.window(op.getGate(), {Value(), 0}, 1), 1);
+    if (result == 0)
+      gate = t.subF(t.splat(1.0, w.f32Tile({w.rows})), gate);
+    return t.mulF(w.window(op.getDy(), c, width), t.alongColumns(gate, width));
+  }
+};
+
 } // namespace
 
 void hamlet::codegen::registerNormWindows(DialectRegistry &registry) {
@@ -210,5 +233,6 @@ void hamlet::codegen::registerNormWindows(DialectRegistry &registry) {
     nn::MulOp::attachInterface<MulWindow>(*context);
     nn::ResidualOp::attachInterface<ResidualWindow>(*context);
     nn::MixOp::attachInterface<MixWindow>(*context);
+    nn::MixGradOp::attachInterface<MixGradWindow>(*context);
   });
 }

@@ -130,6 +130,27 @@ Fusion RmsNormWeightGradOp::getFusion() {
   return apart("rms_norm_weight_grad");
 }
 
+Value MixGradOp::getRowSource(unsigned) { return getMoe(); }
+
+void MixGradOp::addChecks(CheckSink &sink) {
+  sink.rowsLike(getShared(), "shared", getMoe());
+  sink.rowsLike(getGate(), "gate", getMoe());
+  sink.rowsLike(getDy(), "dy", getMoe());
+}
+
+void MixGradOp::ask(unsigned result, const Window &window, WindowSink &sink) {
+  if (result < 2) {
+    sink.window(getDy(), window);
+    return sink.window(getGate(), {Window::Base::row, 0, 1});
+  }
+  for (Value rows : {getMoe(), getShared(), getDy()})
+    sink.window(rows, {Window::Base::row, 0, rowWidthOf(rows)});
+}
+
+Fusion MixGradOp::getFusion() {
+  return {.role = Role::alone, .kind = "mix_grad"};
+}
+
 //===----------------------------------------------------------------------===//
 // Heads
 //===----------------------------------------------------------------------===//

@@ -157,6 +157,26 @@ LogicalResult RmsNormWeightGradOp::verify() {
          << getInto().getType();
 }
 
+LogicalResult MixGradOp::verify() {
+  // (C1)
+  if (failed(expectStatic(*this, "moe", getMoe(), 1)))
+    return failure();
+  const std::pair<StringRef, Value> alike[] = {{"shared", getShared()},
+                                               {"dy", getDy()},
+                                               {"dmoe", getDmoe()},
+                                               {"dshared", getDshared()}};
+  for (auto [name, value] : alike)
+    if (value.getType() != getMoe().getType())
+      return emitOpError("expected '")
+             << name << "' to be " << getMoe().getType() << ", got "
+             << value.getType();
+  // (C2)
+  int64_t rows = typeOf(getMoe()).getDimSize(0);
+  if (failed(expectShape(*this, "gate", getGate(), {rows, 1})))
+    return failure();
+  return expectShape(*this, "dgate", getDgate(), {rows, 1});
+}
+
 //===----------------------------------------------------------------------===//
 // Heads
 //===----------------------------------------------------------------------===//

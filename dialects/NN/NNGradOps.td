@@ -314,6 +314,38 @@ def NN_RmsNormWeightGradOp : NN_GraphOp<"rms_norm_weight_grad", ["addChecks"],
   let hasVerifier = 1;
 }
 
+def NN_MixGradOp : NN_GraphOp<"mix_grad", ["addChecks", "ask"]> {
+  let summary = "the gradients of nn.mix";
+  let description = [{
+        dmoe[t, :] = dy[t, :] * (1 - gate[t])
+        dshared[t, :] = dy[t, :] * gate[t]
+        dgate[t] = sum_h dy[t, h] * (shared[t, h] - moe[t, h])
+
+    in f32, rounded once; the sum is that of `tile.reduce`.
+
+    - `moe`, `shared`, `dy`, `dmoe`, `dshared`: `[T, H]`, one type; `gate`, `dgate`: `[T, 1]`.
+
+    Constraints:
+    - (C1) `shared`, `dy`, `dmoe` and `dshared` have the type of `moe`.
+    - (C2) `gate` and `dgate` are [T, 1].
+
+    Example:
+    ```mlir
+    func.func @nn_mix_grad(%moe: tensor<?x32xf32>, %shared: tensor<?x32xf32>, %gate: tensor<?x1xf32>, %dy: tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>) {
+      %a, %b, %c = nn.mix_grad %moe, %shared, %gate, %dy : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>)
+      return %a, %b, %c : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>
+    }
+    ```
+
+    Source: the derivative of the shared expert's gate of MiniMax-Text-01.
+  }];
+  let arguments = (ins Graph_Activation<2>:$moe, Graph_Activation<2>:$shared, Graph_Activation<2>:$gate,
+                       Graph_Activation<2>:$dy);
+  let results = (outs Graph_Activation<2>:$dmoe, Graph_Activation<2>:$dshared, Graph_Activation<2>:$dgate);
+  let assemblyFormat = "$moe `,` $shared `,` $gate `,` $dy attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Heads
 //===----------------------------------------------------------------------===//

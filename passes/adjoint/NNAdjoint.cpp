@@ -96,6 +96,17 @@ static LogicalResult ofResidual(Adjoint &a, nn::ResidualOp op) {
   return success();
 }
 
+static LogicalResult ofMix(Adjoint &a, nn::MixOp op) {
+  Value moe = a.forward(op.getMoe()), gate = a.forward(op.getGate());
+  auto grad = nn::MixGradOp::create(
+      a.b, a.loc, TypeRange{moe.getType(), moe.getType(), gate.getType()}, moe,
+      a.forward(op.getShared()), gate, a.gradientOf(op.getResult()));
+  a.add(op.getMoe(), grad.getDmoe());
+  a.add(op.getShared(), grad.getDshared());
+  a.add(op.getGate(), grad.getDgate());
+  return success();
+}
+
 static LogicalResult ofHeads(Adjoint &a, nn::HeadsOp op) {
   a.addHeads(op.getX(), static_cast<int64_t>(op.getOffset()),
              a.gradientOf(op.getResult()));
@@ -132,6 +143,7 @@ void hamlet::adjoint::registerNNAdjoints(DialectRegistry &registry) {
     nn::MulOp::attachInterface<Model<nn::MulOp, ofMul>>(*context);
     nn::ResidualOp::attachInterface<Model<nn::ResidualOp, ofResidual>>(
         *context);
+    nn::MixOp::attachInterface<Model<nn::MixOp, ofMix>>(*context);
     nn::HeadsOp::attachInterface<Model<nn::HeadsOp, ofHeads>>(*context);
     nn::MergeHeadsOp::attachInterface<Model<nn::MergeHeadsOp, ofMergeHeads>>(
         *context);

@@ -11,6 +11,7 @@ import unittest
 import numpy as np
 
 import harness
+import tensors
 
 PAGES = [harness.ROOT / "README.md", harness.ROOT / "bench" / "README.md", *sorted((harness.ROOT / "docs").glob("*.md"))]
 BINARIES = ("hamlet", "hamlet-opt", "hamlet-ptx", "hamlet-compiler", "hamlet-machine")
@@ -56,6 +57,9 @@ class Docs(unittest.TestCase):
         harness.write_requests(self.work / "in.jsonl", [harness.request("a", [1, 2, 3], 4)])
         (self.work / "functions.mlir").write_text(FUNCTION)
         np.save(self.work / "x.npy", np.ones((3, 8), np.float32))
+        batch = {"ids": np.arange(9, dtype=np.int32), "starts": np.int32([0, 4, 9]), "mask": np.float32([0, 1, 1, 1, 0, 1, 1, 1, 1])}
+        zeros = np.zeros(9, np.float32)
+        tensors.write(self.work / "batch.safetensors", batch | {"advantages": zeros, "old_logprobs": zeros})
         self.env = {**os.environ, "PATH": f"{harness.BIN.resolve()}:{os.environ['PATH']}", "HAMLET_CACHE": str(harness.KERNELS)}
         # Pages take them from one another.
         for source, file in (("CHECKPOINT", "model.hmlt"), ("functions.mlir", "functions.hmlt")):

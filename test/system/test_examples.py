@@ -214,6 +214,7 @@ REFERENCE = {
     "nn_activation_grad": lambda x, dy: layers.silu_grad(x, layers.sigmoid_grad(x, dy)),
     "nn_rms_norm_grad": lambda x, w, dy: layers.norm_grad(x, w, dy, 1),
     "nn_rms_norm_weight_grad": norm_gradients,
+    "nn_mix_grad": lambda m, s, g, dy: (dy * (1 - g), dy * g, (dy * (s - m)).sum(-1, keepdims=True)),
     "nn_concat_heads": lambda q, k, v: np.concatenate([x.reshape(len(x), -1) for x in (q, k, v)], 1),
     "nn_fused": lambda x, w: reference.silu(x @ w.T),
     "lightning_constant": outputs_only,

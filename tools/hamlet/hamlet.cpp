@@ -43,13 +43,6 @@ int start(int argc, char **argv) {
        "Run one function of a compiled .mlir file",
        addCallCommand,
        {"hamlet call f.hmlt --function f --input x.npy --output y.npy"}},
-      {"grad",
-       "Loss and gradients of one batch",
-       addGradCommand,
-       {"hamlet grad CHECKPOINT --data batch.safetensors --output "
-        "gradients.safetensors",
-        "hamlet grad CHECKPOINT --data batch.safetensors --output "
-        "gradients.safetensors --loss cispo --set algorithm.is_high=5"}},
       {"inspect",
        "What is in a container: model, targets, weights, kernels",
        addInspectCommand,
@@ -66,6 +59,13 @@ int start(int argc, char **argv) {
        addChatCommand,
        {"hamlet chat model.hmlt", "hamlet chat model.hmlt --system 'Be brief.' "
                                   "--temperature 0.7"}},
+      {"grad",
+       "Loss and gradients of one batch",
+       addGradCommand,
+       {"hamlet grad CHECKPOINT --data batch.safetensors --output "
+        "gradients.safetensors",
+        "hamlet grad CHECKPOINT --data batch.safetensors --output "
+        "gradients.safetensors --loss cispo --set algorithm.is_high=5"}},
   };
   // The compiler knows the options of its commands; 'help' of them too.
   std::vector<std::string> words(argv + 1, argv + argc);

@@ -3,9 +3,9 @@
 #f32 = #tile.numerics<operands = f32, accumulate = f32, group = 1>
 
 // An op that states no gradient.
-func.func @no_gradient(%x: tensor<?x32xf32>, %w: tensor<32x32xf32>, %gate: tensor<?x1xf32>, %head: tensor<96x32xf32>, %targets: tensor<?xi32>, %tau: tensor<?xf32>, %weight: tensor<?xf32>) -> tensor<?xf32> attributes {hamlet.differentiate} {
-  // expected-error @below {{'nn.mix' op has no gradient yet}}
-  %m = nn.mix %x, %x, %gate : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>) -> tensor<?x32xf32>
+func.func @no_gradient(%x: tensor<?x32xf32>, %rows: tensor<?xi32>, %head: tensor<96x32xf32>, %targets: tensor<?xi32>, %tau: tensor<?xf32>, %weight: tensor<?xf32>) -> tensor<?xf32> attributes {hamlet.differentiate} {
+  // expected-error @below {{'nn.select_rows' op has no gradient yet}}
+  %m = nn.select_rows %x, %rows : (tensor<?x32xf32>, tensor<?xi32>) -> tensor<?x32xf32>
   %lp, %lse, %h = policy.head #f32 %m, %head, %targets, %tau : (tensor<?x32xf32>, tensor<96x32xf32>, tensor<?xi32>, tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>)
   %loss, %g, %c = policy.loss none through %lp weight(%weight) : (tensor<?xf32>, tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>)
   return %loss : tensor<?xf32>

@@ -183,3 +183,19 @@ func.func private @state_type_c1(%s: !nn.state<tensor<?x4xf32>>)
 
 // expected-error @below {{expected elements of f32, got 'tensor<4xbf16>'}}
 func.func private @state_type_c2(%s: !nn.state<tensor<4xbf16>>)
+
+// -----
+
+func.func @mix_grad_c1(%m: tensor<?x32xf32>, %s: tensor<?x48xf32>, %g: tensor<?x1xf32>) {
+  // expected-error @below {{'nn.mix_grad' op expected 'shared' to be 'tensor<?x32xf32>', got 'tensor<?x48xf32>'}}
+  nn.mix_grad %m, %s, %g, %m : (tensor<?x32xf32>, tensor<?x48xf32>, tensor<?x1xf32>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>)
+  return
+}
+
+// -----
+
+func.func @mix_grad_c2(%m: tensor<?x32xf32>, %g: tensor<?x2xf32>) {
+  // expected-error @below {{'nn.mix_grad' op expected 'gate' to be [?, 1], got 'tensor<?x2xf32>'}}
+  nn.mix_grad %m, %m, %g, %m : (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x2xf32>, tensor<?x32xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x1xf32>)
+  return
+}
