@@ -367,6 +367,7 @@ class Model:
         self.weights = {n: np.asarray(w, np.float64) for n, w in weights.items()}
         self.router_margin = np.inf
         self.chosen = []
+        self.routes = None  # experts that are taken instead, an iterator over layers of calls
         self.layer_outputs = []
         for _, name, shape in layer_shapes(spec):
             if name not in self.weights:
@@ -451,7 +452,7 @@ class Model:
         if s.router_bias:
             select = score + self.weight("router_bias", l)
         order = np.argsort(-select, axis=-1, kind="stable")  # ties: lowest id
-        chosen = order[:, : s.top_k]
+        chosen = order[:, : s.top_k] if self.routes is None else next(self.routes)
         if s.top_k < s.experts:
             sorted_ = np.take_along_axis(select, order, -1)
             gap = sorted_[:, s.top_k - 1] - sorted_[:, s.top_k]

@@ -16,9 +16,11 @@ MOST = 16  # tensors of a pack
 LEFT_OUT = {"minimax-bf16", "lantern"}
 
 
-def loss(model, sequences):
-    """The mean of -log p over all tokens but each sequence's first."""
+def loss(model, sequences, routes=None):
+    """The mean of -log p over all tokens but each sequence's first, with the experts of `routes` if they are given: their
+    choice has no derivative."""
     total = count = 0
+    model.routes = routes and iter(routes)
     for ids in sequences:
         if len(ids) > 1:
             logits = model.forward(ids[:-1])
@@ -45,6 +47,12 @@ class GradPacks(unittest.TestCase):
             found = tensors.read(output)
         self.assertAlmostEqual(float(found["loss"][0]), loss(model, sequences), delta=1e-5)
         names = sorted(model.weights)
+        routes = []
+        for ids in sequences:
+            if len(ids) > 1:
+                model.routes = None
+                model.forward(ids[:-1])
+                routes += model.chosen
         # Those that occur once, and some of each layer's.
         names = [n for n in names if not any(c.isdigit() for c in n)] + list(
             rng.permutation([n for n in names if any(c.isdigit() for c in n)])[:MOST]
@@ -59,7 +67,7 @@ class GradPacks(unittest.TestCase):
             losses = []
             for sign in (1, -1):
                 model.weights[name] = kept + sign * STEP * direction
-                losses.append(loss(model, sequences))
+                losses.append(loss(model, sequences, routes))
             model.weights[name] = kept
             difference = (losses[0] - losses[1]) / (2 * STEP)
             error = abs(difference - (gradient * direction).sum())
