@@ -91,8 +91,8 @@ LogicalResult ProgramBuilder::bindArguments() {
              << ": expected a tensor in a function for a plain call, got "
              << arg.getType();
     std::string name = "arg" + std::to_string(arg.getArgNumber());
-    if (auto given = func.getArgAttrOfType<StringAttr>(arg.getArgNumber(),
-                                                       kNameAttr))
+    if (auto given =
+            func.getArgAttrOfType<StringAttr>(arg.getArgNumber(), kNameAttr))
       name = given.str();
     SmallVector<int64_t> shape, open;
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
