@@ -2,6 +2,7 @@
 any micro-batches and threads."""
 
 import json
+import os
 import unittest
 
 import numpy as np
@@ -65,6 +66,24 @@ class Grad(unittest.TestCase):
                 _, _, found = self.grad(pack, work, "cispo_entropy_balance", *more)
                 for name, array in whole.items():
                     harness.assert_same_bits(self, found[name], array, f"{name} with {more}")
+
+    @unittest.skipUnless(os.environ.get("HAMLET_TEST_ALL"), "skipped: a training step on the emulated GPU, in ./check --all")
+    def test_emulated(self):
+        """The PTX of every gradient, on short sequences: in f32 the CPU's bits."""
+        pack, starts = harness.pack("minimax-7p1-tied"), np.int32([0, 5, 12])
+        mask = np.ones(12, np.float32)
+        mask[starts[:-1]] = 0
+        found = {}
+        with harness.workspace() as work:
+            batch = {"ids": np.arange(12, dtype=np.int32) * 7 % 96, "starts": starts, "mask": mask}
+            tensors.write(work / "batch.safetensors", batch)
+            for device in ("cpu", "emulated"):
+                output = work / f"{device}.safetensors"
+                options = ("--dtype", "f32", "--device", device)
+                harness.ok("grad", pack, "--data", work / "batch.safetensors", "--output", output, *options, timeout=1200)
+                found[device] = tensors.read(output)
+        for name, array in found["cpu"].items():
+            harness.assert_same_bits(self, found["emulated"][name], array, name)
 
     def test_bad_batches(self):
         pack = PACKS[0]
