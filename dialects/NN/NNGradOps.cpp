@@ -64,11 +64,9 @@ LogicalResult LinearInputGradOp::verify() {
                          {dy.getDimSize(0), w.getDimSize(1)})))
     return failure();
   // (C3)
-  if (failed(expectOperands(*this, getNumerics(), "dy", getDy())) ||
-      failed(expectOperands(*this, getNumerics(), "w", getW())))
+  if (failed(expectOperands(*this, getNumerics(), "dy", getDy())))
     return failure();
-  // (C4)
-  return expectElement(*this, "result", getResult(), getDy());
+  return expectOperands(*this, getNumerics(), "w", getW());
 }
 
 LogicalResult LinearWeightGradOp::verify() {

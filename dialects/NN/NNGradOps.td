@@ -69,13 +69,12 @@ def NN_LinearInputGradOp : NN_GraphOp<"linear_input_grad"> {
 
     n ascending as `numerics` says.
 
-    - `dy`: `[T, N]`; `w`: `[N, K]` as stored; `result`: `[T, K]`, f32 or dy's type.
+    - `dy`: `[T, N]`; `w`: `[N, K]` as stored; `result`: `[T, K]`.
 
     Constraints:
     - (C1) `w` is [N, K] with the N of `dy`.
     - (C2) `result` is [T, K].
     - (C3) under bf16 operands `dy` and `w` are bf16.
-    - (C4) elements of `result` are f32 or dy's.
 
     Example:
     ```mlir

@@ -194,13 +194,17 @@ void Adjoint::addToWeight(Value weight, function_ref<Value(Value)> make) {
   state = make(state);
 }
 
-tile::NumericsAttr Adjoint::sumsOver(int64_t n, tile::NumericsAttr forward) {
+tile::NumericsAttr Adjoint::sumsOver(Value dy, tile::NumericsAttr forward) {
+  auto type = cast<RankedTensorType>(dy.getType());
+  // A gradient that is not rounded is not rounded for the product either.
+  bool wide = forward.getOperands().isF32() || !type.getElementType().isBF16();
   int64_t split = forward.getSplit();
-  if (forward.getOperands().isF32())
-    split = tile::canonicalSplit(n, std::max(split, tile::kCanonicalSplit));
-  return tile::NumericsAttr::get(b.getContext(), forward.getOperands(),
-                                 forward.getAccumulate(), forward.getGroup(),
-                                 split);
+  if (wide)
+    split = tile::canonicalSplit(type.getShape().back(),
+                                 std::max(split, tile::kCanonicalSplit));
+  return tile::NumericsAttr::get(
+      b.getContext(), wide ? b.getF32Type() : forward.getOperands(),
+      forward.getAccumulate(), wide ? 1 : forward.getGroup(), split);
 }
 
 //===----------------------------------------------------------------------===//

@@ -46,8 +46,8 @@ public:
   /// the updated one.
   void addToWeight(Value weight, llvm::function_ref<Value(Value)> make);
 
-  /// The sum over `n` for a gradient of what `forward` sums.
-  tile::NumericsAttr sumsOver(int64_t n, tile::NumericsAttr forward);
+  /// The sums over the columns of `dy` for a gradient of what `forward` sums.
+  tile::NumericsAttr sumsOver(Value dy, tile::NumericsAttr forward);
   /// The op behind `v` if it is an Op.
   template <typename Op> Op definer(Value v) {
     return origin(v).getDefiningOp<Op>();

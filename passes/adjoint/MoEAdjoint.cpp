@@ -39,11 +39,9 @@ static LogicalResult ofRoute(Adjoint &a, moe::RouteOp op) {
       a.b, a.loc, type, logits, a.forward(op.getIds()), dgates, balance,
       op.getScoreAttr(), op.getRenormalizeAttr(), op.getEpsilonAttr(),
       op.getScalingAttr());
-  auto f32 = tile::NumericsAttr::get(a.b.getContext(), a.b.getF32Type(),
-                                     a.b.getF32Type(), 1, sums.getSplit());
   a.add(op.getX(),
         nn::LinearInputGradOp::create(a.b, a.loc, x.getType(), dlogits, w,
-                                      a.sumsOver(type.getDimSize(1), f32)));
+                                      a.sumsOver(dlogits, sums)));
   a.addToWeight(op.getW(), [&](Value into) {
     return nn::LinearWeightGradOp::create(a.b, a.loc, into.getType(), x,
                                           dlogits, into)
@@ -57,9 +55,9 @@ static Value inputGrad(Adjoint &a, Value dy, Value offsets, Value w,
   auto type =
       RankedTensorType::get({ShapedType::kDynamic, typeOf(w).getDimSize(2)},
                             typeOf(dy).getElementType());
-  return moe::ExpertInputGradOp::create(
-      a.b, a.loc, type, dy, a.forward(offsets), a.forward(w),
-      a.sumsOver(typeOf(dy).getDimSize(1), numerics));
+  return moe::ExpertInputGradOp::create(a.b, a.loc, type, dy,
+                                        a.forward(offsets), a.forward(w),
+                                        a.sumsOver(dy, numerics));
 }
 
 static void addWeightGrad(Adjoint &a, Value w, Value x, Value dy,

@@ -11,10 +11,6 @@ using namespace mlir;
 using namespace hamlet;
 using namespace hamlet::adjoint;
 
-static int64_t lastExtent(Value v) {
-  return cast<RankedTensorType>(v.getType()).getShape().back();
-}
-
 static LogicalResult ofEmbedding(Adjoint &a, nn::EmbeddingOp op) {
   Value dy = a.gradientOf(op.getResult());
   a.addToWeight(op.getTable(), [&](Value into) {
@@ -27,10 +23,9 @@ static LogicalResult ofEmbedding(Adjoint &a, nn::EmbeddingOp op) {
 
 static LogicalResult ofLinear(Adjoint &a, nn::LinearOp op) {
   Value dy = a.gradientOf(op.getResult());
-  a.add(op.getX(),
-        nn::LinearInputGradOp::create(
-            a.b, a.loc, op.getX().getType(), dy, a.forward(op.getW()),
-            a.sumsOver(lastExtent(dy), op.getNumerics())));
+  a.add(op.getX(), nn::LinearInputGradOp::create(
+                       a.b, a.loc, op.getX().getType(), dy,
+                       a.forward(op.getW()), a.sumsOver(dy, op.getNumerics())));
   a.addToWeight(op.getW(), [&](Value into) {
     return nn::LinearWeightGradOp::create(a.b, a.loc, into.getType(),
                                           a.forward(op.getX()), dy, into)

@@ -48,14 +48,6 @@ func.func @linear_input_grad_c3(%dy: tensor<?x48xbf16>, %w: tensor<48x32xf32>) {
 
 // -----
 
-func.func @linear_input_grad_c4(%dy: tensor<?x48xf32>, %w: tensor<48x32xf32>) {
-  // expected-error @below {{'nn.linear_input_grad' op expected 'result' to have elements of f32 or 'f32', got 'tensor<?x32xbf16>'}}
-  nn.linear_input_grad #tile.numerics<operands = f32, accumulate = f32, group = 1> %dy, %w : (tensor<?x48xf32>, tensor<48x32xf32>) -> tensor<?x32xbf16>
-  return
-}
-
-// -----
-
 func.func @linear_weight_grad_c1(%x: tensor<?x32xf32>, %dy: tensor<?x48xf32>, %g: !nn.state<tensor<32x48xf32>>) {
   // expected-error @below {{'nn.linear_weight_grad' op expected 'into' to be [48, 32], got '!nn.state<tensor<32x48xf32>>'}}
   nn.linear_weight_grad %x, %dy into(%g) : tensor<?x32xf32>, tensor<?x48xf32>, !nn.state<tensor<32x48xf32>>
