@@ -130,10 +130,10 @@ std::optional<Function> parseFunction(StringRef name) {
 }
 
 std::string functionNames() {
-  SmallVector<StringRef> names;
+  std::string names;
   for (const auto &[name, function] : kFunctions)
-    names.push_back(name);
-  return join(names, ", ");
+    names += (names.empty() ? "" : ", ") + name.str();
+  return names;
 }
 
 std::vector<std::string> ImportedModel::entries() const {

@@ -365,7 +365,7 @@ size_t hamlet::tooDeepLine(StringRef text) {
       ++line;
       break;
     case '"': // a string ends on its line
-      while (++i < text.size() && text[i] != '"' && text[i] != '\n')
+      for (++i; i < text.size() && text[i] != '"' && text[i] != '\n'; ++i)
         i += text[i] == '\\';
       line += i < text.size() && text[i] == '\n';
       break;

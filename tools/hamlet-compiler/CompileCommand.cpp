@@ -272,7 +272,8 @@ DictionaryAttr provenanceOf(Builder b, const CompileOptions &options,
   if (given.ignoreUnused)
     flags += " --ignore-unused";
   llvm::SmallString<128> source(given.source);
-  llvm::sys::fs::make_absolute(source);
+  // A path that stays relative is one that can be read all the same.
+  (void)llvm::sys::fs::make_absolute(source);
   llvm::sys::path::remove_dots(source, /*remove_dot_dot=*/true);
   auto entry = [&](StringRef name, const llvm::Twine &text) {
     return b.getNamedAttr(name, b.getStringAttr(text));

@@ -122,6 +122,7 @@ Status compile(const GradOptions &options, const Algorithm &algorithm,
   if (options.ignoreUnused)
     words.emplace_back("--ignore-unused");
   std::vector<char *> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string &word : words)
     arguments.push_back(word.data());
   arguments.push_back(nullptr);
