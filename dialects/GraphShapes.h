@@ -86,6 +86,16 @@ inline mlir::LogicalResult expectOperands(mlir::Operation *op,
          << value.getType();
 }
 
+/// Boundaries of sequences are the first token of each, then all tokens.
+inline mlir::LogicalResult expectStarts(mlir::Operation *op,
+                                        mlir::Value starts) {
+  int64_t count = typeOf(starts).getDimSize(0);
+  if (mlir::ShapedType::isDynamic(count) || count >= 2)
+    return mlir::success();
+  return op->emitOpError("expected 'starts' to have at least 2 elements, got ")
+         << count << "; a single sequence of T tokens is [0, T]";
+}
+
 /// The result is what accumulates (f32) or what `like` is.
 inline mlir::LogicalResult expectElement(mlir::Operation *op,
                                          llvm::StringRef name,

@@ -105,24 +105,6 @@ public:
                                            ValueRange(results).getTypes()));
   }
 
-  void describe(ModuleOp module) {
-    auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
-    NamedAttribute entries[] = {
-        b.getNamedAttr("architecture", b.getStringAttr(spec.architecture)),
-        b.getNamedAttr("vocab", number(spec.vocab)),
-        b.getNamedAttr("hidden", number(spec.hidden)),
-        b.getNamedAttr("layers",
-                       number(static_cast<int64_t>(spec.layers.size()))),
-        b.getNamedAttr("max_positions", number(spec.maxPositions)),
-        b.getNamedAttr("eos_ids", b.getDenseI64ArrayAttr(spec.eosIds)),
-        b.getNamedAttr("chunk", number(options.chunk)),
-        b.getNamedAttr("dtype", b.getStringAttr(
-                                    std::string(floatTypeName(options.dtype)))),
-        b.getNamedAttr("parameters", number(spec.parameters())),
-    };
-    module->setAttr("hamlet.model", b.getDictionaryAttr(entries));
-  }
-
 private:
   // ---- the function
 
@@ -619,6 +601,27 @@ private:
   Value updated; ///< The cache after the layer built last.
 };
 
+/// What the container says of the model.
+void describe(ModuleOp module, const ModelSpec &spec,
+              const GraphOptions &options) {
+  Builder b(module.getContext());
+  auto number = [&](int64_t value) { return b.getI64IntegerAttr(value); };
+  NamedAttribute entries[] = {
+      b.getNamedAttr("architecture", b.getStringAttr(spec.architecture)),
+      b.getNamedAttr("vocab", number(spec.vocab)),
+      b.getNamedAttr("hidden", number(spec.hidden)),
+      b.getNamedAttr("layers",
+                     number(static_cast<int64_t>(spec.layers.size()))),
+      b.getNamedAttr("max_positions", number(spec.maxPositions)),
+      b.getNamedAttr("eos_ids", b.getDenseI64ArrayAttr(spec.eosIds)),
+      b.getNamedAttr("chunk", number(options.chunk)),
+      b.getNamedAttr(
+          "dtype", b.getStringAttr(std::string(floatTypeName(options.dtype)))),
+      b.getNamedAttr("parameters", number(spec.parameters())),
+  };
+  module->setAttr("hamlet.model", b.getDictionaryAttr(entries));
+}
+
 } // namespace
 
 llvm::Expected<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context,
@@ -638,11 +641,9 @@ llvm::Expected<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context,
   OpBuilder b(&context);
   OwningOpRef<ModuleOp> module =
       ModuleOp::create(b, NameLoc::get(b.getStringAttr("model")));
-  for (Function function : options.functions) {
-    GraphBuilder builder(context, spec, options, function);
-    builder.describe(*module);
-    builder.build(*module);
-  }
+  describe(*module, spec, options);
+  for (Function function : options.functions)
+    GraphBuilder(context, spec, options, function).build(*module);
   // A failure here is our mistake, but a message beats a later crash.
   std::string message;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {

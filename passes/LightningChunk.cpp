@@ -23,6 +23,7 @@ namespace hamlet {
 
 namespace {
 
+using hamlet::lightning::AttentionGradOp;
 using hamlet::lightning::AttentionOp;
 using hamlet::lightning::StateType;
 using hamlet::lightning::Update;
@@ -59,7 +60,12 @@ struct LightningChunk : hamlet::impl::LightningChunkPassBase<LightningChunk> {
                  : WalkResult::advance();
     });
     if (walk.wasInterrupted())
-      signalPassFailure();
+      return signalPassFailure();
+    // A gradient's chunk orders its own sums alone.
+    getOperation().walk([&](AttentionGradOp op) {
+      if (!op.getChunk())
+        op.setChunk(chunk);
+    });
   }
 
   LogicalResult assign(AttentionOp op) {

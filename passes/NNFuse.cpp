@@ -80,7 +80,7 @@ private:
     auto op = dyn_cast<GraphOpInterface>(any);
     if (!op)
       return any->emitOpError("is not of a graph dialect; nn-fuse takes ops of "
-                              "nn, lightning, attention and moe, and "
+                              "nn, lightning, attention, moe and policy, and "
                               "constants");
     planPackedViews(op);
     switch (op.getFusion().role) {

@@ -14,7 +14,7 @@ def LightningChunkPass : Pass<"lightning-chunk", "::mlir::ModuleOp"> {
   let summary = "set the chunk of linear attention, and reject what no kernel does";
   let description = [{
     Sets `chunk` on each `lightning.attention` that has none: to the chunk of its
-    cache, or to the option. A binary has one chunk, because it fixes the order of
+    cache, or to the option; on `lightning.attention_grad` to the option. A binary has one chunk, because it fixes the order of
     sums; the pass fails if two ops differ.
 
     It fails, too, on what has no chunked form yet: the update rules `linear`,

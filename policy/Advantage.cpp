@@ -20,14 +20,20 @@ const std::vector<std::string> &spreadNames() {
 }
 
 const std::vector<std::string> &aggregationNames() {
-  static const std::vector<std::string> names{"token_mean",
-                                              "prompt_mean",
-                                              "sequence_mean_token_mean",
-                                              "sequence_mean_token_sum",
-                                              "constant",
-                                              "length",
-                                              "token_sum"};
+  static const std::vector<std::string> names{
+      "token-mean",         "prompt-mean-token",       "seq-mean-token-mean",
+      "seq-mean-token-sum", "seq-mean-token-sum-norm", "length",
+      "token-sum"};
   return names;
+}
+
+bool needsGroups(Aggregation aggregation) {
+  return aggregation == Aggregation::prompt_mean;
+}
+
+bool needsLength(Aggregation aggregation) {
+  return aggregation == Aggregation::constant ||
+         aggregation == Aggregation::length;
 }
 
 namespace {
@@ -118,8 +124,8 @@ groupAdvantages(std::span<const std::optional<double>> scores,
 std::vector<double> tokenWeights(Aggregation aggregation,
                                  std::span<const SequenceTokens> sequences,
                                  double length) {
-  int64_t tokens = 0, full = 0;
-  std::map<int64_t, int64_t> ofGroup;
+  double tokens = 0, full = 0;
+  std::map<int64_t, double> ofGroup;
   for (const SequenceTokens &sequence : sequences) {
     if (sequence.tokens == 0)
       continue;
@@ -128,19 +134,17 @@ std::vector<double> tokenWeights(Aggregation aggregation,
     ofGroup[sequence.group] += sequence.tokens;
   }
   auto divisor = [&](const SequenceTokens &sequence) -> double {
-    auto of = [](int64_t x) { return static_cast<double>(x); };
     switch (aggregation) {
     case Aggregation::token_mean:
-      return of(tokens);
+      return tokens;
     case Aggregation::prompt_mean:
-      return of(static_cast<int64_t>(ofGroup.size())) *
-             of(ofGroup[sequence.group]);
+      return static_cast<double>(ofGroup.size()) * ofGroup[sequence.group];
     case Aggregation::sequence_mean_token_mean:
-      return of(full) * of(sequence.tokens);
+      return full * sequence.tokens;
     case Aggregation::sequence_mean_token_sum:
-      return of(full);
+      return full;
     case Aggregation::constant:
-      return of(full) * length;
+      return full * length;
     case Aggregation::length:
       return length;
     case Aggregation::token_sum:

@@ -65,11 +65,16 @@ enum class Aggregation {
   length,                   ///< 1 / length
   token_sum,                ///< 1
 };
+/// As frameworks write them: "token-mean", "seq-mean-token-mean".
 const std::vector<std::string> &aggregationNames();
+/// Whether it needs what a batch of sequences does not say: groups of one
+/// prompt, the most tokens of a response.
+bool needsGroups(Aggregation aggregation);
+bool needsLength(Aggregation aggregation);
 
 struct SequenceTokens {
   int64_t group = 0;
-  int64_t tokens = 0; ///< that count
+  double tokens = 0; ///< that count, or the sum of a mask that is not 0 or 1
 };
 
 /// The weight of each token of each sequence. `length`: a constant, what a

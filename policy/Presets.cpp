@@ -284,7 +284,13 @@ template <typename Get>
 Setter choice(const std::vector<std::string> &names, Get get) {
   return [get, &names](Preset &preset, const std::string &key,
                        const std::string &value) -> Status {
-    auto found = std::find(names.begin(), names.end(), value);
+    // Some frameworks write token_mean, some token-mean.
+    auto found =
+        std::find_if(names.begin(), names.end(), [&](const std::string &name) {
+          return std::ranges::equal(name, value, [](char x, char y) {
+            return x == y || (x == '-' && y == '_');
+          });
+        });
     if (found == names.end())
       return unknown(key, value, names);
     using Enum = std::remove_reference_t<decltype(get(preset))>;

@@ -21,16 +21,6 @@ using runtime::NpyArray;
 
 const std::string kPrefix = "gradient.";
 
-template <typename T> NpyArray arrayOf(const std::vector<T> &values) {
-  NpyArray array;
-  array.dtype = std::is_same_v<T, float> ? hmlt::DType::f32 : hmlt::DType::i32;
-  array.shape = {static_cast<int64_t>(values.size())};
-  array.bytes.resize(values.size() * sizeof(T));
-  if (!values.empty())
-    std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
-  return array;
-}
-
 template <typename T> std::span<const T> valuesOf(const NpyArray &array) {
   return {reinterpret_cast<const T *>(array.bytes.data()),
           array.bytes.size() / sizeof(T)};
@@ -58,7 +48,7 @@ public:
       : model(model), batch(batch), settings(settings) {}
 
   Result<BatchGradients> run() {
-    HAMLET_TRY(weigh());
+    weigh();
     result.logprobs.assign(batch.tokens(), 0);
     result.entropies.assign(batch.tokens(), 0);
     if (settings.balance != 0)
@@ -72,22 +62,19 @@ public:
 
 private:
   /// What each token counts in the loss.
-  Status weigh() {
+  void weigh() {
     std::vector<algorithm::SequenceTokens> sequences;
-    for (size_t s = 0; s < batch.sequences(); ++s) {
-      int64_t count = 0;
-      for (auto t = batch.starts[s]; t < batch.starts[s + 1]; ++t)
-        count += batch.mask[static_cast<size_t>(t)] != 0;
-      sequences.push_back({static_cast<int64_t>(s), count});
-    }
-    std::vector<double> of = algorithm::tokenWeights(settings.aggregation,
-                                                     sequences, /*length=*/1.0);
+    for (size_t s = 0; s < batch.sequences(); ++s)
+      sequences.push_back(
+          {0, std::accumulate(batch.mask.begin() + batch.starts[s],
+                              batch.mask.begin() + batch.starts[s + 1], 0.0)});
+    std::vector<double> of =
+        algorithm::tokenWeights(settings.aggregation, sequences, /*length=*/0);
     weights.assign(batch.tokens(), 0);
     for (size_t s = 0; s < batch.sequences(); ++s)
       for (auto t = static_cast<size_t>(batch.starts[s]);
            t < static_cast<size_t>(batch.starts[s + 1]); ++t)
         weights[t] = static_cast<float>(of[s] * batch.mask[t]);
-    return {};
   }
 
   /// `values` of the tokens that follow those of sequences [first, last);
@@ -104,8 +91,9 @@ private:
     return next;
   }
 
-  Result<NpyArray> operand(const std::string &name, size_t first,
+  Result<NpyArray> operand(const hmlt::OperandT &wanted, size_t first,
                            size_t last) const {
+    const std::string &name = wanted.name;
     auto begin = static_cast<size_t>(batch.starts[first]),
          end = static_cast<size_t>(batch.starts[last]);
     if (name == "ids")
@@ -133,7 +121,7 @@ private:
       return arrayOf(counts);
     }
     if (name == "balance")
-      return arrayOf(balanceFactors());
+      return arrayOf(balanceFactors(static_cast<size_t>(wanted.shape[0])));
     const std::vector<float> *values = name == "advantage" ? &batch.advantages
                                        : name == "old"     ? &batch.oldLogprobs
                                                            : nullptr;
@@ -154,10 +142,7 @@ private:
       return function.status();
     std::vector<NpyArray> operands;
     for (const auto &wanted : (*function)->operands) {
-      // Of layers that differ in it there is no balance.
-      if (wanted->name == "balance" && balance.shares.empty())
-        balance.shares.assign(static_cast<size_t>(wanted->shape[0]), 0);
-      auto array = operand(wanted->name, first, last);
+      auto array = operand(*wanted, first, last);
       if (array.failed())
         return array.status();
       operands.push_back(std::move(*array));
@@ -187,8 +172,8 @@ private:
 
   /// The gradient of the balance loss by a router's logits is
   /// p_i (f_i - sum_j p_j f_j) for these factors f.
-  std::vector<float> balanceFactors() const {
-    std::vector<float> factors(balance.shares.size(), 0);
+  std::vector<float> balanceFactors(size_t experts) const {
+    std::vector<float> factors(experts, 0);
     if (settings.balance == 0)
       return factors;
     double scale = settings.balance *
@@ -218,7 +203,7 @@ private:
 
   Status count(const NpyArray &ids, const NpyArray &logits) {
     auto experts = static_cast<size_t>(logits.shape[1]);
-    if (balance.shares.empty() || balance.rows == 0) {
+    if (balance.shares.empty()) {
       balance.shares.assign(experts, 0);
       balance.probabilities.assign(experts, 0);
     }
@@ -254,9 +239,24 @@ private:
 
 } // namespace
 
+Status check(const GradientSettings &settings) {
+  if (needsGroups(settings.aggregation) || needsLength(settings.aggregation))
+    return failure("the aggregation '",
+                   algorithm::aggregationNames()[static_cast<size_t>(
+                       settings.aggregation)],
+                   "' needs ",
+                   needsGroups(settings.aggregation)
+                       ? "the prompt of each sequence"
+                       : "the most tokens of a response",
+                   ", which a batch does not say; expected token-mean, "
+                   "seq-mean-token-mean, seq-mean-token-sum or token-sum");
+  return {};
+}
+
 Result<BatchGradients> addGradients(runtime::LoadedModel &model,
                                     const PackedBatch &batch,
                                     const GradientSettings &settings) {
+  HAMLET_TRY(check(settings));
   return Run(model, batch, settings).run();
 }
 

@@ -16,14 +16,17 @@
 namespace hamlet::train {
 
 struct GradientSettings {
+  /// One that needs neither groups nor a length, which a batch does not have.
   algorithm::Aggregation aggregation = algorithm::Aggregation::token_mean;
   /// Of the load-balancing loss E sum_slot sum_e f P, over the routers of all
   /// layers together (Switch Transformer, arXiv:2101.03961, as Hugging Face's
   /// `load_balancing_loss_func` has it).
   double balance = 0;
-  double entropy = 0; ///< what the loss was compiled with, for its value
   int64_t microBatchTokens = 0; ///< 0: one micro-batch
 };
+
+/// Fails on an aggregation that a batch has not the numbers for.
+Status check(const GradientSettings &settings);
 
 struct BatchGradients {
   double loss = 0;

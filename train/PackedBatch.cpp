@@ -50,7 +50,7 @@ Status checkStarts(const PackedBatch &batch) {
 
 } // namespace
 
-Result<PackedBatch> readBatch(const std::string &path, int64_t vocabulary) {
+Result<PackedBatch> readBatch(const std::string &path) {
   auto tensors = readTensors(path);
   if (tensors.failed())
     return tensors.status();
@@ -77,10 +77,6 @@ Result<PackedBatch> readBatch(const std::string &path, int64_t vocabulary) {
         return failure(where, ": '", name, "': element ", i,
                        " is not a finite number");
   }
-  for (size_t i = 0; i < batch.tokens(); ++i)
-    if (batch.ids[i] < 0 || batch.ids[i] >= vocabulary)
-      return failure(where, ": 'ids': element ", i, " is ", batch.ids[i],
-                     ", expected 0 or more and below ", vocabulary);
   for (size_t s = 0; s < batch.sequences(); ++s)
     if (auto first = static_cast<size_t>(batch.starts[s]);
         batch.length(s) > 0 && batch.mask[first] != 0)
@@ -88,6 +84,14 @@ Result<PackedBatch> readBatch(const std::string &path, int64_t vocabulary) {
                      " is the first token of a sequence, which nothing "
                      "predicts; expected 0");
   return batch;
+}
+
+Status checkIds(const PackedBatch &batch, int64_t vocabulary) {
+  for (size_t i = 0; i < batch.tokens(); ++i)
+    if (batch.ids[i] < 0 || batch.ids[i] >= vocabulary)
+      return failure("'ids': element ", i, " is ", batch.ids[i],
+                     ", expected 0 or more and below ", vocabulary);
+  return {};
 }
 
 std::vector<std::pair<size_t, size_t>> microBatches(const PackedBatch &batch,

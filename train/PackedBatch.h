@@ -35,9 +35,10 @@ struct PackedBatch {
 
 /// Reads `ids`, `starts`, `mask` and, where they are there, `advantages` and
 /// `old_logprobs` from a safetensors file. Fails on other tensors, shapes and
-/// dtypes, on boundaries that do not ascend from 0 to T, on ids outside of
-/// [0, vocabulary).
-Result<PackedBatch> readBatch(const std::string &path, int64_t vocabulary);
+/// dtypes, on boundaries that do not ascend from 0 to T.
+Result<PackedBatch> readBatch(const std::string &path);
+/// Fails on ids outside of [0, vocabulary).
+Status checkIds(const PackedBatch &batch, int64_t vocabulary);
 
 /// Sequences [first, last) of micro-batches: as many whole ones as `tokens`
 /// hold, one at least; 0: all.

@@ -9,8 +9,6 @@
 
 #include "container/Safetensors.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -36,8 +34,8 @@ Result<Tensors> readTensors(const std::string &path) {
     file.read(reinterpret_cast<char *>(array.bytes.data()),
               static_cast<std::streamsize>(tensor.size));
     if (!file)
-      return failure("cannot read '", path, "': ",
-                     errno ? std::strerror(errno) : "it is shorter by now");
+      return failure("cannot read '", path, "': '", name,
+                     "' is not there in full, as its header says");
     tensors.emplace(name, std::move(array));
   }
   return tensors;

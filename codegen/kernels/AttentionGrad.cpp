@@ -77,6 +77,18 @@ public:
   }
 
 protected:
+  static SmallVector<KernelArgument>
+  commonArguments(const KernelSite &site, const SoftmaxGradShape &s) {
+    Builder b(site.location.getContext());
+    Type element = TileBuilder::ptr(s.element),
+         f32 = TileBuilder::ptr(b.getF32Type()),
+         i32 = TileBuilder::ptr(b.getI32Type());
+    return {{"q", element},       {"k", element},
+            {"v", element},       {"dresult", TileBuilder::ptr(s.dresult)},
+            {"log_sum_exp", f32}, {"row_dots", f32},
+            {"starts", i32},      {"blocks", i32}};
+  }
+
   RankedTensorType f32Tile(ArrayRef<int64_t> dims) {
     return TileBuilder::tile(dims, t.f32());
   }
@@ -174,20 +186,10 @@ public:
 private:
   static SmallVector<KernelArgument> argumentsOf(const KernelSite &site,
                                                  const SoftmaxGradShape &s) {
-    Builder b(site.location.getContext());
-    Type element = TileBuilder::ptr(s.element),
-         f32 = TileBuilder::ptr(b.getF32Type()),
-         i32 = TileBuilder::ptr(b.getI32Type());
-    return {{"q", element},
-            {"k", element},
-            {"v", element},
-            {"result", TileBuilder::ptr(s.result)},
-            {"dresult", TileBuilder::ptr(s.dresult)},
-            {"log_sum_exp", f32},
-            {"dq", TileBuilder::ptr(s.dq)},
-            {"row_dots", f32},
-            {"starts", i32},
-            {"blocks", i32}};
+    SmallVector<KernelArgument> arguments = commonArguments(site, s);
+    arguments.push_back({"result", TileBuilder::ptr(s.result)});
+    arguments.push_back({"dq", TileBuilder::ptr(s.dq)});
+    return arguments;
   }
 
   void block() {
@@ -242,20 +244,10 @@ public:
 private:
   static SmallVector<KernelArgument> argumentsOf(const KernelSite &site,
                                                  const SoftmaxGradShape &s) {
-    Builder b(site.location.getContext());
-    Type element = TileBuilder::ptr(s.element),
-         f32 = TileBuilder::ptr(b.getF32Type()),
-         i32 = TileBuilder::ptr(b.getI32Type());
-    return {{"q", element},
-            {"k", element},
-            {"v", element},
-            {"dresult", TileBuilder::ptr(s.dresult)},
-            {"log_sum_exp", f32},
-            {"row_dots", f32},
-            {"dk", TileBuilder::ptr(s.dkeys)},
-            {"dv", TileBuilder::ptr(s.dvalues)},
-            {"starts", i32},
-            {"blocks", i32}};
+    SmallVector<KernelArgument> arguments = commonArguments(site, s);
+    arguments.push_back({"dk", TileBuilder::ptr(s.dkeys)});
+    arguments.push_back({"dv", TileBuilder::ptr(s.dvalues)});
+    return arguments;
   }
 
   void block() {

@@ -30,6 +30,12 @@ public:
         t(site, argumentsOf(site.location.getContext(), shape, names)) {}
 
   func::FuncOp sumDecays();
+  /// A sequence's chunks.
+  struct Walk {
+    Value firstItem, chunks;
+  };
+  /// Sets `carry` to the matrix of the sequence that `from` names, or to zeros.
+  Walk beginWalk(Value head, StringRef from);
   func::FuncOp statesForward();
   func::FuncOp statesBack();
   func::FuncOp queries();
@@ -331,16 +337,21 @@ func::FuncOp LightningGradBuilder::sumDecays() {
   });
 }
 
-func::FuncOp LightningGradBuilder::statesForward() {
-  Value head = t.programId(0), zero = t.index(0);
+LightningGradBuilder::Walk LightningGradBuilder::beginWalk(Value head,
+                                                           StringRef from) {
   sequence = t.programId(1);
   readSequence();
-  Value firstItem = t.loadIndex(t.arg("first_block"), sequence),
-        chunks = t.divCeil(n, s.chunk);
   carry = stateAt("carry", sequence, head);
-  storeAll(s.initial ? loadAll(stateAt("initial", sequence, head))
-                     : zeros({s.dk, s.dv}),
+  storeAll(from.empty() ? zeros({s.dk, s.dv})
+                        : loadAll(stateAt(from, sequence, head)),
            carry);
+  return {t.loadIndex(t.arg("first_block"), sequence), t.divCeil(n, s.chunk)};
+}
+
+func::FuncOp LightningGradBuilder::statesForward() {
+  Value head = t.programId(0), zero = t.index(0);
+  Walk walk = beginWalk(head, s.initial ? "initial" : "");
+  Value firstItem = walk.firstItem, chunks = walk.chunks;
   auto keep = [&](Value c) {
     storeAll(loadAll(carry), stateAt("states", t.add(firstItem, c), head));
   };
@@ -367,14 +378,8 @@ func::FuncOp LightningGradBuilder::statesForward() {
 
 func::FuncOp LightningGradBuilder::statesBack() {
   Value head = t.programId(0), zero = t.index(0);
-  sequence = t.programId(1);
-  readSequence();
-  Value firstItem = t.loadIndex(t.arg("first_block"), sequence),
-        chunks = t.divCeil(n, s.chunk);
-  carry = stateAt("carry", sequence, head);
-  storeAll(s.dfinal ? loadAll(stateAt("dfinal", sequence, head))
-                    : zeros({s.dk, s.dv}),
-           carry);
+  Walk walk = beginWalk(head, s.dfinal ? "dfinal" : "");
+  Value firstItem = walk.firstItem, chunks = walk.chunks;
   auto keep = [&](Value c) {
     storeAll(loadAll(carry), stateAt("dstates", t.add(firstItem, c), head));
   };

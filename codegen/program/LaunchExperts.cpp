@@ -221,20 +221,11 @@ static LogicalResult launchDown(RegionLowering &region, moe::ExpertDownOp op) {
   return success();
 }
 
-namespace {
-template <typename OpTy,
-          LogicalResult (*kLaunch)(RegionLowering &region, OpTy op)>
-struct Model : LaunchOpInterface::ExternalModel<Model<OpTy, kLaunch>, OpTy> {
-  LogicalResult launch(Operation *op, RegionLowering &region) const {
-    return kLaunch(region, cast<OpTy>(op));
-  }
-};
-} // namespace
-
 void hamlet::codegen::attachExpertLaunches(MLIRContext *context) {
-  moe::DispatchOp::attachInterface<Model<moe::DispatchOp, launchDispatch>>(
+  moe::DispatchOp::attachInterface<
+      LaunchModel<moe::DispatchOp, launchDispatch>>(*context);
+  moe::ExpertUpOp::attachInterface<LaunchModel<moe::ExpertUpOp, launchUp>>(
       *context);
-  moe::ExpertUpOp::attachInterface<Model<moe::ExpertUpOp, launchUp>>(*context);
-  moe::ExpertDownOp::attachInterface<Model<moe::ExpertDownOp, launchDown>>(
-      *context);
+  moe::ExpertDownOp::attachInterface<
+      LaunchModel<moe::ExpertDownOp, launchDown>>(*context);
 }

@@ -50,7 +50,7 @@ static HeadsIn rowsIn(Value v) {
   return headsIn(v, source);
 }
 
-/// The memory that `v`, perhaps a view, lies in.
+/// The memory that `v`, perhaps a view of some columns, lies in.
 static FailureOr<Value> memoryUnder(RegionLowering &region, Value v) {
   return region.memoryOf(graph::underViews(v));
 }
@@ -96,7 +96,7 @@ static LogicalResult launchInputGrad(RegionLowering &region,
   shape.result = elementOf(op.getResult());
   shape.dyIn = rowsIn(op.getDy());
   shape.numerics = op.getNumerics();
-  Extent tokens = region.rowsOf(graph::underViews(op.getDy()));
+  Extent tokens = region.rowsOf(op.getDy());
   KernelInfo info = region.info("linear_input_grad", /*product=*/true);
   info.sizes = {"tokens"};
   info.metric = sizeOf(0);
@@ -149,8 +149,7 @@ static LogicalResult launchWeightGrad(RegionLowering &region,
     return linearWeightGradKernel(site, s);
   };
   return launchInto(region, "linear_weight_grad", one, op.getInto(),
-                    op.getUpdated(),
-                    region.rowsOf(graph::underViews(op.getX())),
+                    op.getUpdated(), region.rowsOf(op.getX()),
                     {{"x", op.getX()}, {"dy", op.getDy()}});
 }
 
@@ -166,8 +165,7 @@ static LogicalResult launchBiasGrad(RegionLowering &region, nn::BiasGradOp op) {
     return biasGradKernel(site, element, n, in);
   };
   return launchInto(region, "bias_grad", one, op.getInto(), op.getUpdated(),
-                    region.rowsOf(graph::underViews(op.getDy())),
-                    {{"dy", op.getDy()}});
+                    region.rowsOf(op.getDy()), {{"dy", op.getDy()}});
 }
 
 //===----------------------------------------------------------------------===//
@@ -194,7 +192,7 @@ static LogicalResult launchNormWeightGrad(RegionLowering &region,
   };
   return launchInto(
       region, "rms_norm_weight_grad", one, op.getInto(), op.getUpdated(),
-      region.rowsOf(graph::underViews(op.getX())),
+      region.rowsOf(op.getX()),
       {{"x", op.getX()}, {"inverse", op.getInverse()}, {"dy", op.getDy()}});
 }
 
@@ -253,26 +251,16 @@ static LogicalResult launchRead(RegionLowering &region, nn::ReadOp op) {
   return success();
 }
 
-namespace {
-template <typename OpTy,
-          LogicalResult (*kLaunch)(RegionLowering &region, OpTy op)>
-struct Model : LaunchOpInterface::ExternalModel<Model<OpTy, kLaunch>, OpTy> {
-  LogicalResult launch(Operation *op, RegionLowering &region) const {
-    return kLaunch(region, cast<OpTy>(op));
-  }
-};
-} // namespace
-
 void hamlet::codegen::attachGradLaunches(MLIRContext *context) {
-  nn::ReadOp::attachInterface<Model<nn::ReadOp, launchRead>>(*context);
+  nn::ReadOp::attachInterface<LaunchModel<nn::ReadOp, launchRead>>(*context);
   nn::LinearInputGradOp::attachInterface<
-      Model<nn::LinearInputGradOp, launchInputGrad>>(*context);
+      LaunchModel<nn::LinearInputGradOp, launchInputGrad>>(*context);
   nn::LinearWeightGradOp::attachInterface<
-      Model<nn::LinearWeightGradOp, launchWeightGrad>>(*context);
-  nn::BiasGradOp::attachInterface<Model<nn::BiasGradOp, launchBiasGrad>>(
+      LaunchModel<nn::LinearWeightGradOp, launchWeightGrad>>(*context);
+  nn::BiasGradOp::attachInterface<LaunchModel<nn::BiasGradOp, launchBiasGrad>>(
       *context);
   nn::RmsNormWeightGradOp::attachInterface<
-      Model<nn::RmsNormWeightGradOp, launchNormWeightGrad>>(*context);
+      LaunchModel<nn::RmsNormWeightGradOp, launchNormWeightGrad>>(*context);
   nn::EmbeddingGradOp::attachInterface<
-      Model<nn::EmbeddingGradOp, launchEmbeddingGrad>>(*context);
+      LaunchModel<nn::EmbeddingGradOp, launchEmbeddingGrad>>(*context);
 }

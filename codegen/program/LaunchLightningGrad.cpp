@@ -68,7 +68,9 @@ private:
     s.valueHeads = dims(op.getV())[1];
     s.dk = dims(op.getK())[2];
     s.dv = dims(op.getV())[2];
-    s.chunk = static_cast<int64_t>(op.getChunk().value_or(kChunk));
+    if (!op.getChunk())
+      return op.emitOpError("has no chunk; run lightning-chunk first");
+    s.chunk = static_cast<int64_t>(*op.getChunk());
     s.perToken = dims(op.getDecay()).size() > 1;
     s.scale = op.getScale().convertToDouble();
     s.element = elementOf(op.getQ());
@@ -136,9 +138,9 @@ private:
         isUsed(op.getDinitial())
             ? f.define(region.yielded(op.getDinitial()), chunks.sequences)
             : temporary("dstate", chunks.sequences, hs * s.stateElements());
-    memory["dq"] = defineOr(region, op.getDq(), tokens);
-    memory["dk"] = defineOr(region, op.getDk(), tokens);
-    memory["dv"] = defineOr(region, op.getDv(), tokens);
+    memory["dq"] = region.define(op.getDq(), tokens);
+    memory["dk"] = region.define(op.getDk(), tokens);
+    memory["dv"] = region.define(op.getDv(), tokens);
   }
 
   LogicalResult launch(LightningGradKernel kind, StringRef name, int64_t heads,
@@ -170,9 +172,6 @@ private:
     f.launch(*kernel, {places}, arguments);
     return success();
   }
-
-  /// Where the op says none.
-  static constexpr int64_t kChunk = 64;
 
   RegionLowering &region;
   ProgramBuilder &f;

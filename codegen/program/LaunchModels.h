@@ -12,6 +12,17 @@
 
 namespace hamlet::codegen {
 
+/// LaunchOpInterface of an op: `kLaunch` is its launch.
+template <typename OpTy,
+          mlir::LogicalResult (*kLaunch)(RegionLowering &region, OpTy op)>
+struct LaunchModel
+    : LaunchOpInterface::ExternalModel<LaunchModel<OpTy, kLaunch>, OpTy> {
+  mlir::LogicalResult launch(mlir::Operation *op,
+                             RegionLowering &region) const {
+    return kLaunch(region, mlir::cast<OpTy>(op));
+  }
+};
+
 void attachLightningLaunches(mlir::MLIRContext *context);
 void attachLightningGradLaunches(mlir::MLIRContext *context);
 void attachAttentionLaunches(mlir::MLIRContext *context);

@@ -84,10 +84,7 @@ static LogicalResult launchHead(RegionLowering &region, policy::HeadOp op) {
   for (auto [name, value] :
        {std::pair("logprob", op.getLogprob()), std::pair("lse", op.getLse()),
         std::pair("entropy", op.getEntropy())}) {
-    Value yielded = region.yielded(value);
-    results.emplace_back(name, yielded ? f.define(yielded, tokens)
-                                       : f.temporary("", f.f32(), tokens,
-                                                     /*zeroed=*/false));
+    results.emplace_back(name, region.define(value, tokens));
   }
   if (shape.logits)
     arguments.emplace_back("logits", f.define(yieldedLogits, tokens));
@@ -223,35 +220,20 @@ static LogicalResult launchLoss(RegionLowering &region, policy::LossOp op) {
     if (failed(addOperands(region, {{op.operandName(i), op->getOperand(i)}},
                            arguments)))
       return failure();
-  auto result = [&](StringRef name, Value value, int64_t width) {
-    Value yielded = region.yielded(value);
-    arguments.emplace_back(
-        name.str(),
-        yielded ? f.define(yielded, tokens)
-                : f.temporary("", f.f32(), times(tokens, width), false));
-  };
-  result("loss", op.getLoss(), 1);
-  result("g", op.getG(), 1);
-  result("c", op.getC(), 1);
+  arguments.emplace_back("loss", region.define(op.getLoss(), tokens));
+  arguments.emplace_back("g", region.define(op.getG(), tokens));
+  arguments.emplace_back("c", region.define(op.getC(), tokens));
   if (op.getCounters())
-    result("counters", op.getCounters(), policy::kLossCounters);
+    arguments.emplace_back("counters", region.define(op.getCounters(), tokens));
   f.launch(*kernel, counts, arguments);
   return success();
 }
 
-namespace {
-template <typename OpTy,
-          LogicalResult (*kLaunch)(RegionLowering &region, OpTy op)>
-struct Model : LaunchOpInterface::ExternalModel<Model<OpTy, kLaunch>, OpTy> {
-  LogicalResult launch(Operation *op, RegionLowering &region) const {
-    return kLaunch(region, cast<OpTy>(op));
-  }
-};
-} // namespace
-
 void hamlet::codegen::attachPolicyLaunches(MLIRContext *context) {
-  policy::HeadOp::attachInterface<Model<policy::HeadOp, launchHead>>(*context);
+  policy::HeadOp::attachInterface<LaunchModel<policy::HeadOp, launchHead>>(
+      *context);
   policy::HeadGradOp::attachInterface<
-      Model<policy::HeadGradOp, launchHeadGrad>>(*context);
-  policy::LossOp::attachInterface<Model<policy::LossOp, launchLoss>>(*context);
+      LaunchModel<policy::HeadGradOp, launchHeadGrad>>(*context);
+  policy::LossOp::attachInterface<LaunchModel<policy::LossOp, launchLoss>>(
+      *context);
 }

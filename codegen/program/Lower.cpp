@@ -61,8 +61,49 @@ static LogicalResult lowerRegion(FunctionLowering &function, nn::FusedOp op) {
   return launchRows(region);
 }
 
+/// A name is one state in all functions.
+static LogicalResult checkStateTypes(ModuleOp graph) {
+  llvm::StringMap<nn::StateOp> known;
+  WalkResult walk = graph.walk([&](nn::StateOp op) {
+    nn::StateOp other = known.try_emplace(op.getSymName(), op).first->second;
+    if (other.getType() == op.getType())
+      return WalkResult::advance();
+    InFlightDiagnostic error = op.emitOpError("is a state of ")
+                               << op.getType().getTensor()
+                               << ", another with its name is of "
+                               << other.getType().getTensor();
+    error.attachNote(other.getLoc()) << "the other is here";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
+/// An op that updates a state is all that reads that value of it: memory is
+/// updated in place, and nothing says which of two comes first.
+static LogicalResult checkStates(func::FuncOp func) {
+  for (Operation &op : func.getBody().front())
+    for (Value value : op.getResults()) {
+      if (!isa<nn::StateType>(value.getType()) || value.hasOneUse())
+        continue;
+      for (Operation *user : value.getUsers()) {
+        if (llvm::none_of(user->getResultTypes(), llvm::IsaPred<nn::StateType>))
+          continue;
+        InFlightDiagnostic error = user->emitOpError(
+            "updates a state that another op takes as well; take the updated "
+            "one there");
+        for (Operation *other : value.getUsers())
+          if (other != user)
+            error.attachNote(other->getLoc()) << "the other op is here";
+        return error;
+      }
+    }
+  return success();
+}
+
 static LogicalResult lowerFunction(func::FuncOp func, ModuleOp program,
                                    KernelTable &kernels) {
+  if (failed(checkStates(func)))
+    return failure();
   ProgramBuilder builder(func, program, kernels);
   if (failed(builder.bindArguments()))
     return failure();
@@ -118,6 +159,8 @@ hamlet::codegen::lowerToProgram(ModuleOp graph,
   for (Operation &op : *graph.getBody())
     if (isa<program::FuncOp, program::KernelOp>(op))
       return op.emitOpError("is of a program already; expected a graph");
+  if (failed(checkStateTypes(graph)))
+    return failure();
   OwningOpRef<ModuleOp> program = ModuleOp::create(graph.getLoc());
   if (Attribute model = graph->getAttr(kModelAttr))
     (*program)->setAttr(kModelAttr, model);

@@ -71,7 +71,30 @@ Value RegionLowering::yielded(Value v) const {
   return Value();
 }
 
+Extent RegionLowering::rowsOf(Value v) {
+  return program().rowsOf(outside(graph::underViews(v)));
+}
+
+Value RegionLowering::define(Value result, const Extent &rows) {
+  if (Value yielded = this->yielded(result))
+    return program().define(yielded, rows);
+  auto type = cast<RankedTensorType>(result.getType());
+  return program().temporary("", type.getElementType(),
+                             times(rows, graph::rowWidthOf(result)),
+                             /*zeroed=*/false);
+}
+
 FailureOr<Value> RegionLowering::memoryOf(Value v, tile::Layout packed) {
+  if (Operation *view = v.getDefiningOp()) {
+    Value source = graph::underViews(v);
+    if (!isa<BlockArgument>(source))
+      return op.emitOpError("has no memory for a value that it computes");
+    if (graph::rowWidthOf(source) != graph::rowWidthOf(v))
+      return view->emitOpError("gives ")
+             << graph::rowWidthOf(v) << " of the " << graph::rowWidthOf(source)
+             << " columns of a row to an op whose kernels take whole rows";
+    v = source;
+  }
   FailureOr<Value> found = program().memoryOf(outside(v), packed);
   if (failed(found))
     return op.emitOpError("operand ") << cast<BlockArgument>(v).getArgNumber()

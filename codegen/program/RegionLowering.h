@@ -39,11 +39,14 @@ struct RegionLowering {
   /// The result of the region that yields `v`, or a view of it; null if none
   /// does.
   Value yielded(Value v) const;
-  /// The memory of a value inside the region that is an operand of it; packed,
-  /// unless `packed` is strided.
+  /// The memory of a value inside the region that is an operand of it, or a
+  /// view of all columns of one; packed, unless `packed` is strided.
   mlir::FailureOr<Value> memoryOf(Value v,
                                   tile::Layout packed = tile::Layout::strided);
-  Extent rowsOf(Value v) { return program().rowsOf(outside(v)); }
+  Extent rowsOf(Value v);
+  /// Memory of `rows` rows for a result of the anchor: what the region yields
+  /// of it, or a buffer that nothing reads.
+  Value define(Value result, const Extent &rows);
 };
 
 /// The variants of `family` that `rows` rows can need: one, if they are known

@@ -23,11 +23,6 @@ mlir::FailureOr<SequenceBlocks> launchSequenceBlocks(RegionLowering &region,
                                                      const Extent &tokens,
                                                      int64_t rows);
 
-/// New memory for a result of the region's op, whether the region yields it or
-/// not.
-mlir::Value defineOr(RegionLowering &region, mlir::Value result,
-                     const Extent &rows);
-
 } // namespace hamlet::codegen
 
 #endif

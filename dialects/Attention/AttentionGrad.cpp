@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Attention/AttentionOps.h"
+#include "dialects/Attention/AttentionShapes.h"
 #include "dialects/GraphShapes.h"
 
 using namespace mlir;
@@ -32,24 +33,9 @@ Fusion SoftmaxGradOp::getFusion() {
 
 LogicalResult SoftmaxGradOp::verify() {
   RankedTensorType q = typeOf(getQ()), k = typeOf(getK()), v = typeOf(getV());
-  // (C1)
-  if (failed(expectStatic(*this, "q", getQ(), 1)) ||
-      failed(expectStatic(*this, "k", getK(), 1)) ||
-      failed(expectStatic(*this, "v", getV(), 1)))
+  // (C1), (C2)
+  if (failed(verifyHeads(*this, getQ(), getK(), getV())))
     return failure();
-  if (!fits(q.getDimSize(0), k.getDimSize(0)) ||
-      !fits(q.getDimSize(0), v.getDimSize(0)) ||
-      q.getDimSize(2) != k.getDimSize(2) ||
-      k.getDimSize(1) != v.getDimSize(1) ||
-      q.getElementType() != k.getElementType() ||
-      q.getElementType() != v.getElementType())
-    return emitOpError("expected 'q' [T, Hq, D], 'k' [T, Hk, D] and 'v' "
-                       "[T, Hk, Dv] of one element type, got ")
-           << q << ", " << k << " and " << v;
-  // (C2)
-  if (q.getDimSize(1) % k.getDimSize(1) != 0)
-    return emitOpError("expected the heads of 'k' to divide those of 'q', got ")
-           << k.getDimSize(1) << " and " << q.getDimSize(1);
   // (C3)
   for (auto [name, value] :
        {std::pair("out", getOut()), std::pair("dresult", getDresult())})
@@ -64,10 +50,8 @@ LogicalResult SoftmaxGradOp::verify() {
                          {q.getDimSize(0), q.getDimSize(1)})))
     return failure();
   // (C5)
-  int64_t starts = typeOf(getStarts()).getDimSize(0);
-  if (ShapedType::isStatic(starts) && starts < 2)
-    return emitOpError("expected 'starts' to have at least 2 elements, got ")
-           << starts << "; a single sequence of T tokens is [0, T]";
+  if (failed(expectStarts(*this, getStarts())))
+    return failure();
   // (C6)
   if (static_cast<int64_t>(getWindow()) < 0)
     return emitOpError("expected 'window' to be at least 0 tokens, got ")

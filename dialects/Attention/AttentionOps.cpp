@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Attention/AttentionOps.h"
+#include "dialects/Attention/AttentionShapes.h"
 #include "dialects/GraphShapes.h"
 
 #include "mlir/IR/Builders.h"
@@ -53,12 +54,13 @@ static LogicalResult verifyCache(SoftmaxOp op, int64_t sequences) {
   return success();
 }
 
-LogicalResult SoftmaxOp::verify() {
-  RankedTensorType q = typeOf(getQ()), k = typeOf(getK()), v = typeOf(getV());
+LogicalResult hamlet::attention::verifyHeads(Operation *op, Value queries,
+                                             Value keys, Value values) {
+  RankedTensorType q = typeOf(queries), k = typeOf(keys), v = typeOf(values);
   // (C1)
-  if (failed(expectStatic(*this, "q", getQ(), 1)) ||
-      failed(expectStatic(*this, "k", getK(), 1)) ||
-      failed(expectStatic(*this, "v", getV(), 1)))
+  if (failed(expectStatic(op, "q", queries, 1)) ||
+      failed(expectStatic(op, "k", keys, 1)) ||
+      failed(expectStatic(op, "v", values, 1)))
     return failure();
   if (!fits(q.getDimSize(0), k.getDimSize(0)) ||
       !fits(q.getDimSize(0), v.getDimSize(0)) ||
@@ -66,13 +68,22 @@ LogicalResult SoftmaxOp::verify() {
       k.getDimSize(1) != v.getDimSize(1) ||
       q.getElementType() != k.getElementType() ||
       q.getElementType() != v.getElementType())
-    return emitOpError("expected 'q' [T, Hq, D], 'k' [T, Hk, D] and 'v' "
-                       "[T, Hk, Dv] of one element type, got ")
+    return op->emitOpError("expected 'q' [T, Hq, D], 'k' [T, Hk, D] and 'v' "
+                           "[T, Hk, Dv] of one element type, got ")
            << q << ", " << k << " and " << v;
   // (C2)
   if (k.getDimSize(1) < 1 || q.getDimSize(1) % k.getDimSize(1) != 0)
-    return emitOpError("expected the heads of 'k' to divide those of 'q', got ")
+    return op->emitOpError(
+               "expected the heads of 'k' to divide those of 'q', got ")
            << k.getDimSize(1) << " and " << q.getDimSize(1);
+  return success();
+}
+
+LogicalResult SoftmaxOp::verify() {
+  RankedTensorType q = typeOf(getQ()), k = typeOf(getK()), v = typeOf(getV());
+  // (C1), (C2)
+  if (failed(verifyHeads(*this, getQ(), getK(), getV())))
+    return failure();
   // (C3)
   if (failed(
           expectShape(*this, "result", getResult(),
@@ -81,9 +92,8 @@ LogicalResult SoftmaxOp::verify() {
     return failure();
   // (C4)
   int64_t starts = typeOf(getStarts()).getDimSize(0);
-  if (ShapedType::isStatic(starts) && starts < 2)
-    return emitOpError("expected 'starts' to have at least 2 elements, got ")
-           << starts << "; a single sequence of T tokens is [0, T]";
+  if (failed(expectStarts(*this, getStarts())))
+    return failure();
   if (failed(verifyCache(*this, ShapedType::isStatic(starts)
                                     ? starts - 1
                                     : ShapedType::kDynamic)))

@@ -7,13 +7,11 @@
 
 #include "dialects/GraphShapes.h"
 #include "dialects/Lightning/LightningOps.h"
+#include "dialects/Lightning/LightningShapes.h"
 
 using namespace mlir;
 using namespace hamlet::graph;
 using namespace hamlet::lightning;
-
-/// A chunk is walked by blocks: as in the forward op.
-static constexpr int64_t kMostChunk = 1024;
 
 Value AttentionGradOp::getRowSource(unsigned result) {
   Value value = getOperation()->getResult(result);
@@ -43,29 +41,10 @@ Fusion AttentionGradOp::getFusion() {
 static LogicalResult verifyOperands(AttentionGradOp op) {
   RankedTensorType q = typeOf(op.getQ()), k = typeOf(op.getK()),
                    v = typeOf(op.getV());
-  // (C1)
-  if (failed(expectStatic(op, "q", op.getQ(), 1)) ||
-      failed(expectStatic(op, "k", op.getK(), 1)) ||
-      failed(expectStatic(op, "v", op.getV(), 1)))
+  // (C1), (C2)
+  if (failed(verifyHeads(op, op.getQ(), op.getK(), op.getV())))
     return failure();
-  if (!fits(q.getDimSize(0), k.getDimSize(0)) ||
-      !fits(q.getDimSize(0), v.getDimSize(0)) ||
-      q.getDimSize(2) != k.getDimSize(2) ||
-      q.getElementType() != k.getElementType() ||
-      q.getElementType() != v.getElementType())
-    return op.emitOpError("expected 'q' [T, Hq, Dk], 'k' [T, Hk, Dk] and 'v' "
-                          "[T, Hv, Dv] of one element type, got ")
-           << q << ", " << k << " and " << v;
-  // (C2)
-  auto divides = [](int64_t a, int64_t b) {
-    return std::max(a, b) % std::min(a, b) == 0;
-  };
   int64_t states = std::max(k.getDimSize(1), v.getDimSize(1));
-  if (!divides(k.getDimSize(1), v.getDimSize(1)) ||
-      !divides(q.getDimSize(1), states))
-    return op.emitOpError("expected head counts that divide each other, got ")
-           << q.getDimSize(1) << " of 'q', " << k.getDimSize(1)
-           << " of 'k' and " << v.getDimSize(1) << " of 'v'";
   // (C3)
   if (op.getUpdate() != Update::gated)
     return op.emitOpError("expected the update rule gated, got ")
@@ -88,9 +67,8 @@ LogicalResult AttentionGradOp::verify() {
   int64_t states = std::max(k.getDimSize(1), v.getDimSize(1));
   // (C5)
   int64_t starts = typeOf(getStarts()).getDimSize(0);
-  if (ShapedType::isStatic(starts) && starts < 2)
-    return emitOpError("expected 'starts' to have at least 2 elements, got ")
-           << starts << "; a single sequence of T tokens is [0, T]";
+  if (failed(expectStarts(*this, getStarts())))
+    return failure();
   // (C6)
   int64_t state[] = {ShapedType::isStatic(starts) ? starts - 1
                                                   : ShapedType::kDynamic,

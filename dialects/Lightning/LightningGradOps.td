@@ -33,7 +33,7 @@ def Lightning_AttentionGradOp : Graph_Op<Lightning_Dialect, "attention_grad",
     - `dq`, `dk`, `dv`: of the shapes of `q`, `k` and `v`, rounded once.
     - `ddecay`, optional, of decays per token: `[T, Hs]`.
     - `dinitial`, optional: `[S, Hs, Dk, Dv]`.
-    - `chunk`: B, as in the forward op, whose chunk may be another; absent: 64.
+    - `chunk`: B, as in the forward op, whose chunk may be another; `lightning-chunk` sets it.
       States at chunks' boundaries are kept, and gradients by them: 8 Dk Dv / B
       bytes for each token and state head.
 

@@ -7,6 +7,7 @@
 
 #include "dialects/Lightning/LightningOps.h"
 #include "dialects/GraphShapes.h"
+#include "dialects/Lightning/LightningShapes.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
@@ -18,9 +19,6 @@ using namespace hamlet::lightning;
 #define GET_OP_CLASSES
 #include "dialects/Lightning/LightningOps.cpp.inc"
 
-/// A chunk is unrolled by blocks: the time to compile it grows with its square.
-static constexpr int64_t kMostChunk = 1024;
-
 namespace {
 /// The extents that the constraints are about.
 struct Extents {
@@ -28,21 +26,21 @@ struct Extents {
 };
 } // namespace
 
-static LogicalResult verifyHeads(AttentionOp op) {
-  RankedTensorType q = typeOf(op.getQ()), k = typeOf(op.getK()),
-                   v = typeOf(op.getV());
+LogicalResult hamlet::lightning::verifyHeads(Operation *op, Value queries,
+                                             Value keys, Value values) {
+  RankedTensorType q = typeOf(queries), k = typeOf(keys), v = typeOf(values);
   // (C1)
-  if (failed(expectStatic(op, "q", op.getQ(), 1)) ||
-      failed(expectStatic(op, "k", op.getK(), 1)) ||
-      failed(expectStatic(op, "v", op.getV(), 1)))
+  if (failed(expectStatic(op, "q", queries, 1)) ||
+      failed(expectStatic(op, "k", keys, 1)) ||
+      failed(expectStatic(op, "v", values, 1)))
     return failure();
   if (!fits(q.getDimSize(0), k.getDimSize(0)) ||
       !fits(q.getDimSize(0), v.getDimSize(0)) ||
       q.getDimSize(2) != k.getDimSize(2) ||
       q.getElementType() != k.getElementType() ||
       q.getElementType() != v.getElementType())
-    return op.emitOpError("expected 'q' [T, Hq, Dk], 'k' [T, Hk, Dk] and 'v' "
-                          "[T, Hv, Dv] of one element type, got ")
+    return op->emitOpError("expected 'q' [T, Hq, Dk], 'k' [T, Hk, Dk] and 'v' "
+                           "[T, Hv, Dv] of one element type, got ")
            << q << ", " << k << " and " << v;
   // (C2)
   auto divides = [](int64_t a, int64_t b) {
@@ -51,7 +49,7 @@ static LogicalResult verifyHeads(AttentionOp op) {
   int64_t states = std::max(k.getDimSize(1), v.getDimSize(1));
   if (!divides(k.getDimSize(1), v.getDimSize(1)) ||
       !divides(q.getDimSize(1), states))
-    return op.emitOpError("expected head counts that divide each other, got ")
+    return op->emitOpError("expected head counts that divide each other, got ")
            << q.getDimSize(1) << " of 'q', " << k.getDimSize(1)
            << " of 'k' and " << v.getDimSize(1) << " of 'v'";
   return success();
@@ -147,14 +145,13 @@ static LogicalResult verifyState(AttentionOp op, const Extents &e) {
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyHeads(*this)))
+  if (failed(verifyHeads(*this, getQ(), getK(), getV())))
     return failure();
   RankedTensorType q = typeOf(getQ()), k = typeOf(getK()), v = typeOf(getV());
   // (C10)
   int64_t starts = typeOf(getStarts()).getDimSize(0);
-  if (ShapedType::isStatic(starts) && starts < 2)
-    return emitOpError("expected 'starts' to have at least 2 elements, got ")
-           << starts << "; a single sequence of T tokens is [0, T]";
+  if (failed(expectStarts(*this, getStarts())))
+    return failure();
   Extents e{q.getDimSize(0),
             ShapedType::isStatic(starts) ? starts - 1 : ShapedType::kDynamic,
             q.getDimSize(1),

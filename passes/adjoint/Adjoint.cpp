@@ -145,10 +145,23 @@ void Adjoint::add(Value v, Value gradient) {
     sum = gradient;
     return;
   }
-  assert(cast<RankedTensorType>(sum.getType()).getRank() == 2 &&
-         "only rows have several users");
+  // A residual sum is of rows: of heads side by side.
+  auto type = cast<RankedTensorType>(sum.getType());
+  auto rows = RankedTensorType::get(
+      {type.getDimSize(0), graph::rowWidthOf(sum)}, type.getElementType());
+  auto merged = [&](Value x) -> Value {
+    return type.getRank() == 2 ? x : nn::MergeHeadsOp::create(b, loc, rows, x);
+  };
   FloatAttr one = b.getF32FloatAttr(1.0F);
-  sum = nn::ResidualOp::create(b, loc, sum.getType(), sum, gradient, one, one);
+  Value added = nn::ResidualOp::create(b, loc, rows, merged(sum),
+                                       merged(gradient), one, one);
+  sum = type.getRank() == 2 ? added : headsOf(added, type);
+}
+
+Value Adjoint::headsOf(Value rows, RankedTensorType heads) {
+  return nn::HeadsOp::create(b, loc, heads, rows, b.getI64IntegerAttr(0),
+                             b.getI64IntegerAttr(heads.getDimSize(1)),
+                             b.getI64IntegerAttr(heads.getDimSize(2)));
 }
 
 void Adjoint::addHeads(Value x, int64_t offset, Value gradient) {

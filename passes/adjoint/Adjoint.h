@@ -42,6 +42,9 @@ public:
   /// Adds to columns of x, which is [T, W], from `offset` on: [T, heads, dim].
   void addHeads(Value x, int64_t offset, Value gradient);
 
+  /// All columns of rows [T, W] as `heads`.
+  Value headsOf(Value rows, mlir::RankedTensorType heads);
+
   /// Adds to the gradient of a weight: `make` is given its state and returns
   /// the updated one.
   void addToWeight(Value weight, llvm::function_ref<Value(Value)> make);

@@ -110,11 +110,7 @@ static LogicalResult ofHeads(Adjoint &a, nn::HeadsOp op) {
 
 static LogicalResult ofMergeHeads(Adjoint &a, nn::MergeHeadsOp op) {
   auto type = cast<RankedTensorType>(op.getX().getType());
-  a.add(op.getX(),
-        nn::HeadsOp::create(a.b, a.loc, type, a.gradientOf(op.getResult()),
-                            a.b.getI64IntegerAttr(0),
-                            a.b.getI64IntegerAttr(type.getDimSize(1)),
-                            a.b.getI64IntegerAttr(type.getDimSize(2))));
+  a.add(op.getX(), a.headsOf(a.gradientOf(op.getResult()), type));
   return success();
 }
 

@@ -170,6 +170,9 @@ class Compile(unittest.TestCase):
         for dtype in ("f32", "bf16"):
             harness.assert_fails(self, harness.run(*command, "--dtype", dtype), f"--dtype {dtype}", status=2)
         harness.assert_fails(self, harness.run(*command, "--split", 8), "--split", "#tile.numerics", status=2)
+        for options in (("--loss", "cispo"), ("--set", "algorithm.entropy=0.1"), ("--loss", "ppo", "--functions", "step,logprob")):
+            done = harness.run("compile", self.folder, "-o", self.work / "no.hmlt", *options)
+            harness.assert_fails(self, done, "expected --functions with train_step", status=2)
         self.assertFalse((self.work / "no.hmlt").exists())
         self.assertEqual(self.provenance(self.folder, "--split", 8)[0], flags.replace("--lightning-chunk 32", "--split 8 --lightning-chunk 64"))
         plain = self.work / "plain.mlir"

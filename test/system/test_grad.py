@@ -85,6 +85,30 @@ class Grad(unittest.TestCase):
         for name, array in found["cpu"].items():
             harness.assert_same_bits(self, found["emulated"][name], array, name)
 
+    def test_aggregations(self):
+        """A weight of each token: of a mask that is not 0 or 1 the sum divides; sequences count alike where it says so."""
+        pack = harness.pack("mixtral-window")
+        starts = np.int32([0, 3, 9])
+        ids, mask = np.arange(9, dtype=np.int32), np.float32([0, 1, 0.5, 0, 0.25, 1, 1, 0, 1])
+        of = {
+            "token-mean": mask / mask.sum(),
+            "token_sum": mask,
+            "seq-mean-token-sum": mask / 2,
+            "seq-mean-token-mean": np.concatenate([m / (2 * m.sum()) for m in (mask[:3], mask[3:])]),
+        }
+        with harness.workspace() as work:
+            tensors.write(work / "batch.safetensors", {"ids": ids, "starts": starts, "mask": mask})
+            common = ["grad", pack, "--data", work / "batch.safetensors", "--dtype", "f32", "--output"]
+            for name, weights in of.items():
+                harness.ok(*common, work / "g.safetensors", "--set", f"algorithm.aggregation={name}")
+                found = tensors.read(work / "g.safetensors")
+                want = -(weights * found["logprobs"].astype(np.float64)).sum()
+                self.assertAlmostEqual(float(found["loss"][0]), want, delta=1e-6 * abs(want), msg=name)
+            for name, words in (("prompt-mean-token", "prompt of each sequence"), ("length", "most tokens"), ("mean", "unknown aggregation")):
+                done = harness.run(*common, work / "no.safetensors", "--set", f"algorithm.aggregation={name}")
+                harness.assert_fails(self, done, words)
+            self.assertFalse((work / "no.safetensors").exists())
+
     def test_bad_batches(self):
         pack = PACKS[0]
         golden = tensors.read(pack / "train.safetensors")

@@ -84,6 +84,17 @@ private:
   std::unique_ptr<llvm::remarks::RemarkSerializer> serializer;
 };
 
+/// Each once; the names are known.
+std::vector<frontend::Function>
+functionsOf(const std::vector<std::string> &names) {
+  std::vector<frontend::Function> functions;
+  for (const std::string &name : names)
+    if (auto function = *frontend::parseFunction(name);
+        !llvm::is_contained(functions, function))
+      functions.push_back(function);
+  return functions;
+}
+
 /// The loss of training steps.
 Result<algorithm::Preset> readLoss(const Options &o) {
   auto preset = algorithm::findPreset(o.loss);
@@ -122,6 +133,17 @@ std::string mistake(const Options &o) {
              function + "'";
   if (auto preset = readLoss(o); preset.failed())
     return preset.message();
+  if (o.functions.empty() ||
+      !llvm::is_contained(functionsOf(o.functions),
+                          frontend::Function::TrainStep)) {
+    const char *given = !o.settings.empty()     ? "--set"
+                        : o.loss != kLikelihood ? "--loss"
+                                                : nullptr;
+    if (given)
+      return std::string(given) +
+             ": the loss is of training steps; expected --functions with "
+             "train_step";
+  }
   if (isMlir(o.source) && !o.functions.empty())
     return "--functions: a .mlir says its functions itself; the option is for "
            "checkpoints";
@@ -178,17 +200,6 @@ readTargets(const Options &o, const schedule::Targets &known) {
     targets.push_back(target);
   }
   return targets.empty() ? CompileOptions().targets : targets;
-}
-
-/// Each once; the names are known.
-std::vector<frontend::Function>
-functionsOf(const std::vector<std::string> &names) {
-  std::vector<frontend::Function> functions;
-  for (const std::string &name : names)
-    if (auto function = *frontend::parseFunction(name);
-        !llvm::is_contained(functions, function))
-      functions.push_back(function);
-  return functions;
 }
 
 CompileOptions readOptions(const Options &o) {

@@ -66,10 +66,13 @@ Result<Algorithm> readAlgorithm(const GradOptions &options) {
     return preset.status().in("--loss");
   found.preset = std::move(*preset);
   found.preset.aggregation = algorithm::Aggregation::token_mean;
+  std::vector<std::string> settings;
   // Bounds of a detached weight are none unless they are given.
   if (found.preset.loss.surrogate == algorithm::Surrogate::detached)
-    found.preset.loss.isLow = found.preset.loss.isHigh = std::nullopt;
-  for (const std::string &setting : options.settings) {
+    settings = {"algorithm.is_low=none", "algorithm.is_high=none"};
+  settings.insert(settings.end(), options.settings.begin(),
+                  options.settings.end());
+  for (const std::string &setting : settings) {
     size_t equals = setting.find('=');
     if (equals == std::string::npos || !setting.starts_with("algorithm."))
       return failure("--set: expected algorithm.KEY=VALUE, got '", setting,
@@ -94,7 +97,8 @@ Result<Algorithm> readAlgorithm(const GradOptions &options) {
 }
 
 /// Runs `hamlet-compiler compile` and waits for it.
-Status compile(const GradOptions &options, const Algorithm &algorithm,
+Status compile(const GradOptions &options,
+               const std::vector<std::string> &settings,
                const std::string &output) {
   std::vector<std::string> words{compilerPath(),
                                  "compile",
@@ -110,14 +114,7 @@ Status compile(const GradOptions &options, const Algorithm &algorithm,
                                  options.loss,
                                  "--target",
                                  options.device == "cpu" ? "native" : "sm_80"};
-  for (const char *bound : {"is_low", "is_high"})
-    if (algorithm.preset.loss.surrogate == algorithm::Surrogate::detached &&
-        std::ranges::none_of(algorithm.compiled, [&](const std::string &s) {
-          return s.starts_with("algorithm." + std::string(bound) + "=");
-        })) {
-      words.insert(words.end(), {"--set", std::string(bound) + "=none"});
-    }
-  for (const std::string &setting : algorithm.compiled)
+  for (const std::string &setting : settings)
     words.insert(words.end(), {"--set", setting});
   if (options.ignoreUnused)
     words.emplace_back("--ignore-unused");
@@ -141,50 +138,45 @@ Status compile(const GradOptions &options, const Algorithm &algorithm,
   return {};
 }
 
-NpyArray arrayOf(const std::vector<float> &values) {
-  NpyArray array;
-  array.shape = {static_cast<int64_t>(values.size())};
-  array.bytes.resize(values.size() * sizeof(float));
-  if (!values.empty())
-    std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
-  return array;
-}
-
 Status grad(const GradOptions &options) {
   AtomicFile output;
   HAMLET_TRY(openOutput(output, "--output", options.output));
   auto algorithm = readAlgorithm(options);
   if (algorithm.failed())
     return algorithm.status();
+  train::GradientSettings settings;
+  settings.aggregation = algorithm->preset.aggregation;
+  settings.balance = algorithm->balance;
+  settings.microBatchTokens = options.microBatchTokens;
+  HAMLET_TRY(train::check(settings).in("--set"));
+  auto batch = train::readBatch(options.data);
+  if (batch.failed())
+    return batch.status().in("--data");
   TemporaryFolder folder;
   HAMLET_TRY(folder.make());
   const std::string file = folder.path + "/train.hmlt";
-  HAMLET_TRY(compile(options, *algorithm, file));
+  HAMLET_TRY(compile(options, algorithm->compiled, file));
   auto loaded = loadModel(file, options.device, options.threads);
   if (loaded.failed())
     return loaded.status();
   LoadedModel &model = **loaded;
-  auto batch = train::readBatch(options.data, model.file->model->vocab);
-  if (batch.failed())
-    return batch.status().in("--data");
+  HAMLET_TRY(train::checkIds(*batch, model.file->model->vocab)
+                 .in("--data: '" + options.data + "'"));
   auto weights = loadWeights(*model.file, options.checkpoint, *model.device,
                              *model.pool, nullptr, UnusedTensors::Ignore);
   if (weights.failed())
     return weights.status();
   model.weights = std::move(*weights);
-  train::GradientSettings settings;
-  settings.aggregation = algorithm->preset.aggregation;
-  settings.balance = algorithm->balance;
-  settings.microBatchTokens = options.microBatchTokens;
   auto result = train::addGradients(model, *batch, settings);
   if (result.failed())
     return result.status();
   auto tensors = train::readGradients(model);
   if (tensors.failed())
     return tensors.status();
-  (*tensors)["loss"] = arrayOf({static_cast<float>(result->loss)});
-  (*tensors)["logprobs"] = arrayOf(result->logprobs);
-  (*tensors)["entropies"] = arrayOf(result->entropies);
+  (*tensors)["loss"] =
+      train::arrayOf<float>({static_cast<float>(result->loss)});
+  (*tensors)["logprobs"] = train::arrayOf(result->logprobs);
+  (*tensors)["entropies"] = train::arrayOf(result->entropies);
   return train::writeTensors(output, *tensors);
 }
 

@@ -11,8 +11,8 @@
 // CHECK-SAME: %{{.*}}: index {tile.name = "sequences"}, %{{.*}}: index {tile.name = "block_count"})
 // Blocks that the queries see whole, and their own.
 // CHECK-LABEL: func.func @softmax_grad_queries_r64(
-// CHECK-SAME: {tile.name = "q"}, {{.*}} {tile.name = "k"}, {{.*}} {tile.name = "v"}, {{.*}} {tile.name = "result"}, {{.*}} {tile.name = "dresult"},
-// CHECK-SAME: {tile.name = "log_sum_exp"}, {{.*}} {tile.name = "dq"}, {{.*}} {tile.name = "row_dots"}, {{.*}} {tile.name = "starts"}, {{.*}} {tile.name = "blocks"})
+// CHECK-SAME: {tile.name = "q"}, {{.*}} {tile.name = "k"}, {{.*}} {tile.name = "v"}, {{.*}} {tile.name = "dresult"}, {{.*}} {tile.name = "log_sum_exp"},
+// CHECK-SAME: {tile.name = "row_dots"}, {{.*}} {tile.name = "starts"}, {{.*}} {tile.name = "blocks"}, {{.*}} {tile.name = "result"}, {{.*}} {tile.name = "dq"})
 // CHECK: scf.for
 // CHECK-COUNT-3: tile.dot <operands = f32, accumulate = f32, group = 1>
 // CHECK: scf.for
@@ -20,7 +20,7 @@
 // CHECK-NOT: arith.cmpi slt
 // CHECK-LABEL: func.func @softmax_grad_keys_r64(
 // CHECK-SAME: {tile.name = "q"}, {{.*}} {tile.name = "k"}, {{.*}} {tile.name = "v"}, {{.*}} {tile.name = "dresult"}, {{.*}} {tile.name = "log_sum_exp"},
-// CHECK-SAME: {tile.name = "row_dots"}, {{.*}} {tile.name = "dk"}, {{.*}} {tile.name = "dv"}, {{.*}} {tile.name = "starts"}, {{.*}} {tile.name = "blocks"})
+// CHECK-SAME: {tile.name = "row_dots"}, {{.*}} {tile.name = "starts"}, {{.*}} {tile.name = "blocks"}, {{.*}} {tile.name = "dk"}, {{.*}} {tile.name = "dv"})
 // PROGRAM: program.func @heads
 // PROGRAM: program.launch @sequence_blocks
 // PROGRAM: program.launch @softmax_grad_queries

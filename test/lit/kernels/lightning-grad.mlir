@@ -1,7 +1,7 @@
 // Kernels of the gradients of linear attention.
-// RUN: hamlet-opt %s -nn-fuse -lower-to-tile | FileCheck %s
-// RUN: hamlet-opt %s -nn-fuse -lower-to-tile | hamlet-opt | FileCheck %s
-// RUN: hamlet-opt %s -nn-fuse -lower-to-program | FileCheck %s --check-prefix=PROGRAM
+// RUN: hamlet-opt %s -lightning-chunk -nn-fuse -lower-to-tile | FileCheck %s
+// RUN: hamlet-opt %s -lightning-chunk -nn-fuse -lower-to-tile | hamlet-opt | FileCheck %s
+// RUN: hamlet-opt %s -lightning-chunk -nn-fuse -lower-to-program | FileCheck %s --check-prefix=PROGRAM
 
 #f32 = #tile.numerics<operands = f32, accumulate = f32, group = 1>
 #bf16 = #tile.numerics<operands = bf16, accumulate = f32, group = 2>

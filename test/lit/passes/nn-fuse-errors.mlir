@@ -1,7 +1,7 @@
 // RUN: hamlet-opt %s -split-input-file -nn-fuse -verify-diagnostics
 
 func.func @an_op_of_another_dialect(%x: tensor<?x32xf32>) -> tensor<?x32xf32> {
-  // expected-error @below {{'arith.addf' op is not of a graph dialect; nn-fuse takes ops of nn, lightning, attention and moe, and constants}}
+  // expected-error @below {{'arith.addf' op is not of a graph dialect; nn-fuse takes ops of nn, lightning, attention, moe and policy, and constants}}
   %0 = arith.addf %x, %x : tensor<?x32xf32>
   return %0 : tensor<?x32xf32>
 }

@@ -60,7 +60,7 @@ TEST(Presets, Settings) {
   change("is_high", "4");
   change("is_low", "0.5");
   change("clip_high", "1.3");
-  change("aggregation", "token_mean");
+  change("aggregation", "token-mean");
   change("entropy", "1e-3");
   change("kl", "k3");
   change("beta", "0.01");
@@ -90,7 +90,7 @@ TEST(Presets, MistakesAreNamed) {
         "is_high: expected a number, got 'four' (or 'none')");
   fails("is_high", "4x", "got '4x'");
   fails("beta", "none", "beta: expected a number");
-  fails("aggregation", "tokenmean", "did you mean 'token_mean'?");
+  fails("aggregation", "tokenmean", "did you mean 'token-mean'?");
   fails("kl_by_ratio", "1", "expected true or false");
 
   auto refused = [&](const char *key, const char *value, const char *words) {
