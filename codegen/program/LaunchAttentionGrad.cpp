@@ -85,9 +85,6 @@ private:
   }
 
   LogicalResult add(const char *name, Value source) {
-    if (!isa<BlockArgument>(source))
-      return op.emitOpError("expected '")
-             << name << "' to be a view of an input of the region";
     FailureOr<Value> memory = region.memoryOf(source);
     if (failed(memory))
       return failure();

@@ -90,26 +90,13 @@ void RmsNormGradOp::addChecks(CheckSink &sink) {
 
 void RmsNormGradOp::ask(unsigned result, const Window &window,
                         WindowSink &sink) {
-  RankedTensorType x = typeOf(getX());
-  if (x.getRank() == 3 && getGroups() > 1)
-    return sink.refuse("has " + Twine(getGroups()) +
-                       " groups in each head; kernels norm a head as one");
-  int64_t parts = partsOf(x, getGroups()), part = rowWidthOf(getX()) / parts;
-  int64_t columns = result == 1 ? 1 : part; // of a part
-  bool inPart = window.base == Window::Base::head && window.head == columns &&
-                window.offset + window.width <= columns;
-  if (parts > 1 && !inPart)
-    return sink.refuse("norms parts of " + Twine(part) +
-                       " columns and is asked for others, which no kernel "
-                       "does");
-  Window whole{parts > 1 ? Window::Base::head : Window::Base::row, 0, part,
-               parts > 1 ? part : 0};
-  int64_t block = part / static_cast<int64_t>(getSumBlocks());
-  for (Value rows : {getX(), getDy()})
-    for (int64_t from = 0; from < part; from += block)
-      sink.window(rows, whole.at(from, block));
+  int64_t part = rowWidthOf(getX()) / partsOf(typeOf(getX()), getGroups());
+  bool inverse = result == 1;
+  if (!askParts(getX(), getGroups(), getSumBlocks(), {getX(), getDy()},
+                inverse ? 1 : part, window, sink))
+    return;
   sink.memory(getW(), "w");
-  if (result == 1)
+  if (inverse)
     return;
   sink.window(getX(), window);
   sink.window(getDy(), window);

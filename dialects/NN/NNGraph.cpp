@@ -117,27 +117,38 @@ int64_t RmsNormOp::getHeadsOf(unsigned result) {
   return result == 0 ? headsOf(getX()) : 0;
 }
 
-void RmsNormOp::ask(unsigned result, const Window &window, WindowSink &sink) {
-  RankedTensorType x = typeOf(getX());
-  int64_t parts = partsOf(x, getGroups()), part = rowWidthOf(getX()) / parts;
-  if (x.getRank() == 3 && getGroups() > 1)
-    return sink.refuse("has " + Twine(getGroups()) +
-                       " groups in each head; kernels norm a head as one");
-  bool inverse = result == 1;
-  int64_t columns = inverse ? 1 : part; // of a part
+bool hamlet::nn::askParts(Value value, uint64_t groups, uint64_t blocks,
+                          ArrayRef<Value> rows, int64_t columns,
+                          const Window &window, WindowSink &sink) {
+  RankedTensorType x = typeOf(value);
+  int64_t parts = partsOf(x, groups), part = rowWidthOf(value) / parts;
+  if (x.getRank() == 3 && groups > 1) {
+    sink.refuse("has " + Twine(groups) +
+                " groups in each head; kernels norm a head as one");
+    return false;
+  }
   bool inPart = window.base == Window::Base::head && window.head == columns &&
                 window.offset + window.width <= columns;
-  if (parts > 1 && !inPart)
-    return sink.refuse("norms parts of " + Twine(part) +
-                       " columns and is asked for others, which no kernel "
-                       "does");
-  // The mean is over all of a part, block after block.
+  if (parts > 1 && !inPart) {
+    sink.refuse("norms parts of " + Twine(part) +
+                " columns and is asked for others, which no kernel does");
+    return false;
+  }
   Window whole{parts > 1 ? Window::Base::head : Window::Base::row, 0, part,
                parts > 1 ? part : 0};
-  int64_t block = part / static_cast<int64_t>(getSumBlocks());
-  for (int64_t from = 0; from < part; from += block)
-    sink.window(getX(), whole.at(from, block));
-  if (inverse)
+  int64_t block = part / static_cast<int64_t>(blocks);
+  for (Value each : rows)
+    for (int64_t from = 0; from < part; from += block)
+      sink.window(each, whole.at(from, block));
+  return true;
+}
+
+void RmsNormOp::ask(unsigned result, const Window &window, WindowSink &sink) {
+  int64_t part = rowWidthOf(getX()) / partsOf(typeOf(getX()), getGroups());
+  bool inverse = result == 1;
+  if (!askParts(getX(), getGroups(), getSumBlocks(), {getX()},
+                inverse ? 1 : part, window, sink) ||
+      inverse)
     return;
   sink.memory(getW(), "w");
   sink.window(getX(), window);

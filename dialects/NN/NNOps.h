@@ -26,6 +26,13 @@ namespace hamlet::nn {
 /// Parts of a row of x that are normed apart: a norm's, or its gradient's.
 int64_t partsOf(mlir::RankedTensorType x, uint64_t groups);
 
+/// What a norm, or its gradient, needs for `window` of a result that has
+/// `columns` of each part: all columns of the part, of each of `rows`, in the
+/// blocks that are summed apart. False where it refused.
+bool askParts(mlir::Value x, uint64_t groups, uint64_t blocks,
+              llvm::ArrayRef<mlir::Value> rows, int64_t columns,
+              const graph::Window &window, graph::WindowSink &sink);
+
 /// What nn.rms_norm and its gradient ask of their attributes, (C2) to (C4).
 mlir::LogicalResult verifyNormAttributes(mlir::Operation *op, int64_t width,
                                          int64_t groups, int64_t blocks,

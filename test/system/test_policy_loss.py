@@ -98,6 +98,7 @@ def constant(b, loss):
 
 
 AGGREGATIONS = (token_mean, prompt_mean, sequence_mean_token_mean, sequence_mean_token_sum, constant)
+NAMES = ("token-mean", "prompt-mean-token", "seq-mean-token-mean", "seq-mean-token-sum", "seq-mean-token-sum-norm")
 
 
 def weights(b, aggregation):
@@ -323,7 +324,8 @@ def presets():
     """Name: aggregation, operands, mode, attributes, as the library has them."""
     done = subprocess.run([harness.BIN / "hamlet-print-presets"], check=True, capture_output=True, text=True)
     lines = (line.split("\t") for line in done.stdout.splitlines())
-    return {name: (aggregation, operands.split(), mode, attributes) for name, aggregation, operands, mode, attributes in lines}
+    ours = {name: function.__name__ for name, function in zip(NAMES, AGGREGATIONS)}
+    return {name: (ours.get(aggregation), operands.split(), mode, attributes) for name, aggregation, operands, mode, attributes in lines}
 
 
 def operands_of(taken, advantage=True, mask=True):
