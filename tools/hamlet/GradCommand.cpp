@@ -26,7 +26,7 @@ using namespace runtime;
 struct GradOptions {
   std::string checkpoint, data, output, dtype = "as-stored";
   std::string loss = "cross_entropy", device = "cpu";
-  std::vector<std::string> settings;
+  std::vector<std::string> settings, modelFolders;
   unsigned threads = 0;
   int64_t microBatchTokens = 0;
   bool ignoreUnused = false;
@@ -100,6 +100,7 @@ Result<Algorithm> readAlgorithm(const GradOptions &options) {
 Status compile(const GradOptions &options,
                const std::vector<std::string> &settings,
                const std::string &output) {
+  // The least GPU's PTX runs on all.
   std::vector<std::string> words{compilerPath(),
                                  "compile",
                                  options.checkpoint,
@@ -116,6 +117,8 @@ Status compile(const GradOptions &options,
                                  options.device == "cpu" ? "native" : "sm_80"};
   for (const std::string &setting : settings)
     words.insert(words.end(), {"--set", setting});
+  for (const std::string &folder : options.modelFolders)
+    words.insert(words.end(), {"--models", folder});
   if (options.ignoreUnused)
     words.emplace_back("--ignore-unused");
   std::vector<char *> arguments;
@@ -162,6 +165,7 @@ Status grad(const GradOptions &options) {
   LoadedModel &model = **loaded;
   HAMLET_TRY(train::checkIds(*batch, model.file->model->vocab)
                  .in("--data: '" + options.data + "'"));
+  // The compiler has looked at what this checkpoint has unused.
   auto weights = loadWeights(*model.file, options.checkpoint, *model.device,
                              *model.pool, nullptr, UnusedTensors::Ignore);
   if (weights.failed())
@@ -205,6 +209,9 @@ Action addGradCommand(CLI::App &app) {
            "Tokens that are worked on at once; sequences are never cut", 1)
       ->default_str("");
   addDeviceOptions(app, o.threads, o.device);
+  addList(app, "--models", o.modelFolders,
+          "Folders with more family descriptions")
+      ->type_name("DIR");
   app.add_flag("--ignore-unused", o.ignoreUnused,
                "Take a checkpoint with tensors that the family does not read")
       ->default_str("");
