@@ -77,6 +77,10 @@ Result<PackedBatch> readBatch(const std::string &path) {
         return failure(where, ": '", name, "': element ", i,
                        " is not a finite number");
   }
+  for (size_t i = 0; i < batch.tokens(); ++i)
+    if (batch.mask[i] < 0)
+      return failure(where, ": 'mask': element ", i, " is ", batch.mask[i],
+                     ", expected 0 or more");
   for (size_t s = 0; s < batch.sequences(); ++s)
     if (auto first = static_cast<size_t>(batch.starts[s]);
         batch.length(s) > 0 && batch.mask[first] != 0)

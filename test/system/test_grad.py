@@ -116,6 +116,7 @@ class Grad(unittest.TestCase):
             (dict(starts=np.array([0, 3], np.float32)), "boundaries from 0 to the"),
             (dict(mask=golden["mask"][:-1]), "'mask': expected"),
             (dict(mask=np.ones_like(golden["mask"])), "first token of a sequence"),
+            (dict(mask=-golden["mask"]), "expected 0 or more"),
             (dict(ids=np.full_like(golden["ids"], 10**6)), "below"),
         ]
         with harness.workspace() as work:
